@@ -1,0 +1,28 @@
+/* alloc.h: memory through a table, so that a test can make the n-th allocation fail.
+ *
+ * Every object that allocates keeps the `kith_alloc` it was given and frees through it. */
+#ifndef KITH_BASE_ALLOC_H
+#define KITH_BASE_ALLOC_H
+
+#include <stddef.h>
+
+struct kith_alloc {
+    /* As realloc: p may be NULL; n == 0 frees and returns NULL. */
+    void *(*resize)(void *ctx, void *p, size_t n);
+    void *ctx;
+};
+
+/* The C library's heap. */
+extern const struct kith_alloc kith_heap;
+
+/* n bytes of zeros, or NULL. Release with kith_free. */
+void *kith_new_zero(const struct kith_alloc *a, size_t n);
+/* count * size bytes of zeros, or NULL (also on overflow). */
+void *kith_new_array(const struct kith_alloc *a, size_t count, size_t size);
+void *kith_resize(const struct kith_alloc *a, void *p, size_t n);
+/* NULL is fine. */
+void kith_free(const struct kith_alloc *a, void *p);
+/* A copy of text with its NUL, or NULL. */
+char *kith_text_copy(const struct kith_alloc *a, const char *text);
+
+#endif

@@ -1,0 +1,241 @@
+#include "base/event.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+
+static const struct kith_event_info infos[KITH_EVENT_COUNT] = {
+/* clang-format off */
+#define ROW(n, l, t) [KITH_EV_##n] = {.name = #n, .level = KITH_LEVEL_##l, .text = t
+#define T(t) KITH_FIELD_##t
+#define EVENT0(n, l, t) ROW(n, l, t)},
+#define EVENT1(n, l, t, ta, a) ROW(n, l, t), .field = {#a}, .type = {T(ta)}},
+#define EVENT2(n, l, t, ta, a, tb, b) ROW(n, l, t), .field = {#a, #b}, .type = {T(ta), T(tb)}},
+#define EVENT3(n, l, t, ta, a, tb, b, tc, c)                                                       \
+    ROW(n, l, t), .field = {#a, #b, #c}, .type = {T(ta), T(tb), T(tc)}},
+#define EVENT4(n, l, t, ta, a, tb, b, tc, c, td, d)                                                \
+    ROW(n, l, t), .field = {#a, #b, #c, #d}, .type = {T(ta), T(tb), T(tc), T(td)}},
+#include "base/events.def"
+#include "base/events_undef.h"
+#undef ROW
+#undef T
+    /* clang-format on */
+};
+
+const struct kith_event_info *kith_event_info(enum kith_event_kind kind)
+{
+    return &infos[kind];
+}
+
+void kith_event_emit(const struct kith_events *to, const struct kith_event *ev)
+{
+    if (to != NULL && to->sink != NULL)
+        to->sink(to->ctx, ev);
+}
+
+static const char *const level_names[] = {
+#define X(name, text) text,
+    KITH_LEVEL_TABLE(X)
+#undef X
+};
+
+const char *kith_level_name(enum kith_level level)
+{
+    return level_names[level];
+}
+
+int kith_level_parse(const char *name, enum kith_level *ret)
+{
+    for (size_t i = 0; i < KITH_COUNT(level_names); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *ret = (enum kith_level)i;
+            return KITH_OK;
+        }
+    }
+    return KITH_E_NOTFOUND;
+}
+
+/* ---- printing ---- */
+
+/* Collects text in a buffer that may be too small. */
+struct out {
+    char *p;
+    size_t n, cap;
+};
+
+static void out_char(struct out *o, char c)
+{
+    if (o->n + 1 < o->cap)
+        o->p[o->n++] = c;
+}
+
+static void out_text(struct out *o, const char *s)
+{
+    for (; *s != '\0'; s++)
+        out_char(o, *s);
+}
+
+static size_t out_done(struct out *o)
+{
+    if (o->cap > 0)
+        o->p[o->n] = '\0';
+    return o->n;
+}
+
+/* Peers choose some texts: nothing they send may move a cursor or end a line. */
+static void out_safe_text(struct out *o, const char *s)
+{
+    for (; *s != '\0'; s++)
+        out_char(o, (uint8_t)*s < 0x20 || *s == 0x7f ? '?' : *s);
+}
+
+static void out_json_string(struct out *o, const char *s)
+{
+    char esc[8];
+
+    out_char(o, '"');
+    for (; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\') {
+            out_char(o, '\\');
+            out_char(o, *s);
+        } else if ((uint8_t)*s < 0x20 || *s == 0x7f) {
+            out_text(o, kith_format(esc, sizeof esc, "\\u%04x", (unsigned)(uint8_t)*s));
+        } else {
+            out_char(o, *s);
+        }
+    }
+    out_char(o, '"');
+}
+
+enum { FIELD_TEXT = 96 };
+
+/* The field as plain text; TEXT fields are returned as they are. */
+static const char *field_text(const struct kith_field *f, char buf[FIELD_TEXT])
+{
+    switch (f->type) {
+    case KITH_FIELD_NONE:
+        return "";
+    case KITH_FIELD_U64:
+        return kith_format(buf, FIELD_TEXT, "%llu", (unsigned long long)f->u64);
+    case KITH_FIELD_TEXT:
+        return f->text != NULL ? f->text : "";
+    case KITH_FIELD_ID:
+        return kith_base32_text((struct kith_span){f->id, 32}, buf, FIELD_TEXT);
+    case KITH_FIELD_ADDR:
+        return kith_addr_text(f->addr, buf, FIELD_TEXT);
+    case KITH_FIELD_ERR:
+        return kith_err_text(f->err);
+    case KITH_FIELD_DUR:
+        if (f->u64 >= KITH_SEC)
+            return kith_format(buf, FIELD_TEXT, "%.1f s", (double)f->u64 / 1e9);
+        return kith_format(buf, FIELD_TEXT, "%.1f ms", (double)f->u64 / 1e6);
+    }
+    return "";
+}
+
+static const struct kith_field *field_named(const struct kith_event *ev, const char *name, size_t n)
+{
+    const struct kith_event_info *info = &infos[ev->kind];
+
+    for (size_t i = 0; i < KITH_EVENT_FIELDS && info->field[i] != NULL; i++)
+        if (strlen(info->field[i]) == n && memcmp(info->field[i], name, n) == 0)
+            return &ev->field[i];
+    return NULL;
+}
+
+static void out_field(struct out *o, const struct kith_field *f)
+{
+    char buf[FIELD_TEXT];
+    const char *text = field_text(f, buf);
+
+    if (f->type == KITH_FIELD_ID && text == buf)
+        buf[8] = '\0'; /* the short form of an id */
+    out_safe_text(o, text);
+}
+
+size_t kith_event_text(const struct kith_event *ev, char *buf, size_t cap)
+{
+    struct out o = {.p = buf, .cap = cap};
+
+    for (const char *t = infos[ev->kind].text; *t != '\0'; t++) {
+        const char *end = *t == '{' ? strchr(t, '}') : NULL;
+        const struct kith_field *f =
+            end != NULL ? field_named(ev, t + 1, (size_t)(end - t - 1)) : NULL;
+        if (f == NULL) {
+            out_char(&o, *t);
+            continue;
+        }
+        out_field(&o, f);
+        t = end;
+    }
+    return out_done(&o);
+}
+
+const char *kith_wall_text(kith_wall at, char *buf, size_t cap)
+{
+    /* days to a civil date, after Howard Hinnant's chrono algorithms; no time zone, no locale */
+    uint64_t days = at / 86400, secs = at % 86400;
+    uint64_t z = days + 719468, era = z / 146097, doe = z % 146097;
+    uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    uint64_t month = mp < 10 ? mp + 3 : mp - 9;
+    uint64_t year = yoe + era * 400 + (month <= 2);
+
+    return kith_format(buf, cap, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)(year % 10000),
+                       (unsigned)month, (unsigned)(doy - (153 * mp + 2) / 5 + 1),
+                       (unsigned)(secs / 3600), (unsigned)(secs / 60 % 60), (unsigned)(secs % 60));
+}
+
+size_t kith_event_json(const struct kith_event *ev, kith_wall at, char *buf, size_t cap)
+{
+    const struct kith_event_info *info = &infos[ev->kind];
+    struct out o = {.p = buf, .cap = cap};
+    char text[FIELD_TEXT];
+
+    out_text(&o, "{\"time\":\"");
+    out_text(&o, kith_wall_text(at, text, sizeof text));
+    out_text(&o, "\",\"level\":\"");
+    out_text(&o, level_names[info->level]);
+    out_text(&o, "\",\"event\":\"");
+    out_text(&o, info->name);
+    out_char(&o, '"');
+    for (size_t i = 0; i < KITH_EVENT_FIELDS && info->field[i] != NULL; i++) {
+        const struct kith_field *f = &ev->field[i];
+        out_char(&o, ',');
+        out_json_string(&o, info->field[i]);
+        out_char(&o, ':');
+        if (f->type == KITH_FIELD_U64)
+            out_text(&o, field_text(f, text));
+        else if (f->type == KITH_FIELD_DUR)
+            out_text(&o, kith_format(text, sizeof text, "%.6f", (double)f->u64 / 1e9));
+        else
+            out_json_string(&o, field_text(f, text));
+    }
+    out_char(&o, '}');
+    return out_done(&o);
+}
+
+/* ---- rate of lines that peers provoke ---- */
+
+enum { LIMIT_BURST = 10 };
+
+bool kith_event_limit_pass(struct kith_event_limit *l, const struct kith_event *ev, kith_time now,
+                           uint64_t *ret_held)
+{
+    enum kith_level level = infos[ev->kind].level;
+    kith_time full_at = l->kind[ev->kind].full_at;
+
+    *ret_held = 0;
+    if (level != KITH_LEVEL_PEER && level != KITH_LEVEL_DEBUG)
+        return true;
+    if (full_at < now)
+        full_at = now;
+    if (full_at - now > (LIMIT_BURST - 1) * KITH_SEC) {
+        l->kind[ev->kind].held++;
+        return false;
+    }
+    l->kind[ev->kind].full_at = kith_after(full_at, KITH_SEC);
+    *ret_held = l->kind[ev->kind].held;
+    l->kind[ev->kind].held = 0;
+    return true;
+}

@@ -1,0 +1,174 @@
+#include "base/map.h"
+
+struct kith_map_slot {
+    void *value; /* NULL: free */
+    uint8_t key[KITH_MAP_KEY_MAX];
+};
+
+static uint64_t rotl(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = rotl(v[1], 13) ^ v[0];
+    v[0] = rotl(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotl(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotl(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotl(v[1], 17) ^ v[2];
+    v[2] = rotl(v[2], 32);
+}
+
+static uint64_t load_le(const uint8_t *p, size_t n)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    return v;
+}
+
+uint64_t kith_siphash(uint64_t k0, uint64_t k1, struct kith_span in)
+{
+    uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
+                     k1 ^ 0x7465646279746573u};
+    size_t whole = in.n & ~(size_t)7;
+
+    for (size_t i = 0; i <= whole; i += 8) {
+        uint64_t m = i < whole ? load_le(in.p + i, 8)
+                               : (uint64_t)in.n << 56 | load_le(in.p + i, in.n - whole);
+        v[3] ^= m;
+        sip_round(v);
+        sip_round(v);
+        v[0] ^= m;
+    }
+    v[2] ^= 0xff;
+    for (int i = 0; i < 4; i++)
+        sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+void kith_map_init(struct kith_map *m, const struct kith_alloc *a, const struct kith_random *r,
+                   size_t key_len, size_t max)
+{
+    *m = (struct kith_map){.alloc = a, .key_len = (uint8_t)key_len, .max = max};
+    m->k0 = kith_random_u64(r);
+    m->k1 = kith_random_u64(r);
+}
+
+void kith_map_fini(struct kith_map *m)
+{
+    kith_free(m->alloc, m->slot);
+    m->slot = NULL;
+    m->n = m->cap = 0;
+}
+
+static size_t home_of(const struct kith_map *m, const void *key)
+{
+    return (size_t)kith_siphash(m->k0, m->k1, (struct kith_span){key, m->key_len}) & (m->cap - 1);
+}
+
+/* The slot that holds key, or the free one where it belongs. Needs cap > n. */
+static struct kith_map_slot *slot_for(const struct kith_map *m, const void *key)
+{
+    size_t i = home_of(m, key);
+
+    while (m->slot[i].value != NULL && memcmp(m->slot[i].key, key, m->key_len) != 0)
+        i = (i + 1) & (m->cap - 1);
+    return &m->slot[i];
+}
+
+/* Keeps a quarter of the slots free, so that probing stays short. */
+static int make_room(struct kith_map *m)
+{
+    if (m->n + 1 <= m->cap / 4 * 3)
+        return KITH_OK;
+
+    struct kith_map bigger = *m;
+    bigger.cap = m->cap == 0 ? 8 : 2 * m->cap;
+    bigger.slot = kith_new_array(m->alloc, bigger.cap, sizeof *bigger.slot);
+    if (bigger.slot == NULL)
+        return KITH_E_NOMEM;
+    for (size_t i = 0; i < m->cap; i++)
+        if (m->slot[i].value != NULL)
+            *slot_for(&bigger, m->slot[i].key) = m->slot[i];
+    kith_free(m->alloc, m->slot);
+    *m = bigger;
+    return KITH_OK;
+}
+
+int kith_map_put(struct kith_map *m, const void *key, void *value)
+{
+    if (value == NULL)
+        return KITH_E_INVAL;
+    if (m->cap > 0) {
+        struct kith_map_slot *s = slot_for(m, key);
+        if (s->value != NULL) {
+            s->value = value;
+            return KITH_OK;
+        }
+    }
+    if (m->n >= m->max)
+        return KITH_E_FULL;
+    int err = make_room(m);
+    if (err < 0)
+        return err;
+
+    struct kith_map_slot *s = slot_for(m, key);
+    memcpy(s->key, key, m->key_len);
+    s->value = value;
+    m->n++;
+    return KITH_OK;
+}
+
+void *kith_map_find(const struct kith_map *m, const void *key)
+{
+    return m->cap == 0 ? NULL : slot_for(m, key)->value;
+}
+
+/* Moves later entries of the run back over the hole, so that no tombstones are needed. */
+static void close_hole(struct kith_map *m, size_t hole)
+{
+    size_t i = hole;
+
+    for (;;) {
+        i = (i + 1) & (m->cap - 1);
+        if (m->slot[i].value == NULL)
+            break;
+        size_t home = home_of(m, m->slot[i].key);
+        bool reachable = hole < i ? (home > hole && home <= i) : (home > hole || home <= i);
+        if (reachable)
+            continue;
+        m->slot[hole] = m->slot[i];
+        hole = i;
+    }
+    m->slot[hole].value = NULL;
+}
+
+void *kith_map_take(struct kith_map *m, const void *key)
+{
+    if (m->cap == 0)
+        return NULL;
+    struct kith_map_slot *s = slot_for(m, key);
+    void *value = s->value;
+    if (value != NULL) {
+        close_hole(m, (size_t)(s - m->slot));
+        m->n--;
+    }
+    return value;
+}
+
+void *kith_map_next(const struct kith_map *m, size_t *at)
+{
+    while (*at < m->cap) {
+        void *value = m->slot[(*at)++].value;
+        if (value != NULL)
+            return value;
+    }
+    return NULL;
+}
