@@ -1,0 +1,313 @@
+/* endpoint.c: the tables of a QUIC endpoint: connections, their ids, deadlines and news. */
+#include "conn/quic/internal.h"
+
+#include "crypto/hash.h"
+
+/* ---- connection ids ---- */
+
+static void cid_key(uint8_t key[CID_KEY], const uint8_t *cid, size_t len)
+{
+    memset(key, 0, CID_KEY);
+    key[0] = (uint8_t)len;
+    kith_copy(key + 1, cid, len);
+}
+
+int cid_register(struct kith_quic *q, const ngtcp2_cid *cid, struct kith_conn *c)
+{
+    uint8_t key[CID_KEY];
+
+    cid_key(key, cid->data, cid->datalen);
+    return kith_map_put(&q->cids, key, c);
+}
+
+void cid_forget(struct kith_quic *q, const ngtcp2_cid *cid, const struct kith_conn *c)
+{
+    uint8_t key[CID_KEY];
+
+    cid_key(key, cid->data, cid->datalen);
+    if (kith_map_find(&q->cids, key) == c)
+        (void)kith_map_take(&q->cids, key);
+}
+
+struct kith_conn *cid_find(const struct kith_quic *q, const uint8_t *cid, size_t len)
+{
+    uint8_t key[CID_KEY];
+
+    if (len > NGTCP2_MAX_CIDLEN)
+        return NULL;
+    cid_key(key, cid, len);
+    return kith_map_find(&q->cids, key);
+}
+
+ngtcp2_cid cid_fresh(struct kith_quic *q)
+{
+    ngtcp2_cid cid = {.datalen = CID_LEN};
+
+    do
+        kith_random_fill(q->env->random, cid.data, CID_LEN);
+    while (cid_find(q, cid.data, CID_LEN) != NULL);
+    return cid;
+}
+
+void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t token[16])
+{
+    /* fails only without memory; a token nobody can guess is then a random one */
+    if (ngtcp2_crypto_generate_stateless_reset_token(token, q->cfg.reset_key,
+                                                     sizeof q->cfg.reset_key, cid) != 0)
+        kith_random_fill(q->env->random, token, 16);
+}
+
+/* ---- memory for ngtcp2 ---- */
+
+static void *mem_malloc(size_t n, void *user)
+{
+    return n == 0 ? NULL : kith_resize(user, NULL, n);
+}
+
+static void mem_free(void *p, void *user)
+{
+    kith_free(user, p);
+}
+
+static void *mem_calloc(size_t count, size_t size, void *user)
+{
+    return count == 0 || size == 0 ? NULL : kith_new_array(user, count, size);
+}
+
+static void *mem_realloc(void *p, size_t n, void *user)
+{
+    return kith_resize(user, p, n);
+}
+
+/* ---- making and freeing ---- */
+
+static void set_defaults(struct kith_quic_config *cfg)
+{
+    if (cfg->connections_max == 0)
+        cfg->connections_max = 10000;
+    if (cfg->handshakes_max == 0)
+        cfg->handshakes_max = 256;
+    if (cfg->retry_above == 0)
+        cfg->retry_above = 64;
+    if (cfg->idle_timeout == 0)
+        cfg->idle_timeout = 60 * KITH_SEC;
+    if (cfg->handshake_timeout == 0)
+        cfg->handshake_timeout = 10 * KITH_SEC;
+}
+
+int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env,
+                  const struct kith_datagram_sink *sink, struct kith_quic **ret)
+{
+    struct kith_quic *q = kith_new_zero(env->alloc, sizeof *q);
+
+    if (q == NULL)
+        return KITH_E_NOMEM;
+    q->env = env;
+    q->cfg = *cfg;
+    q->sink = *sink;
+    set_defaults(&q->cfg);
+    q->mem = (ngtcp2_mem){.user_data = (void *)(uintptr_t)env->alloc,
+                          .malloc = mem_malloc,
+                          .free = mem_free,
+                          .calloc = mem_calloc,
+                          .realloc = mem_realloc};
+    q->due.alloc = env->alloc;
+    kith_list_init(&q->conns);
+    kith_list_init(&q->dirty);
+    kith_list_init(&q->ready);
+    kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
+                  q->cfg.connections_max * (CID_SPARES + 2));
+    q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);
+    int err = q->answer == NULL ? KITH_E_NOMEM : tls_new(&q->cfg, env->alloc, &q->tls);
+    if (err < 0) {
+        kith_quic_free(q);
+        return err;
+    }
+    *ret = q;
+    return KITH_OK;
+}
+
+void kith_quic_free(struct kith_quic *q)
+{
+    if (q == NULL)
+        return;
+    while (!kith_list_empty(&q->conns))
+        conn_destroy(KITH_OF(q->conns.next, struct kith_conn, all));
+    held_drop_all(q);
+    tls_free(q->tls, q->env->alloc);
+    kith_map_fini(&q->cids);
+    kith_due_fini(&q->due);
+    kith_free(q->env->alloc, q->answer);
+    kith_wipe(&q->cfg, sizeof q->cfg);
+    kith_free(q->env->alloc, q);
+}
+
+/* ---- datagrams in ---- */
+
+static void receive_one(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,
+                        struct kith_span packet, kith_time now)
+{
+    ngtcp2_version_cid vc;
+    ngtcp2_cid dcid;
+
+    q->count.datagrams_in++;
+    int rv = ngtcp2_pkt_decode_version_cid(&vc, packet.p, packet.n, CID_LEN);
+    if (rv != 0 && rv != NGTCP2_ERR_VERSION_NEGOTIATION) {
+        q->count.datagrams_malformed++;
+        kith_event_datagram_dropped(q->env->events, &path->remote, "not QUIC");
+        return;
+    }
+    struct kith_conn *c = cid_find(q, vc.dcid, vc.dcidlen);
+    if (c == NULL) {
+        stranger_packet(q, path, ecn, &vc, packet, now);
+        return;
+    }
+    ngtcp2_cid_init(&dcid, vc.dcid, vc.dcidlen);
+    /* NGTCP2_ERR_RETRY is only for the first packet, which accept.c reads */
+    (void)conn_read(c, path, &dcid, ecn, packet, now);
+}
+
+void kith_quic_receive(struct kith_quic *q, const struct kith_rx *run, kith_time now)
+{
+    for (size_t at = 0; at < run->len; at += run->segment) {
+        size_t n = run->len - at < run->segment ? run->len - at : run->segment;
+        receive_one(q, &run->path, run->ecn, (struct kith_span){run->data + at, n}, now);
+    }
+}
+
+/* ---- time ---- */
+
+void kith_quic_tick(struct kith_quic *q, kith_time now)
+{
+    struct kith_due *d;
+
+    held_expire(q, now);
+    while ((d = kith_due_first(&q->due)) != NULL && d->at <= now) {
+        struct kith_conn *c = KITH_OF(d, struct kith_conn, due);
+        /* out of the way first: if it stays due, it is not served twice in one tick */
+        if (kith_due_set(&q->due, d, KITH_NEVER - 1) < 0)
+            return;
+        conn_tick(c, now);
+    }
+}
+
+kith_time kith_quic_deadline(const struct kith_quic *q)
+{
+    kith_time first = kith_due_deadline(&q->due);
+
+    return kith_sooner(first >= KITH_NEVER - 1 ? KITH_NEVER : first, held_deadline(q));
+}
+
+/* ---- news ---- */
+
+void conn_mark_dirty(struct kith_conn *c)
+{
+    if (kith_list_empty(&c->dirty))
+        kith_list_append(&c->q->dirty, &c->dirty);
+}
+
+void conn_mark_ready(struct kith_conn *c)
+{
+    if (kith_list_empty(&c->ready))
+        kith_list_append(&c->q->ready, &c->ready);
+}
+
+static bool take(bool *flag)
+{
+    bool was = *flag;
+
+    *flag = false;
+    return was;
+}
+
+static bool stream_event(struct kith_conn *c, struct kith_conn_event *ret)
+{
+    if (kith_list_empty(&c->news))
+        return false;
+    struct stream *s = KITH_OF(c->news.next, struct stream, news);
+    kith_list_remove(&s->news);
+    *ret = (struct kith_conn_event){
+        .kind = KITH_CONN_STREAM, .conn = c, .stream = s->id, .flags = s->flags};
+    if (s->flags & KITH_STREAM_DONE)
+        c->q->spent = s;
+    s->flags = 0;
+    return true;
+}
+
+/* The next event of one connection, in the order its owner needs them. */
+static bool conn_event(struct kith_conn *c, struct kith_conn_event *ret)
+{
+    enum kith_conn_event_kind kind;
+
+    if (c->state == CONN_HANDSHAKE || !c->owned)
+        return false; /* news of an unproved peer waits */
+    if (take(&c->tell_established))
+        kind = KITH_CONN_ESTABLISHED;
+    else if (take(&c->tell_moved))
+        kind = KITH_CONN_MOVED;
+    else if (stream_event(c, ret))
+        return true;
+    else if (take(&c->tell_writable))
+        kind = KITH_CONN_WRITABLE;
+    else if (take(&c->tell_closed))
+        kind = KITH_CONN_CLOSED;
+    else
+        return false;
+    *ret = (struct kith_conn_event){.kind = kind, .conn = c, .stream = -1};
+    return true;
+}
+
+bool kith_quic_next_event(struct kith_quic *q, struct kith_conn_event *ret)
+{
+    if (q->spent != NULL) {
+        stream_free(q->spent);
+        q->spent = NULL;
+    }
+    while (!kith_list_empty(&q->ready)) {
+        struct kith_conn *c = KITH_OF(q->ready.next, struct kith_conn, ready);
+        if (conn_event(c, ret))
+            return true;
+        kith_list_remove(&c->ready);
+        /* a closed stranger has no owner to take it back */
+        conn_settle(c, 0);
+    }
+    return false;
+}
+
+/* ---- datagrams out ---- */
+
+void kith_quic_flush(struct kith_quic *q, struct kith_tx_batch *b, kith_time now)
+{
+    struct kith_link turn;
+
+    answers_write(q, b);
+    /* one turn each: whoever gets dirty again while writing waits for the next flush */
+    if (kith_list_empty(&q->dirty))
+        return;
+    turn = q->dirty;
+    turn.next->prev = turn.prev->next = &turn;
+    kith_list_init(&q->dirty);
+    while (!kith_list_empty(&turn)) {
+        struct kith_conn *c = KITH_OF(turn.next, struct kith_conn, dirty);
+        kith_list_remove(&c->dirty);
+        if (!conn_write(c, b, now)) {
+            conn_mark_dirty(c);
+            break;
+        }
+    }
+    while (!kith_list_empty(&turn)) {
+        struct kith_link *l = turn.next;
+        kith_list_remove(l);
+        kith_list_append(&q->dirty, l);
+    }
+}
+
+const struct kith_quic_counters *kith_quic_counters(const struct kith_quic *q)
+{
+    return &q->count;
+}
+
+size_t kith_quic_connections(const struct kith_quic *q)
+{
+    return q->n_conns;
+}

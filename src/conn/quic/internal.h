@@ -1,0 +1,208 @@
+/* internal.h: what the files of this folder share about a connection and its endpoint.
+ *
+ * Who owns what: endpoint.c the tables, accept.c strangers' packets, connection.c one connection's
+ * life and ngtcp2's callbacks, streams.c the bytes of streams, paths.c the made-up addresses,
+ * write.c packets on their way out, tls.c everything that OpenSSL decides. */
+#ifndef KITH_CONN_QUIC_INTERNAL_H
+#define KITH_CONN_QUIC_INTERNAL_H
+
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_ossl.h>
+
+#include "base/buf.h"
+#include "base/due.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "conn/quic/paths.h"
+#include "conn/quic/quic.h"
+
+enum {
+    CID_LEN = 8,      /* our connection ids; all the same length, so short headers can be routed */
+    CID_SPARES = 8,   /* ids each side keeps in store for moves; ngtcp2's pool holds 8 */
+    HELD_MAX = 64,    /* Initials kept that overtook the first of their ClientHello */
+    LINGER_MAX = 512, /* closed connections that still answer late packets */
+    ANSWERS_MAX = 64, /* answers to strangers per turn; more are not worth sending */
+    CID_KEY = 21,     /* a connection id as a map key: its length, then its bytes, zero-padded */
+};
+
+/* ---- streams (streams.c) ---- */
+
+struct tx_chunk {
+    struct tx_chunk *next;
+    size_t n, cap;
+    uint8_t data[];
+};
+
+struct stream {
+    struct kith_link all;  /* kith_conn.streams */
+    struct kith_link send; /* kith_conn.sendable, or alone */
+    struct kith_link news; /* kith_conn.news, or alone */
+    struct kith_conn *conn;
+    int64_t id;
+    unsigned flags; /* KITH_STREAM_… not yet told */
+    void *tag;
+    /* sending: chunks hold tx_base..tx_end; ngtcp2 keeps pointers into what is sent and not
+     * acknowledged, so chunks never move */
+    struct tx_chunk *tx_first, *tx_last;
+    uint64_t tx_base, tx_sent, tx_end; /* stream offsets: acknowledged, written, queued */
+    bool tx_fin, tx_fin_sent, tx_closed, tx_blocked, wants_room;
+    /* receiving */
+    struct kith_buf rx;
+    bool rx_fin, rx_closed;
+    bool gone; /* ngtcp2 has forgotten it; kept until DONE is told */
+};
+
+struct stream *stream_find(const struct kith_conn *c, int64_t id);
+/* NULL without memory. */
+struct stream *stream_new(struct kith_conn *c, int64_t id);
+void stream_free(struct stream *s);
+void stream_tell(struct stream *s, unsigned flags);
+/* The unsent bytes as one contiguous piece. */
+struct kith_span stream_unsent(const struct stream *s);
+void stream_sent(struct stream *s, size_t n, bool fin);
+void stream_acked(struct stream *s, uint64_t upto);
+/* KITH_E_NOMEM, or KITH_E_PROTOCOL above the window. */
+int stream_received(struct stream *s, struct kith_span data, bool fin);
+void stream_reset_by_peer(struct stream *s);
+void stream_stopped(struct stream *s);
+void stream_ended(struct stream *s);
+void stream_unblock(struct stream *s);
+
+/* ---- connections (connection.c) ---- */
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_ESTABLISHED,
+    CONN_CLOSED, /* told or about to be told; `linger` packets may still be answered */
+};
+
+struct kith_conn {
+    struct kith_quic *q;
+    struct kith_link all;   /* kith_quic.conns */
+    struct kith_link dirty; /* kith_quic.dirty: may have something to write */
+    struct kith_link ready; /* kith_quic.ready: has events to tell */
+    struct kith_due due;
+    ngtcp2_conn *nc;
+    SSL *ssl; /* NULL once the handshake is confirmed */
+    ngtcp2_crypto_ossl_ctx *octx;
+    ngtcp2_crypto_conn_ref ref;
+    void *owner; /* the session's */
+    enum conn_state state;
+    bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
+    bool tell_established, tell_moved, tell_writable, tell_closed;
+    bool wants_writable; /* a datagram was held back */
+    bool handshake_done, confirmed;
+    struct kith_peer_id peer;     /* proved, or expected while dialling */
+    bool peer_proved;
+    uint8_t exporter[32];
+    struct conn_paths paths;
+    struct kith_conn_end end;
+    kith_time heard_at, opened_at;
+    uint64_t key_packets; /* pkt_sent at the last key update */
+    uint64_t recv_seen;   /* pkt_recv after the last datagram */
+    struct kith_link streams, sendable, news;
+    size_t n_streams;
+    /* after the end: the packet that says so, answered again to late packets, ever more rarely */
+    uint8_t *close_packet;
+    size_t close_len;
+    uint64_t close_asked; /* late packets since */
+    bool close_due;       /* the closing packet is to be sent in the next flush */
+    kith_time linger_until;
+    ngtcp2_cid first_dcid; /* accepted: the id the client made up; routed until confirmed */
+};
+
+/* A packet to somebody without a connection: Retry, version negotiation, stateless reset. */
+struct answer {
+    struct kith_path path;
+    size_t len;
+    uint8_t data[256];
+};
+
+struct held_initial {
+    uint8_t *data; /* NULL: free */
+    size_t len;
+    struct kith_path path;
+    ngtcp2_cid dcid;
+    kith_time until;
+};
+
+struct kith_quic {
+    const struct kith_env *env;
+    struct kith_quic_config cfg;
+    struct kith_datagram_sink sink;
+    struct tls_contexts *tls;
+    ngtcp2_mem mem;
+    struct kith_map cids; /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
+    struct kith_due_heap due;
+    struct kith_link conns, dirty, ready;
+    struct stream *spent; /* its DONE was told; freed when the next event is asked for */
+    size_t n_conns, n_handshakes, n_lingering;
+    struct held_initial held[HELD_MAX];
+    size_t n_held;
+    struct answer *answer; /* packets to strangers, written in the next flush */
+    size_t n_answers;
+    kith_time resets_full_at; /* token bucket of stateless resets */
+    struct kith_quic_counters count;
+};
+
+/* Why: KITH_E_NOMEM, KITH_E_CRYPTO, KITH_E_FULL. `hd` is the client's first header for accepted
+ * ones (odcid after a Retry), NULL when dialling. */
+struct accept_info {
+    ngtcp2_cid client_dcid, client_scid, odcid;
+    bool retried;
+    uint32_t version;
+    const uint8_t *token;
+    size_t token_len;
+};
+int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct accept_info *info,
+                kith_time now, struct kith_conn **ret);
+/* Reads one datagram. Returns ngtcp2's NGTCP2_ERR_RETRY when the first Initial is missing; else 0
+ * (whatever happened is in the state and events). */
+int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_cid *dcid,
+              uint8_t ecn, struct kith_span packet, kith_time now);
+void conn_tick(struct kith_conn *c, kith_time now);
+/* Ends c: remembers why, writes the closing packet when the peer should hear of it. */
+void conn_end(struct kith_conn *c, const struct kith_conn_end *end, bool tell_peer, kith_time now);
+/* The end that an ngtcp2 error means. */
+void conn_fail(struct kith_conn *c, int rv, kith_time now);
+/* Takes c out of every table and frees it. */
+void conn_destroy(struct kith_conn *c);
+/* Removes c at once if its owner is done and it need not linger. */
+void conn_settle(struct kith_conn *c, kith_time now);
+void conn_refresh_due(struct kith_conn *c, kith_time now);
+void conn_mark_dirty(struct kith_conn *c);
+void conn_mark_ready(struct kith_conn *c);
+/* Writes everything c has to send into b; false when the batch is blocked. */
+bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now);
+
+int cid_register(struct kith_quic *q, const ngtcp2_cid *cid, struct kith_conn *c);
+void cid_forget(struct kith_quic *q, const ngtcp2_cid *cid, const struct kith_conn *c);
+struct kith_conn *cid_find(const struct kith_quic *q, const uint8_t *cid, size_t len);
+/* A fresh unused connection id of CID_LEN bytes. */
+ngtcp2_cid cid_fresh(struct kith_quic *q);
+void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t token[16]);
+
+/* ---- TLS (tls.c) ---- */
+
+struct tls_contexts;
+int tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
+            struct tls_contexts **ret);
+void tls_free(struct tls_contexts *t, const struct kith_alloc *a);
+/* Gives c its SSL object and ties it to c->nc's callbacks. */
+int tls_attach(struct tls_contexts *t, struct kith_conn *c);
+/* Frees the SSL object in the one order that works; harmless when there is none. */
+void tls_detach(struct kith_conn *c);
+/* Checks the peer's key once more, after the handshake, and reads the exporter. */
+int tls_conclude(struct kith_conn *c);
+
+/* ---- strangers (accept.c) ---- */
+void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,
+                     const ngtcp2_version_cid *vc, struct kith_span packet, kith_time now);
+void held_expire(struct kith_quic *q, kith_time now);
+kith_time held_deadline(const struct kith_quic *q);
+void held_drop_all(struct kith_quic *q);
+/* Writes waiting answers to strangers. */
+void answers_write(struct kith_quic *q, struct kith_tx_batch *b);
+
+#endif

@@ -1,0 +1,74 @@
+/* quic.h: the QUIC endpoint: makes connections, routes datagrams to them by connection id, answers
+ * strangers (Retry, version negotiation, stateless reset) and says what happened.
+ *
+ * Post-quantum only: TLS 1.3 with ML-KEM-768 key shares, ML-DSA-65 raw public keys both ways,
+ * ALPN kith/1 (docs/spec/session.md 2). The endpoint owns no socket: kith_quic_receive takes runs
+ * of datagrams, kith_quic_flush writes into a batch.
+ *
+ * Order per turn: receive any number of runs; tick when kith_quic_deadline is due; take events
+ * until there are none; flush. Datagrams of connections are handed to the sink during receive; the
+ * sink must not call back into the endpoint. */
+#ifndef KITH_CONN_QUIC_QUIC_H
+#define KITH_CONN_QUIC_QUIC_H
+
+#include "base/env.h"
+#include "conn/conn.h"
+#include "crypto/sign.h"
+
+enum kith_congestion { KITH_CC_CUBIC, KITH_CC_BBR };
+enum kith_cipher_choice { KITH_CIPHER_AUTO, KITH_CIPHER_AES, KITH_CIPHER_CHACHA };
+
+struct kith_quic_config {
+    const struct kith_sign_key *key; /* this node's identity; borrowed, outlives the endpoint */
+    uint8_t reset_key[32];           /* stateless reset tokens; kept across restarts */
+    uint8_t token_key[32];           /* Retry tokens */
+    enum kith_congestion congestion;
+    enum kith_cipher_choice cipher;
+    size_t connections_max;      /* 0: 10,000 */
+    size_t handshakes_max;       /* accepted and unfinished at once; 0: 256 */
+    size_t retry_above;          /* unfinished handshakes from which strangers get a Retry; 0: 64 */
+    kith_dur idle_timeout;       /* 0: 60 s */
+    kith_dur handshake_timeout;  /* 0: 10 s */
+    bool always_retry;           /* every stranger proves its address first */
+};
+
+/* Takes the datagrams of all connections; called during kith_quic_receive. */
+struct kith_datagram_sink {
+    void (*datagram)(void *ctx, struct kith_conn *c, struct kith_span payload, kith_time now);
+    void *ctx;
+};
+
+/* What strangers and packets did to the endpoint, counted. */
+struct kith_quic_counters {
+    uint64_t datagrams_in, datagrams_unroutable, datagrams_malformed;
+    uint64_t retries_sent, versions_sent, resets_sent, initials_held;
+    uint64_t accepted, dialled, established, refused, over_limit;
+};
+
+struct kith_quic;
+
+/* KITH_E_CRYPTO, KITH_E_NOMEM. cfg is copied. */
+int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env,
+                  const struct kith_datagram_sink *sink, struct kith_quic **ret) KITH_MUST_CHECK;
+/* Frees the endpoint and every connection at once, without telling peers. NULL is fine. */
+void kith_quic_free(struct kith_quic *q);
+
+/* Starts a connection to `peer` over path. The first packets leave with the next flush.
+ * KITH_E_FULL, KITH_E_NOMEM, KITH_E_CRYPTO. */
+int kith_quic_dial(struct kith_quic *q, const struct kith_path *path,
+                   const struct kith_peer_id *peer, void *owner, kith_time now,
+                   struct kith_conn **ret) KITH_MUST_CHECK;
+/* Every datagram of the run is judged by itself; nothing here fails as a whole. */
+void kith_quic_receive(struct kith_quic *q, const struct kith_rx *run, kith_time now);
+void kith_quic_tick(struct kith_quic *q, kith_time now);
+kith_time kith_quic_deadline(const struct kith_quic *q);
+/* The next thing that happened; false when there is none. */
+bool kith_quic_next_event(struct kith_quic *q, struct kith_conn_event *ret);
+/* Writes what connections have to send; stops early while the batch is blocked. Does not flush
+ * the batch itself. */
+void kith_quic_flush(struct kith_quic *q, struct kith_tx_batch *b, kith_time now);
+const struct kith_quic_counters *kith_quic_counters(const struct kith_quic *q);
+/* Connections in being, handshakes included. */
+size_t kith_quic_connections(const struct kith_quic *q);
+
+#endif

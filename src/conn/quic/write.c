@@ -1,0 +1,167 @@
+/* write.c: packets on their way out of a connection. */
+#include "conn/quic/internal.h"
+
+enum { PACKETS_PER_TURN = 256 }; /* a connection yields to others after this many */
+
+static void commit(struct kith_conn *c, struct kith_tx_batch *b, const ngtcp2_path *path,
+                   const ngtcp2_pkt_info *pi, size_t n)
+{
+    kith_tx_commit(b, paths_real(&c->paths, paths_number(path)), (uint8_t)pi->ecn, n);
+}
+
+/* What ngtcp2 says of one stream only; false when the error is the whole connection's. */
+static bool stream_trouble(struct stream *s, ngtcp2_ssize rv)
+{
+    if (s == NULL)
+        return false;
+    switch (rv) {
+    case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+        s->tx_blocked = true;
+        break;
+    case NGTCP2_ERR_STREAM_SHUT_WR:
+    case NGTCP2_ERR_STREAM_NOT_FOUND:
+        s->tx_closed = true;
+        break;
+    default:
+        return false;
+    }
+    kith_list_remove(&s->send);
+    return true;
+}
+
+static struct stream *next_sendable(const struct kith_conn *c)
+{
+    return kith_list_empty(&c->sendable) ? NULL
+                                         : KITH_OF(c->sendable.next, struct stream, send);
+}
+
+/* Lets streams take turns: the one that just sent goes last. */
+static void rotate(struct kith_conn *c, struct stream *s)
+{
+    if (kith_list_empty(&s->send))
+        return;
+    kith_list_remove(&s->send);
+    kith_list_append(&c->sendable, &s->send);
+}
+
+enum wrote { WROTE_PACKET, WROTE_PART, WROTE_NOTHING, WROTE_FAILED };
+
+/* One call of ngtcp2's writer: perhaps a packet, perhaps only a part of one. */
+static enum wrote write_step(struct kith_conn *c, uint8_t *room, struct kith_tx_batch *b,
+                             kith_time now)
+{
+    struct stream *s = next_sendable(c);
+    struct kith_span unsent = s != NULL ? stream_unsent(s) : (struct kith_span){0};
+    ngtcp2_vec vec = {(uint8_t *)(uintptr_t)unsent.p, unsent.n};
+    bool fin = s != NULL && s->tx_fin && s->tx_sent + unsent.n == s->tx_end;
+    uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
+    ngtcp2_path_storage ps;
+    ngtcp2_pkt_info pi;
+    ngtcp2_ssize taken = -1;
+
+    if (s != NULL)
+        flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
+    if (fin)
+        flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+    ngtcp2_path_storage_zero(&ps);
+    ngtcp2_ssize n = ngtcp2_conn_writev_stream(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX,
+                                               &taken, flags, s != NULL ? s->id : -1, &vec,
+                                               unsent.n > 0 ? 1 : 0, now);
+    if (taken >= 0 && s != NULL) {
+        stream_sent(s, (size_t)taken, fin && (size_t)taken == unsent.n);
+        rotate(c, s);
+    }
+    if (n > 0) {
+        commit(c, b, &ps.path, &pi, (size_t)n);
+        return WROTE_PACKET;
+    }
+    if (n == 0)
+        return WROTE_NOTHING;
+    if (n == NGTCP2_ERR_WRITE_MORE || stream_trouble(s, n))
+        return WROTE_PART;
+    conn_fail(c, (int)n, now);
+    return WROTE_FAILED;
+}
+
+static bool write_close_packet(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
+{
+    if (!c->close_due)
+        return true;
+    uint8_t *room = kith_tx_room(b);
+    if (room == NULL)
+        return false;
+    memcpy(room, c->close_packet, c->close_len);
+    kith_tx_commit(b, paths_current(&c->paths), 0, c->close_len);
+    c->close_due = false;
+    conn_settle(c, now);
+    return true;
+}
+
+bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
+{
+    if (c->state == CONN_CLOSED)
+        return write_close_packet(c, b, now);
+    for (int packets = 0; packets < PACKETS_PER_TURN;) {
+        uint8_t *room = kith_tx_room(b);
+        if (room == NULL)
+            return false;
+        enum wrote w = write_step(c, room, b, now);
+        if (w == WROTE_FAILED)
+            return write_close_packet(c, b, now);
+        if (w == WROTE_NOTHING)
+            break;
+        packets += w == WROTE_PACKET;
+    }
+    ngtcp2_conn_update_pkt_tx_time(c->nc, now);
+    conn_refresh_due(c, now);
+    return true;
+}
+
+enum { PARTS_MAX = 4 };
+
+int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
+                            const struct kith_span *parts, size_t n, kith_time now)
+{
+    ngtcp2_vec vec[PARTS_MAX];
+    ngtcp2_path_storage ps;
+    ngtcp2_pkt_info pi;
+    size_t len = 0;
+
+    if (c->state != CONN_ESTABLISHED)
+        return KITH_E_STATE;
+    if (n > PARTS_MAX)
+        return KITH_E_INVAL;
+    for (size_t i = 0; i < n; i++) {
+        vec[i] = (ngtcp2_vec){(uint8_t *)(uintptr_t)parts[i].p, parts[i].n};
+        len += parts[i].n;
+    }
+    if (len > kith_conn_datagram_max(c))
+        return KITH_E_TOOBIG;
+    ngtcp2_path_storage_zero(&ps);
+    /* other frames may go first; each packet they fill is progress, so this ends */
+    for (int accepted = 0; !accepted;) {
+        uint8_t *room = kith_tx_room(b);
+        ngtcp2_ssize written = 0;
+        if (room != NULL)
+            written = ngtcp2_conn_writev_datagram(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX,
+                                                  &accepted, 0, 0, vec, n, now);
+        if (written < 0) {
+            conn_fail(c, (int)written, now);
+            return KITH_E_STATE;
+        }
+        if (written == 0) {
+            c->wants_writable = true;
+            return KITH_E_AGAIN;
+        }
+        commit(c, b, &ps.path, &pi, (size_t)written);
+    }
+    return KITH_OK;
+}
+
+void kith_conn_burst_end(struct kith_conn *c, kith_time now)
+{
+    if (c->state != CONN_ESTABLISHED)
+        return;
+    ngtcp2_conn_update_pkt_tx_time(c->nc, now);
+    conn_refresh_due(c, now);
+}
