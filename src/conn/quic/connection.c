@@ -263,7 +263,7 @@ static int conn_begin(struct kith_conn *c, const ngtcp2_cid *scid, kith_time now
     int err = cid_register(c->q, scid, c);
 
     if (err >= 0)
-        err = tls_attach(c->q->tls, c);
+        err = quic_tls_attach(c->q->tls, c);
     if (err < 0)
         return err;
     conn_refresh_due(c, now);
@@ -379,7 +379,7 @@ void conn_destroy(struct kith_conn *c)
     }
     if (c->first_dcid.datalen > 0)
         cid_forget(q, &c->first_dcid, c);
-    tls_detach(c);
+    quic_tls_detach(c);
     ngtcp2_conn_del(c->nc);
     while (!kith_list_empty(&c->streams)) {
         struct stream *s = KITH_OF(c->streams.next, struct stream, all);
@@ -484,7 +484,7 @@ static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time
         q->n_lingering++;
         c->linger_until = kith_after(now, 3 * ngtcp2_conn_get_pto(c->nc));
     }
-    tls_detach(c);
+    quic_tls_detach(c);
     c->tell_closed = c->owned;
     conn_mark_ready(c);
     conn_mark_dirty(c);
@@ -615,7 +615,7 @@ static void establish(struct kith_conn *c)
 static void advance_handshake(struct kith_conn *c, kith_time now)
 {
     if (c->handshake_done && !c->peer_proved) {
-        int err = tls_conclude(c);
+        int err = quic_tls_conclude(c);
         if (err < 0) {
             ngtcp2_conn_set_tls_alert(c->nc, 46); /* certificate_unknown */
             conn_fail(c, NGTCP2_ERR_CRYPTO, now);
@@ -625,7 +625,7 @@ static void advance_handshake(struct kith_conn *c, kith_time now)
     if (c->peer_proved && (!c->dialled || c->confirmed))
         establish(c);
     if (c->peer_proved && c->confirmed && c->ssl != NULL) {
-        tls_detach(c);
+        quic_tls_detach(c);
         if (c->first_dcid.datalen > 0)
             cid_forget(c->q, &c->first_dcid, c);
         c->first_dcid.datalen = 0;

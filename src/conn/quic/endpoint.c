@@ -118,7 +118,7 @@ int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env
     kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
                   q->cfg.connections_max * (CID_SPARES + 2));
     q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);
-    int err = q->answer == NULL ? KITH_E_NOMEM : tls_new(&q->cfg, env->alloc, &q->tls);
+    int err = q->answer == NULL ? KITH_E_NOMEM : quic_tls_new(&q->cfg, env->alloc, &q->tls);
     if (err < 0) {
         kith_quic_free(q);
         return err;
@@ -134,7 +134,7 @@ void kith_quic_free(struct kith_quic *q)
     while (!kith_list_empty(&q->conns))
         conn_destroy(KITH_OF(q->conns.next, struct kith_conn, all));
     held_drop_all(q);
-    tls_free(q->tls, q->env->alloc);
+    quic_tls_free(q->tls, q->env->alloc);
     kith_map_fini(&q->cids);
     kith_due_fini(&q->due);
     kith_free(q->env->alloc, q->answer);

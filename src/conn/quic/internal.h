@@ -131,7 +131,7 @@ struct kith_quic {
     const struct kith_env *env;
     struct kith_quic_config cfg;
     struct kith_datagram_sink sink;
-    struct tls_contexts *tls;
+    struct quic_tls_contexts *tls;
     ngtcp2_mem mem;
     struct kith_map cids; /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
     struct kith_due_heap due;
@@ -185,16 +185,16 @@ void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t t
 
 /* ---- TLS (tls.c) ---- */
 
-struct tls_contexts;
-int tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
-            struct tls_contexts **ret);
-void tls_free(struct tls_contexts *t, const struct kith_alloc *a);
+struct quic_tls_contexts;
+int quic_tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
+            struct quic_tls_contexts **ret);
+void quic_tls_free(struct quic_tls_contexts *t, const struct kith_alloc *a);
 /* Gives c its SSL object and ties it to c->nc's callbacks. */
-int tls_attach(struct tls_contexts *t, struct kith_conn *c);
+int quic_tls_attach(struct quic_tls_contexts *t, struct kith_conn *c);
 /* Frees the SSL object in the one order that works; harmless when there is none. */
-void tls_detach(struct kith_conn *c);
+void quic_tls_detach(struct kith_conn *c);
 /* Checks the peer's key once more, after the handshake, and reads the exporter. */
-int tls_conclude(struct kith_conn *c);
+int quic_tls_conclude(struct kith_conn *c);
 
 /* ---- strangers (accept.c) ---- */
 void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,

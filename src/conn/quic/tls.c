@@ -21,7 +21,7 @@ enum {
 static const uint8_t alpn[] = {6, 'k', 'i', 't', 'h', '/', '1'};
 static const char exporter_label[] = "EXPORTER-kith-1";
 
-struct tls_contexts {
+struct quic_tls_contexts {
     SSL_CTX *client, *server;
 };
 
@@ -118,7 +118,7 @@ static bool id_of_key(EVP_PKEY *key, struct kith_peer_id *ret)
     if (!kith_public_key_check((struct kith_span){spki, SPKI_LEN}))
         return false;
     struct kith_hash h;
-    if (kith_sha256(&h, (struct kith_span){spki, SPKI_LEN}) < 0)
+    if (kith_sha256((struct kith_span){spki, SPKI_LEN}, &h) < 0)
         return false;
     memcpy(ret->b, h.b, sizeof ret->b);
     return true;
@@ -154,7 +154,7 @@ static int on_verify(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
-int tls_conclude(struct kith_conn *c)
+int quic_tls_conclude(struct kith_conn *c)
 {
     struct kith_peer_id id;
 
@@ -210,10 +210,10 @@ static bool configure(SSL_CTX *ctx, const struct kith_quic_config *cfg)
            SSL_CTX_use_PrivateKey(ctx, kith_sign_key_evp(cfg->key)) == 1;
 }
 
-int tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
-            struct tls_contexts **ret)
+int quic_tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
+            struct quic_tls_contexts **ret)
 {
-    struct tls_contexts *t = kith_new_zero(a, sizeof *t);
+    struct quic_tls_contexts *t = kith_new_zero(a, sizeof *t);
 
     if (t == NULL)
         return KITH_E_NOMEM;
@@ -221,7 +221,7 @@ int tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
     t->server = SSL_CTX_new(TLS_server_method());
     if (ngtcp2_crypto_ossl_init() != 0 || t->client == NULL || t->server == NULL ||
         !configure(t->client, cfg) || !configure(t->server, cfg)) {
-        tls_free(t, a);
+        quic_tls_free(t, a);
         return KITH_E_CRYPTO;
     }
     SSL_CTX_set_options(t->server, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -231,7 +231,7 @@ int tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
     return KITH_OK;
 }
 
-void tls_free(struct tls_contexts *t, const struct kith_alloc *a)
+void quic_tls_free(struct quic_tls_contexts *t, const struct kith_alloc *a)
 {
     if (t == NULL)
         return;
@@ -240,7 +240,7 @@ void tls_free(struct tls_contexts *t, const struct kith_alloc *a)
     kith_free(a, t);
 }
 
-int tls_attach(struct tls_contexts *t, struct kith_conn *c)
+int quic_tls_attach(struct quic_tls_contexts *t, struct kith_conn *c)
 {
     c->ssl = SSL_new(c->dialled ? t->client : t->server);
     if (c->ssl == NULL || ngtcp2_crypto_ossl_ctx_new(&c->octx, c->ssl) != 0)
@@ -263,7 +263,7 @@ int tls_attach(struct tls_contexts *t, struct kith_conn *c)
 
 /* The order matters: OpenSSL calls back into ngtcp2 while it is freed unless the app data is gone,
  * and ngtcp2 reads the helper context until it is told there is none. */
-void tls_detach(struct kith_conn *c)
+void quic_tls_detach(struct kith_conn *c)
 {
     if (c->ssl != NULL) {
         SSL_set_app_data(c->ssl, NULL);
