@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # its variables come from tools/setup
 # Ways 2 and 3 of tools/setup, which sources this file: OpenSSL and ngtcp2 into .deps/root.
 #
 # Everything apt does here happens with its own lists, caches and source list under .deps/apt, so
