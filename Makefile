@@ -11,8 +11,12 @@ SETUP ?= yes
 
 LLVM := $(shell tools/setup llvm-version)
 CLANG := env CC=clang-$(LLVM) CXX=clang++-$(LLVM)
-MESON_SETUP := meson setup --pkg-config-path=$(CURDIR)/.deps/root/lib/pkgconfig
-SANITIZERS := -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
+MESON := meson setup --pkg-config-path=$(CURDIR)/.deps/root/lib/pkgconfig
+# Meson says a lot; it is wanted when something went wrong. $(1): environment, $(2): folder and options.
+configure = echo "configuring $(firstword $(2))"; \
+    text=$$($(1) $(MESON) $(2) 2>&1) || { printf '%s\n' "$$text"; exit 1; }
+SANITIZERS := -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
+    -Dwerror=true
 NINJA := ninja -j$(JOBS) --quiet
 MAKE_QUIETLY := $(MAKE) --no-print-directory
 
@@ -32,13 +36,13 @@ setup-build setup-demo setup-test:
 
 # Three build folders: gcc as users build it, clang with sanitizers, clang with libFuzzer.
 build/build.ninja: | setup-build
-	@$(MESON_SETUP) build -Dprefix=$(PREFIX)
+	@$(call configure,,build -Dprefix=$(PREFIX))
 
 build-asan/build.ninja: | setup-test
-	@$(CLANG) $(MESON_SETUP) build-asan $(SANITIZERS)
+	@$(call configure,$(CLANG),build-asan $(SANITIZERS))
 
 build-fuzz/build.ninja: | setup-test
-	@$(CLANG) $(MESON_SETUP) build-fuzz $(SANITIZERS) -Dfuzz=true
+	@$(call configure,$(CLANG),build-fuzz $(SANITIZERS) -Dfuzz=true)
 
 demo: setup-demo all ## Build a whole private network on this machine and show it (KEEP=1 keeps it)
 	@KITH=$(CURDIR)/build/kith KEEP=$(KEEP) tests/lab/demo
@@ -60,7 +64,7 @@ check-lint: build-asan/build.ninja
 
 # Warnings are errors from here on in this build folder: whoever runs the tests is a developer.
 check-gcc: build/build.ninja
-	@[ -f build/.strict ] || { meson configure build -Dwerror=true && touch build/.strict; }
+	@[ -f build/.strict ] || { meson configure build -Dwerror=true >/dev/null && touch build/.strict; }
 	@tools/run-tests case gcc 'gcc builds everything without a warning' -- $(NINJA) -C build
 	@tools/run-tests programs gcc build
 
