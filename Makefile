@@ -34,6 +34,9 @@ help: ## Say what can be made
 setup-build setup-demo setup-test:
 	@[ "$(SETUP)" = no ] || tools/setup $(@:setup-%=%)
 
+# Ninja builds in parallel; the steps here follow each other.
+.NOTPARALLEL:
+
 # Three build folders: gcc as users build it, clang with sanitizers, clang with libFuzzer.
 build/build.ninja: | setup-build
 	@$(call configure,,build -Dprefix=$(PREFIX))

@@ -167,6 +167,12 @@ build_ngtcp2() {
 
 # Way 3.
 build_sources() {
+    # Before anything is installed for it: can sources be had at all?
+    local suite readable=no
+    for suite in $openssl_suites $ngtcp2_suites; do
+        read_suite deb-src "$suite" >/dev/null && readable=yes && break
+    done
+    [ $readable = yes ] || return 1
     install_packages dpkg-dev cmake make perl
     rm -rf "$deps/root"
     [ $want_openssl = no ] || build_openssl || return 1
