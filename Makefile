@@ -1,31 +1,103 @@
-# The front door. Meson and Ninja do the work; tools/setup gets what they need. See `make help`.
+# The front door. Meson and Ninja do the work; tools/setup gets what they need. `make help` lists
+# the doors; what is behind them stands in HACKING.md.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
 KEEP ?=
-# SETUP=no: use what pkg-config finds, install and fetch nothing.
+# SETUP=no: install and fetch nothing, use what pkg-config finds.
 SETUP ?= yes
 
 LLVM := $(shell tools/setup llvm-version)
-MESON_FLAGS := --pkg-config-path=$(CURDIR)/.deps/root/lib/pkgconfig
-CLANG := CC=clang-$(LLVM) CXX=clang++-$(LLVM)
-SANITIZE := -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
+CLANG := env CC=clang-$(LLVM) CXX=clang++-$(LLVM)
+MESON := meson setup --pkg-config-path=$(CURDIR)/.deps/root/lib/pkgconfig
+# Meson says a lot; it is wanted when something went wrong. $(1): environment, $(2): folder and options.
+configure = echo "configuring $(firstword $(2))"; \
+    text=$$($(1) $(MESON) $(2) 2>&1) || { printf '%s\n' "$$text"; exit 1; }
+SANITIZERS := -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
+    -Dwerror=true
+NINJA := ninja -j$(JOBS) --quiet
+MAKE_QUIETLY := $(MAKE) --no-print-directory
 
-ifeq ($(SETUP),no)
-setup = @:
-else
-setup = @tools/setup $(1)
-endif
+.PHONY: all demo test bench lint asan fuzz install clean distclean help \
+    setup-build setup-demo setup-test check-lint check-gcc check-asan check-fuzz check-lab
 
-.PHONY: all
-all: build/build.ninja
+all: build/build.ninja ## Build build/kith and libkith (what is missing is installed first)
 	@ninja -C build -j$(JOBS)
 
-.PHONY: setup-build
-setup-build:
-	$(call setup,build)
+help: ## Say what can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@echo
+	@echo 'PREFIX=/usr/local DESTDIR= JOBS=N FUZZ_SECONDS=20 KEEP=1 (demo) SETUP=no (install nothing)'
 
+setup-build setup-demo setup-test:
+	@[ "$(SETUP)" = no ] || tools/setup $(@:setup-%=%)
+
+# Ninja builds in parallel; the steps here follow each other.
+.NOTPARALLEL:
+
+# Three build folders: gcc as users build it, clang with sanitizers, clang with libFuzzer.
 build/build.ninja: | setup-build
-	@meson setup build $(MESON_FLAGS) -Dprefix=$(PREFIX)
+	@$(call configure,,build -Dprefix=$(PREFIX))
+
+build-asan/build.ninja: | setup-test
+	@$(call configure,$(CLANG),build-asan $(SANITIZERS))
+
+build-fuzz/build.ninja: | setup-test
+	@$(call configure,$(CLANG),build-fuzz $(SANITIZERS) -Dfuzz=true)
+
+demo: setup-demo all ## Build a whole private network on this machine and show it (KEEP=1 keeps it)
+	@KITH=$(CURDIR)/build/kith KEEP=$(KEEP) tests/lab/demo
+
+# Every part runs, whatever the part before it said; the total decides.
+PARTS := lint gcc asan fuzz lab
+test: setup-test ## Check and test everything; the last line is the total
+	@rm -rf build/test-counts
+	@for part in $(PARTS); do \
+	    printf '\n== %s\n' $$part; \
+	    $(MAKE_QUIETLY) FUZZ_SECONDS=$(TEST_FUZZ_SECONDS) check-$$part || :; \
+	done
+	@echo
+	@tools/run-tests total $(PARTS)
+TEST_FUZZ_SECONDS ?= 5
+
+check-lint: build-asan/build.ninja
+	@tools/run-tests tap lint -- tools/lint
+
+# Warnings are errors from here on in this build folder: whoever runs the tests is a developer.
+check-gcc: build/build.ninja
+	@[ -f build/.strict ] || { meson configure build -Dwerror=true >/dev/null && touch build/.strict; }
+	@tools/run-tests case gcc 'gcc builds everything without a warning' -- $(NINJA) -C build
+	@tools/run-tests programs gcc build
+
+check-asan: build-asan/build.ninja
+	@tools/run-tests case asan 'clang builds everything without a warning' -- $(NINJA) -C build-asan
+	@tools/run-tests programs asan build-asan
+
+check-fuzz: build-fuzz/build.ninja
+	@tools/run-tests case fuzz 'the fuzz targets build' -- $(NINJA) -C build-fuzz
+	@tools/run-tests fuzz fuzz build-fuzz $(FUZZ_SECONDS)
+
+check-lab:
+	@tools/run-tests lab lab
+
+lint: setup-test check-lint ## Check formatting, layers, and what clang-tidy finds
+
+asan: setup-test check-asan ## Run the tests under ASan and UBSan, built with clang
+
+fuzz: setup-test check-fuzz ## Run each fuzz target for FUZZ_SECONDS
+
+bench: setup-demo all ## Measure; results go to build/bench/*.json
+	@tools/run-tests bench build
+
+install: ## Install under PREFIX (DESTDIR is honoured), with a systemd unit
+	@[ -x build/kith ] || $(MAKE_QUIETLY) all
+	@meson configure build -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C build
+
+clean: ## Remove what was built
+	@rm -rf build build-asan build-fuzz
+
+distclean: clean ## Remove what was fetched, too
+	@rm -rf .deps

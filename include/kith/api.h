@@ -1,7 +1,8 @@
 /* Marks what the shared library exports.
  *
- * libkith is compiled with hidden visibility, so that the functions its parts share among themselves
- * are nobody's interface. A declaration in include/kith/ that starts with KITH_API is visible. */
+ * libkith is compiled with hidden visibility, so that the functions its parts share among
+ * themselves are nobody's interface. A declaration in include/kith/ that starts with KITH_API is
+ * visible. */
 
 #ifndef KITH_API_H
 #define KITH_API_H

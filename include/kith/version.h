@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/* The version of the library in use, as "major.minor.patch". The text lives as long as the process. */
+/* The version of the library in use, as "major.minor.patch". The text lives as long as the process.
+ */
 KITH_API const char *kith_version(void);
 
 #ifdef __cplusplus

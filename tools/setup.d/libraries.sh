@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # its variables come from tools/setup
 # Ways 2 and 3 of tools/setup, which sources this file: OpenSSL and ngtcp2 into .deps/root.
 #
 # Everything apt does here happens with its own lists, caches and source list under .deps/apt, so
@@ -167,6 +167,12 @@ build_ngtcp2() {
 
 # Way 3.
 build_sources() {
+    # Before anything is installed for it: can sources be had at all?
+    local suite readable=no
+    for suite in $openssl_suites $ngtcp2_suites; do
+        read_suite deb-src "$suite" >/dev/null && readable=yes && break
+    done
+    [ $readable = yes ] || return 1
     install_packages dpkg-dev cmake make perl
     rm -rf "$deps/root"
     [ $want_openssl = no ] || build_openssl || return 1
