@@ -1,0 +1,277 @@
+#include "sim/net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/due.h"
+
+struct packet {
+    struct kith_due due; /* first, so that a pointer to it is one to the packet */
+    struct kith_addr from, to;
+    uint8_t ecn;
+    size_t len;
+    uint8_t data[];
+};
+
+struct pipe { /* one direction between two hosts */
+    struct sim_link model;
+    bool own;
+    kith_time free_at; /* when the rate lets the next packet start */
+    kith_time last_at; /* latest arrival so far, to keep order under jitter */
+};
+
+struct sim_host {
+    struct sim_net *net;
+    size_t index;
+    struct kith_addr addr, public_addr;
+    bool off;
+    sim_deliver *deliver;
+    void *ctx;
+};
+
+struct sim_net {
+    kith_time now;
+    struct kith_random_seeded seeded;
+    struct kith_random random;
+    struct kith_due_heap heap;
+    struct sim_host host[SIM_HOSTS_MAX];
+    size_t hosts;
+    struct pipe pipe[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    struct sim_link standard;
+    sim_filter *filter;
+    void *filter_ctx;
+    uint64_t delivered, bytes;
+};
+
+struct sim_net *sim_net_new(uint64_t seed)
+{
+    struct sim_net *n = calloc(1, sizeof *n);
+
+    if (n == NULL)
+        abort();
+    n->now = 1000 * KITH_SEC;
+    kith_random_seeded_init(&n->seeded, seed);
+    n->random = kith_random_from_seed(&n->seeded);
+    n->heap.alloc = &kith_heap;
+    n->standard = (struct sim_link){.delay = 10 * KITH_MSEC};
+    return n;
+}
+
+void sim_net_free(struct sim_net *n)
+{
+    struct kith_due *d;
+
+    while ((d = kith_due_first(&n->heap)) != NULL) {
+        kith_due_remove(&n->heap, d);
+        free(d);
+    }
+    kith_due_fini(&n->heap);
+    free(n);
+}
+
+kith_time sim_net_now(const struct sim_net *n)
+{
+    return n->now;
+}
+
+struct kith_random *sim_net_random(struct sim_net *n)
+{
+    return &n->random;
+}
+
+void sim_net_default_link(struct sim_net *n, const struct sim_link *l)
+{
+    n->standard = *l;
+}
+
+void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
+                  const struct sim_link *l)
+{
+    n->pipe[a->index][b->index].model = n->pipe[b->index][a->index].model = *l;
+    n->pipe[a->index][b->index].own = n->pipe[b->index][a->index].own = true;
+}
+
+void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx)
+{
+    n->filter = f;
+    n->filter_ctx = ctx;
+}
+
+static struct kith_addr parse(const char *text)
+{
+    struct kith_addr a;
+
+    if (kith_addr_parse(text, 9000, &a) < 0)
+        abort();
+    return a;
+}
+
+struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx)
+{
+    if (n->hosts == SIM_HOSTS_MAX)
+        abort();
+    struct sim_host *h = &n->host[n->hosts];
+    *h = (struct sim_host){.net = n, .index = n->hosts, .deliver = deliver, .ctx = ctx};
+    h->addr = h->public_addr = parse(addr);
+    n->hosts++;
+    return h;
+}
+
+const struct kith_addr *sim_host_addr(const struct sim_host *h)
+{
+    return &h->addr;
+}
+
+void sim_host_move(struct sim_host *h, const char *addr)
+{
+    h->addr = h->public_addr = parse(addr);
+}
+
+void sim_host_rebind(struct sim_host *h, const char *public_addr)
+{
+    h->public_addr = parse(public_addr);
+}
+
+void sim_host_power(struct sim_host *h, bool on)
+{
+    h->off = !on;
+}
+
+static struct sim_host *host_at(struct sim_net *n, const struct kith_addr *a)
+{
+    for (size_t i = 0; i < n->hosts; i++)
+        if (kith_addr_equal(&n->host[i].public_addr, a))
+            return &n->host[i];
+    return NULL;
+}
+
+static bool chance(struct sim_net *n, unsigned ppm)
+{
+    return ppm > 0 && kith_random_below(&n->random, 1000000) < ppm;
+}
+
+static void schedule(struct sim_net *n, const struct kith_addr *from, const struct kith_addr *to,
+                     uint8_t ecn, const uint8_t *data, size_t len, kith_time at)
+{
+    struct packet *p = malloc(sizeof *p + len);
+
+    if (p == NULL)
+        abort();
+    *p = (struct packet){.from = *from, .to = *to, .ecn = ecn, .len = len};
+    memcpy(p->data, data, len);
+    if (kith_due_set(&n->heap, &p->due, at) < 0)
+        abort();
+}
+
+/* When a packet of `len` bytes entering the pipe now leaves it; KITH_NEVER when it is dropped. */
+static kith_time through(struct sim_net *n, struct pipe *pipe, const struct sim_link *l, size_t len)
+{
+    kith_time start = pipe->free_at > n->now ? pipe->free_at : n->now;
+    size_t queue = l->queue != 0 ? l->queue : 256 * 1024;
+
+    if (l->rate > 0) {
+        if ((start - n->now) * l->rate / 8 / KITH_SEC > queue)
+            return KITH_NEVER;
+        pipe->free_at = start + len * 8 * KITH_SEC / l->rate;
+        start = pipe->free_at;
+    }
+    kith_time at = start + l->delay;
+    if (l->jitter > 0)
+        at += kith_random_below(&n->random, l->jitter);
+    if (chance(n, l->reorder_ppm))
+        return at + l->reorder_by;
+    if (at <= pipe->last_at)
+        at = pipe->last_at + 1; /* what was sent first arrives first */
+    pipe->last_at = at;
+    return at;
+}
+
+static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *data, size_t len)
+{
+    struct sim_net *n = h->net;
+    struct sim_host *to = host_at(n, &run->path.remote);
+
+    if (h->off || to == NULL)
+        return;
+    struct pipe *pipe = &n->pipe[h->index][to->index];
+    const struct sim_link *l = pipe->own ? &pipe->model : &n->standard;
+    if (l->cut || len > (l->mtu != 0 ? l->mtu : 1472) || chance(n, l->loss_ppm))
+        return;
+    if (n->filter != NULL &&
+        !n->filter(n->filter_ctx, &h->public_addr, &run->path.remote, data, len))
+        return;
+    kith_time at = through(n, pipe, l, len);
+    if (at == KITH_NEVER)
+        return;
+    schedule(n, &h->public_addr, &run->path.remote, run->ecn, data, len, at);
+    if (chance(n, l->dup_ppm))
+        schedule(n, &h->public_addr, &run->path.remote, run->ecn, data, len, at + KITH_MSEC);
+}
+
+static size_t host_send(void *ctx, const struct kith_tx *runs, size_t n)
+{
+    uint8_t copy[2048];
+
+    for (size_t i = 0; i < n; i++) {
+        for (size_t at = 0; at < runs[i].len; at += runs[i].segment) {
+            size_t len =
+                runs[i].len - at < runs[i].segment ? runs[i].len - at : runs[i].segment;
+            if (len > sizeof copy)
+                abort();
+            memcpy(copy, runs[i].data + at, len);
+            send_one(ctx, &runs[i], copy, len);
+        }
+    }
+    return n;
+}
+
+static const struct kith_transport_ops host_ops = {.send = host_send};
+
+struct kith_transport sim_host_transport(struct sim_host *h)
+{
+    return (struct kith_transport){
+        .ops = &host_ops, .ctx = h, .info = {.kind = "udp", .mtu = 65507, .max_run = 65507}};
+}
+
+static void arrive(struct sim_net *n, struct packet *p)
+{
+    struct sim_host *h = host_at(n, &p->to);
+
+    if (h == NULL || h->off)
+        return;
+    struct kith_rx rx = {
+        .path = {.transport = 0, .local = h->addr, .remote = p->from},
+        .data = p->data,
+        .len = p->len,
+        .segment = p->len,
+        .ecn = p->ecn,
+    };
+    n->delivered++;
+    n->bytes += p->len;
+    h->deliver(h->ctx, &rx, n->now);
+}
+
+kith_time sim_net_run(struct sim_net *n, kith_time until)
+{
+    kith_time at = kith_due_deadline(&n->heap);
+
+    if (at > until) {
+        n->now = until;
+        return until;
+    }
+    n->now = at > n->now ? at : n->now;
+    while (kith_due_deadline(&n->heap) <= n->now) {
+        struct packet *p = (struct packet *)(void *)kith_due_first(&n->heap);
+        kith_due_remove(&n->heap, &p->due);
+        arrive(n, p);
+        free(p);
+    }
+    return n->now;
+}
+
+uint64_t sim_net_delivered(const struct sim_net *n, uint64_t *ret_bytes)
+{
+    if (ret_bytes != NULL)
+        *ret_bytes = n->bytes;
+    return n->delivered;
+}

@@ -1,0 +1,65 @@
+/* net.h: a network in virtual time, for tests: hosts with addresses, links between them.
+ *
+ * Each ordered pair of hosts has a link model: delay, jitter, bit rate with a bounded queue, loss,
+ * duplication, reordering, MTU, cut or not. Time only moves in sim_net_run. Everything random comes
+ * from the seed, which tests print. */
+#ifndef KITH_TESTS_SIM_NET_H
+#define KITH_TESTS_SIM_NET_H
+
+#include "base/base.h"
+#include "base/random.h"
+#include "transport/transport.h"
+
+enum { SIM_HOSTS_MAX = 64 };
+
+struct sim_link {
+    kith_dur delay;      /* one way */
+    kith_dur jitter;     /* up to this much more; packets keep their order */
+    uint64_t rate;       /* bit/s; 0: unlimited */
+    size_t queue;        /* bytes that wait for the rate; 0: 256 kB */
+    unsigned loss_ppm;   /* lost, of a million */
+    unsigned dup_ppm;    /* delivered twice */
+    unsigned reorder_ppm; /* held back by `reorder_by` */
+    kith_dur reorder_by;
+    size_t mtu; /* largest UDP payload; 0: 1472 */
+    bool cut;
+};
+
+struct sim_net;
+struct sim_host;
+
+/* What a host does with a datagram; called while time stands still. */
+typedef void sim_deliver(void *ctx, const struct kith_rx *run, kith_time now);
+/* Decides about one datagram on the way: false drops it. May change the bytes. */
+typedef bool sim_filter(void *ctx, const struct kith_addr *from, const struct kith_addr *to,
+                        uint8_t *data, size_t len);
+
+struct sim_net *sim_net_new(uint64_t seed);
+void sim_net_free(struct sim_net *n);
+kith_time sim_net_now(const struct sim_net *n);
+struct kith_random *sim_net_random(struct sim_net *n);
+/* The model of every pair that has none of its own. */
+void sim_net_default_link(struct sim_net *n, const struct sim_link *l);
+/* Both directions between two hosts. */
+void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
+                  const struct sim_link *l);
+void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx);
+
+/* A host that receives what is sent to `addr`. */
+struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx);
+struct kith_transport sim_host_transport(struct sim_host *h);
+const struct kith_addr *sim_host_addr(const struct sim_host *h);
+/* The host has another address from now on, and knows it. */
+void sim_host_move(struct sim_host *h, const char *addr);
+/* A NAT in front of the host maps it elsewhere from now on; the host does not notice. */
+void sim_host_rebind(struct sim_host *h, const char *public_addr);
+/* A host that is off neither sends nor receives. */
+void sim_host_power(struct sim_host *h, bool on);
+
+/* Delivers what is due up to and including `until`, at most the next instant; returns the new
+ * time: that of the delivery, or `until`. */
+kith_time sim_net_run(struct sim_net *n, kith_time until);
+/* Datagrams and bytes handed over so far. */
+uint64_t sim_net_delivered(const struct sim_net *n, uint64_t *ret_bytes);
+
+#endif
