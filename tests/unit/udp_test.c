@@ -101,6 +101,7 @@ static void every_switch(const char *where)
         for (size_t i = 0; i < KITH_COUNT(shapes); i++)
             carry(a, b, shapes[i].len, shapes[i].segment);
         assert_int_equal(kith_udp_counters(b->u)->truncated, 0);
+        assert_int_equal(kith_udp_counters(a->u)->gso_fallbacks, 0);
         lab_close(a);
         lab_close(b);
     }
@@ -138,6 +139,30 @@ static void gso_makes_one_message_of_a_run_and_gro_keeps_it_whole(void **state)
     assert_int_equal(kith_udp_counters(b->u)->runs_in, 1);
     assert_int_equal(kith_udp_counters(b->u)->datagrams_in, 20);
     assert_int_equal(b->in.runs, 1);
+    lab_close(a);
+    lab_close(b);
+}
+
+/* 64 datagrams and 65507 bytes are what every kernel with GSO takes at once. */
+static void a_run_too_long_for_one_message_is_cut(void **state)
+{
+    (void)state;
+    struct lab_end *a = lab_open(all_on(), loopback[0]), *b = lab_open(all_on(), loopback[0]);
+    static const struct {
+        size_t datagrams, segment, messages;
+    } runs[] = {{64, 100, 1}, {65, 100, 2}, {129, 100, 3}, {54, 1200, 1}, {55, 1200, 2}};
+
+    if (a->events[KITH_EV_offload_off] > 0) {
+        print_message("skipped: this kernel has no UDP GSO\n");
+        lab_close(a);
+        lab_close(b);
+        skip();
+    }
+    for (size_t i = 0; i < KITH_COUNT(runs); i++) {
+        uint64_t before = kith_udp_counters(a->u)->runs_out;
+        carry(a, b, runs[i].datagrams * runs[i].segment, runs[i].segment);
+        assert_int_equal(kith_udp_counters(a->u)->runs_out, before + runs[i].messages + 1);
+    }
     lab_close(a);
     lab_close(b);
 }
@@ -315,6 +340,27 @@ static void a_link_local_path_names_its_interface(void **state)
     assert_true(kith_addr_equal(&a->in.path.remote, &own));
     lab_close(a);
     lab_close(b);
+}
+
+static void socket_addresses_and_ours_say_the_same(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"192.0.2.1:9000", "[2001:db8::1]:9000", "[fe80::1%3]:9000"};
+    union kith_sockaddr sa;
+
+    for (size_t i = 0; i < KITH_COUNT(texts); i++) {
+        struct kith_addr a = lab_addr(texts[i]), none = {.port = 9000};
+        assert_int_not_equal(kith_sockaddr_of(&a, &sa), 0);
+        struct kith_addr back = kith_sockaddr_addr(&sa);
+        assert_true(kith_addr_equal(&a, &back));
+        assert_int_equal(kith_sockaddr_of(&none, &sa), 0);
+    }
+    assert_int_equal(sa.in6.sin6_scope_id, 3);
+    assert_int_equal(ntohs(sa.in6.sin6_port), 9000);
+    sa.in6.sin6_addr.s6_addr[0] = 0x20; /* no longer link-local: the scope means nothing */
+    assert_int_equal(kith_sockaddr_addr(&sa).scope, 0);
+    sa.any.sa_family = AF_UNIX;
+    assert_int_equal(kith_sockaddr_addr(&sa).ip.family, KITH_FAMILY_NONE);
 }
 
 static void an_ip4_peer_is_never_seen_as_mapped_ip6(void **state)
@@ -604,6 +650,7 @@ int main(void)
         cmocka_unit_test(a_run_arrives_as_the_same_datagrams_with_every_switch_over_ip4),
         cmocka_unit_test(a_run_arrives_as_the_same_datagrams_with_every_switch_over_ip6),
         cmocka_unit_test(gso_makes_one_message_of_a_run_and_gro_keeps_it_whole),
+        cmocka_unit_test(a_run_too_long_for_one_message_is_cut),
         cmocka_unit_test(many_runs_to_both_families_go_in_one_call),
         cmocka_unit_test(one_receive_reads_no_more_than_its_batches),
         cmocka_unit_test(ecn_bits_travel_both_ways_over_ip4),
@@ -611,6 +658,7 @@ int main(void)
         cmocka_unit_test(an_answer_leaves_from_the_address_that_was_asked),
         cmocka_unit_test(an_answer_leaves_from_the_port_that_was_asked),
         cmocka_unit_test(a_link_local_path_names_its_interface),
+        cmocka_unit_test(socket_addresses_and_ours_say_the_same),
         cmocka_unit_test(an_ip4_peer_is_never_seen_as_mapped_ip6),
         cmocka_unit_test(a_closed_port_does_not_break_the_socket),
         cmocka_unit_test(a_datagram_too_big_is_lost_and_the_next_passes),

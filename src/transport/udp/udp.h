@@ -8,7 +8,7 @@
  * Order of calls: kith_udp_new, then the loop polls kith_udp_fds and calls kith_udp_receive for a
  * readable one; sending goes through the table of kith_udp_transport. An error of one datagram
  * (ECONNREFUSED, no route, too big) is counted, told as an event, and ends nothing.
- * More: docs/modules/transport.md.   Tests: tests/unit/udp_test.c */
+ * More: docs/modules/transport.md.   Tests: tests/unit/udp_test.c, udp_refusal_test.c */
 #ifndef KITH_TRANSPORT_UDP_UDP_H
 #define KITH_TRANSPORT_UDP_UDP_H
 
