@@ -19,9 +19,8 @@ enum {
     KITH_UDP_LISTEN_MAX = 8,
     KITH_UDP_SOCKETS_MAX = 2 * KITH_UDP_LISTEN_MAX, /* "any" takes one a family */
     KITH_UDP_BATCH = 32,                            /* messages of one system call, either way */
-    KITH_UDP_RUN_MAX = 65507, /* bytes: 65535 less the headers of IPv4 (20) and UDP (8) */
-    KITH_UDP_SEGMENTS_MAX =
-        64, /* datagrams of one GSO send; what the first kernels with it allow */
+    KITH_UDP_RUN_MAX = 65507,   /* bytes: 65535 less the headers of IPv4 (20) and UDP (8) */
+    KITH_UDP_SEGMENTS_MAX = 64, /* datagrams of a GSO send: what the first kernels allow */
     /* Largest datagram a receiver without GRO has room for: the payload of a 9000-byte (jumbo)
      * frame fits. Longer ones are dropped there, so this is the MTU we declare. */
     KITH_UDP_DATAGRAM_MAX = 9216,
@@ -52,8 +51,8 @@ struct kith_udp_why {
 
 struct kith_udp_counters {
     uint64_t datagrams_in, bytes_in, runs_in; /* handed to the sink */
-    uint64_t datagrams_out, bytes_out,
-        runs_out;           /* taken by the kernel; a run cut up counts apart */
+    /* Taken by the kernel; each piece of a run that was cut counts as a run. */
+    uint64_t datagrams_out, bytes_out, runs_out;
     uint64_t send_full;     /* times a socket's buffer had no room */
     uint64_t send_errors;   /* datagrams lost to an error, too big ones among them */
     uint64_t too_big;       /* of these: EMSGSIZE */
