@@ -650,12 +650,17 @@ static void notice_move(struct kith_conn *c)
 
 /* The number under which a datagram from `path` is shown to ngtcp2. The accepting side gives every
  * new source a number of its own, which makes ngtcp2 check it; the dialling side shows everything
- * on its current path, because ngtcp2 as a client ignores whatever comes from elsewhere. */
+ * on its current path, because ngtcp2 as a client ignores whatever comes from elsewhere. During
+ * the handshake the peer goes over from the id it made up to ours, which is no move. */
 static uint32_t number_for(struct kith_conn *c, const struct kith_path *path,
                            const ngtcp2_cid *dcid)
 {
     if (c->dialled)
         return c->paths.current;
+    if (!c->confirmed && kith_path_equal(paths_current(&c->paths), path)) {
+        paths_set_dcid(&c->paths, c->paths.current, cid_number(dcid));
+        return c->paths.current;
+    }
     uint32_t number = paths_find(&c->paths, path, cid_number(dcid));
     return number != 0 ? number : paths_add(&c->paths, path, cid_number(dcid));
 }

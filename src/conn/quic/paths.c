@@ -58,6 +58,14 @@ void paths_remap(struct conn_paths *p, uint32_t number, const struct kith_path *
         w->real = *real;
 }
 
+void paths_set_dcid(struct conn_paths *p, uint32_t number, uint64_t dcid)
+{
+    struct made_up_path *w = way_of(p, number);
+
+    if (w != NULL)
+        w->dcid = dcid;
+}
+
 /* fd00::END:NUMBER, port 1; the layout is ours alone, nothing routes by it */
 static void make_up(ngtcp2_sockaddr_in6 *sa, uint8_t end, uint32_t number)
 {

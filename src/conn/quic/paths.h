@@ -42,6 +42,8 @@ const struct kith_path *paths_real(const struct conn_paths *p, uint32_t number);
 const struct kith_path *paths_current(const struct conn_paths *p);
 /* Points `number` at another real path. */
 void paths_remap(struct conn_paths *p, uint32_t number, const struct kith_path *real);
+/* The peer uses this id of ours over it from now on. */
+void paths_set_dcid(struct conn_paths *p, uint32_t number, uint64_t dcid);
 /* ngtcp2's view of a number; s holds the memory. */
 const ngtcp2_path *paths_made_up(uint32_t number, struct made_up_storage *s);
 /* The number in a path of ngtcp2's. */
