@@ -98,22 +98,33 @@ struct kith_conn *conn_peer_dial(struct conn_peer *p, struct conn_peer *to)
     return c;
 }
 
-static void on_stream(struct conn_peer *p, const struct kith_conn_event *ev)
+static void read_stream(struct conn_peer *p, struct kith_conn *c, int64_t id)
 {
     bool fin;
+    struct kith_span in = kith_conn_stream_peek(c, id, &fin);
+    size_t room = kith_conn_stream_room(c, id);
 
-    p->resets += (ev->flags & KITH_STREAM_RESET) != 0;
-    p->done += (ev->flags & KITH_STREAM_DONE) != 0;
-    if ((ev->flags & KITH_STREAM_READABLE) == 0 || p->unread)
-        return;
-    struct kith_span in = kith_conn_stream_peek(ev->conn, ev->stream, &fin);
+    if (p->echo && in.n > room) {
+        in.n = room;
+        fin = false;
+    }
+    if (p->echo && kith_conn_stream_send(c, id, in, fin) < 0)
+        abort();
+    if (p->echo && in.n == room && kith_conn_stream_send(c, id, (struct kith_span){in.p, 1}, false) != KITH_E_AGAIN && !fin)
+        abort(); /* asks to be told of room */
     for (size_t i = 0; i < in.n; i++)
         p->stream_hash = (p->stream_hash ^ in.p[i]) * 0x100000001b3u;
     p->stream_bytes += in.n;
     p->fins += fin;
-    if (p->echo && kith_conn_stream_send(ev->conn, ev->stream, in, fin) < 0)
-        abort();
-    kith_conn_stream_consume(ev->conn, ev->stream, in.n);
+    kith_conn_stream_consume(c, id, in.n);
+}
+
+static void on_stream(struct conn_peer *p, const struct kith_conn_event *ev)
+{
+    p->resets += (ev->flags & KITH_STREAM_RESET) != 0;
+    p->done += (ev->flags & KITH_STREAM_DONE) != 0;
+    if ((ev->flags & (KITH_STREAM_READABLE | KITH_STREAM_ROOM)) != 0 && !p->unread)
+        read_stream(p, ev->conn, ev->stream);
 }
 
 static void take_events(struct conn_peer *p)

@@ -161,6 +161,23 @@ static int on_datagram(ngtcp2_conn *nc, uint32_t flags, const uint8_t *data, siz
     return 0;
 }
 
+/* Which of the peer's ids we send to, with the token by which it would disown it. */
+static int on_dcid_status(ngtcp2_conn *nc, ngtcp2_connection_id_status_type type, uint64_t seq,
+                          const ngtcp2_cid *cid, const ngtcp2_stateless_reset_token *token,
+                          void *user)
+{
+    struct kith_conn *c = user;
+
+    (void)nc, (void)seq, (void)cid;
+    if (token == NULL)
+        return 0;
+    if (type == NGTCP2_CONNECTION_ID_STATUS_TYPE_DEACTIVATE)
+        token_forget(c, token);
+    else if (token_add(c, token) == KITH_E_NOMEM)
+        return NGTCP2_ERR_CALLBACK_FAILURE;
+    return 0;
+}
+
 static int on_stateless_reset(ngtcp2_conn *nc, const ngtcp2_pkt_stateless_reset2 *sr, void *user)
 {
     struct kith_conn *c = user;
@@ -194,6 +211,7 @@ static const ngtcp2_callbacks callbacks = {
     .recv_datagram = on_datagram,
     .stream_stop_sending = on_stream_stopped,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
+    .dcid_status2 = on_dcid_status,
     .recv_stateless_reset2 = on_stateless_reset,
     .get_new_connection_id2 = on_new_cid,
     .get_path_challenge_data2 = on_path_challenge,
@@ -379,6 +397,7 @@ void conn_destroy(struct kith_conn *c)
     }
     if (c->first_dcid.datalen > 0)
         cid_forget(q, &c->first_dcid, c);
+    token_forget_all(c);
     quic_tls_detach(c);
     ngtcp2_conn_del(c->nc);
     while (!kith_list_empty(&c->streams)) {

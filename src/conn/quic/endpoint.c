@@ -57,6 +57,43 @@ void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t t
         kith_random_fill(q->env->random, token, 16);
 }
 
+/* ---- stateless resets of the peers ---- */
+
+struct kith_conn *token_find(const struct kith_quic *q, struct kith_span packet)
+{
+    if (packet.n < 21 || (packet.p[0] & 0x80) != 0)
+        return NULL;
+    return kith_map_find(&q->tokens, packet.p + packet.n - NGTCP2_STATELESS_RESET_TOKENLEN);
+}
+
+int token_add(struct kith_conn *c, const ngtcp2_stateless_reset_token *token)
+{
+    if (c->n_tokens == CID_SPARES)
+        return KITH_E_FULL;
+    int err = kith_map_put(&c->q->tokens, token->data, c);
+    if (err >= 0)
+        c->token[c->n_tokens++] = *token;
+    return err;
+}
+
+void token_forget(struct kith_conn *c, const ngtcp2_stateless_reset_token *token)
+{
+    for (size_t i = 0; i < c->n_tokens; i++) {
+        if (memcmp(c->token[i].data, token->data, sizeof token->data) != 0)
+            continue;
+        if (kith_map_find(&c->q->tokens, token->data) == c)
+            (void)kith_map_take(&c->q->tokens, token->data);
+        c->token[i] = c->token[--c->n_tokens];
+        return;
+    }
+}
+
+void token_forget_all(struct kith_conn *c)
+{
+    while (c->n_tokens > 0)
+        token_forget(c, &c->token[c->n_tokens - 1]);
+}
+
 /* ---- memory for ngtcp2 ---- */
 
 static void *mem_malloc(size_t n, void *user)
@@ -117,6 +154,8 @@ int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env
     kith_list_init(&q->ready);
     kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
                   q->cfg.connections_max * (CID_SPARES + 2));
+    kith_map_init(&q->tokens, env->alloc, env->random, NGTCP2_STATELESS_RESET_TOKENLEN,
+                  q->cfg.connections_max * CID_SPARES);
     q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);
     int err = q->answer == NULL ? KITH_E_NOMEM : quic_tls_new(&q->cfg, env->alloc, &q->tls);
     if (err < 0) {
@@ -136,6 +175,7 @@ void kith_quic_free(struct kith_quic *q)
     held_drop_all(q);
     quic_tls_free(q->tls, q->env->alloc);
     kith_map_fini(&q->cids);
+    kith_map_fini(&q->tokens);
     kith_due_fini(&q->due);
     kith_free(q->env->alloc, q->answer);
     kith_wipe(&q->cfg, sizeof q->cfg);
@@ -158,6 +198,8 @@ static void receive_one(struct kith_quic *q, const struct kith_path *path, uint8
         return;
     }
     struct kith_conn *c = cid_find(q, vc.dcid, vc.dcidlen);
+    if (c == NULL)
+        c = token_find(q, packet);
     if (c == NULL) {
         stranger_packet(q, path, ecn, &vc, packet, now);
         return;

@@ -109,6 +109,8 @@ struct kith_conn {
     uint64_t close_asked; /* late packets since */
     bool close_due;       /* the closing packet is to be sent in the next flush */
     kith_time linger_until;
+    ngtcp2_stateless_reset_token token[CID_SPARES]; /* in kith_quic.tokens; n_tokens of them */
+    size_t n_tokens;
     ngtcp2_cid first_dcid; /* accepted: the id the client made up; routed until confirmed */
 };
 
@@ -134,6 +136,7 @@ struct kith_quic {
     struct quic_tls_contexts *tls;
     ngtcp2_mem mem;
     struct kith_map cids; /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
+    struct kith_map tokens; /* stateless reset token of the peer's id in use -> kith_conn */
     struct kith_due_heap due;
     struct kith_link conns, dirty, ready;
     struct stream *spent; /* its DONE was told; freed when the next event is asked for */
@@ -179,6 +182,11 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now);
 int cid_register(struct kith_quic *q, const ngtcp2_cid *cid, struct kith_conn *c);
 void cid_forget(struct kith_quic *q, const ngtcp2_cid *cid, const struct kith_conn *c);
 struct kith_conn *cid_find(const struct kith_quic *q, const uint8_t *cid, size_t len);
+/* The connection whose peer would end a packet with these 16 bytes had it forgotten us, or NULL. */
+struct kith_conn *token_find(const struct kith_quic *q, struct kith_span packet);
+int token_add(struct kith_conn *c, const ngtcp2_stateless_reset_token *token);
+void token_forget(struct kith_conn *c, const ngtcp2_stateless_reset_token *token);
+void token_forget_all(struct kith_conn *c);
 /* A fresh unused connection id of CID_LEN bytes. */
 ngtcp2_cid cid_fresh(struct kith_quic *q);
 void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t token[16]);
