@@ -1,0 +1,15 @@
+/* control.h: structs and codecs of wire/control.def, generated (what for: wire/declare.h). */
+#ifndef KITH_WIRE_CONTROL_H
+#define KITH_WIRE_CONTROL_H
+
+#include "wire/field.h"
+#include "wire/ids.h"
+
+#define KITH_WIRE_TABLE "wire/control.def"
+#include "wire/declare.h"
+#undef KITH_WIRE_TABLE
+
+/* The name of a message type, "unknown" for others. */
+const char *kith_control_name(uint8_t type);
+
+#endif
