@@ -1,5 +1,7 @@
 #include "store/query.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 
 /* What a statement does, to complete "failed to …", and its text. */
@@ -271,7 +273,7 @@ int kith_query_done(struct kith_query *q)
     struct kith_store *s = q->store;
     bool host = kith_err_blame(q->err) == KITH_BLAME_HOST && s->tx_err == KITH_OK;
 
-    if (host)
+    if (host && !s->opening)
         tell(q); /* before reset: the message is still SQLite's last */
     if (q->st != NULL) {
         (void)sqlite3_reset(q->st);

@@ -23,6 +23,7 @@ enum kith_sql {
 struct kith_store {
     const struct kith_env *env;
     sqlite3 *db;
+    bool opening; /* failures are told once, by open itself */
     bool in_tx;
     int tx_err;    /* why the open transaction can no longer be committed, or 0 */
     bool visiting; /* a visitor runs: its statement must not be disturbed */

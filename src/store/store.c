@@ -215,13 +215,17 @@ int kith_store_open_through(const char *path, const char *vfs, const struct kith
     if (s == NULL)
         return say(why, KITH_E_NOMEM, remedy(KITH_E_NOMEM));
     s->env = env;
+    s->opening = true;
 
     struct kith_store_why exact = {{0}};
     int err = open_at(s, path, vfs, &exact);
     if (err < 0) {
         kith_store_close(s);
-        return say(why, err, exact.text[0] != '\0' ? exact.text : remedy(err));
+        (void)say(why, err, exact.text[0] != '\0' ? exact.text : remedy(err));
+        kith_event_store_failed(env->events, "open", why->text);
+        return err;
     }
+    s->opening = false;
     *ret = s;
     return KITH_OK;
 }
