@@ -189,6 +189,14 @@ static const char *remedy(int err)
     return kith_err_text(err);
 }
 
+static void drop_statements(struct kith_store *s)
+{
+    for (size_t i = 0; i < KITH_COUNT(s->st); i++) {
+        (void)sqlite3_finalize(s->st[i]);
+        s->st[i] = NULL;
+    }
+}
+
 static int open_at(struct kith_store *s, const char *path, const char *vfs,
                    struct kith_store_why *why)
 {
@@ -225,6 +233,7 @@ int kith_store_open_through(const char *path, const char *vfs, const struct kith
         kith_event_store_failed(env->events, "open", why->text);
         return err;
     }
+    drop_statements(s); /* the check of the whole file is long, and not run again */
     s->opening = false;
     *ret = s;
     return KITH_OK;
@@ -241,8 +250,7 @@ void kith_store_close(struct kith_store *s)
     if (s == NULL)
         return;
     kith_store_rollback(s);
-    for (size_t i = 0; i < KITH_COUNT(s->st); i++)
-        (void)sqlite3_finalize(s->st[i]);
+    drop_statements(s);
     (void)sqlite3_close(s->db);
     kith_store_forget(s);
     kith_free(s->env->alloc, s);

@@ -109,8 +109,11 @@ static bool fail_nth(struct store_lab *lab, struct store_disk disk)
     } else {
         assert_int_equal(lab->told, 0);
     }
+    struct store_snapshot crash = store_lab_snapshot(lab);
     kith_store_close(s); /* the disk may still be failing */
     store_disk = (struct store_disk){0};
+    store_lab_restore(lab, &crash); /* closing tidied up: a power cut would not have */
+    store_lab_drop(&crash);
 
     enum state after = state_after_restart(lab);
     if (err == KITH_OK)

@@ -32,6 +32,7 @@ int store_lab_setup(void **state)
     kith_format(lab->dir, sizeof lab->dir, "%s/kith-store-XXXXXX", tmp != NULL ? tmp : P_tmpdir);
     assert_non_null(mkdtemp(lab->dir));
     kith_format(lab->path, sizeof lab->path, "%s/kith.db", lab->dir);
+    kith_format(lab->log, sizeof lab->log, "%s-wal", lab->path);
     *state = lab;
     return 0;
 }
@@ -89,6 +90,38 @@ void store_lab_write(const char *path, const void *p, size_t n)
     assert_non_null(f);
     assert_int_equal(fwrite(p, 1, n, f), n);
     assert_int_equal(fclose(f), 0);
+}
+
+struct store_snapshot store_lab_snapshot(const struct store_lab *lab)
+{
+    struct store_snapshot snap = {0};
+
+    snap.db = store_lab_read(lab->path, &snap.db_len);
+    if (access(lab->log, F_OK) == 0)
+        snap.log = store_lab_read(lab->log, &snap.log_len);
+    return snap;
+}
+
+void store_lab_restore(const struct store_lab *lab, const struct store_snapshot *snap)
+{
+    store_lab_write(lab->path, snap->db, snap->db_len);
+    (void)unlink(lab->log);
+    if (snap->log_len > 0)
+        store_lab_write(lab->log, snap->log, snap->log_len);
+}
+
+bool store_lab_same(const struct store_snapshot *a, const struct store_snapshot *b)
+{
+    return kith_span_equal((struct kith_span){a->db, a->db_len},
+                           (struct kith_span){b->db, b->db_len}) &&
+           kith_span_equal((struct kith_span){a->log, a->log_len},
+                           (struct kith_span){b->log, b->log_len});
+}
+
+void store_lab_drop(struct store_snapshot *snap)
+{
+    free(snap->db);
+    free(snap->log);
 }
 
 void store_lab_sql(const char *path, const char *sql)

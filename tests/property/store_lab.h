@@ -17,7 +17,8 @@ struct store_lab {
     struct kith_events events;
     char dir[256];
     char path[300]; /* of the database, in dir */
-    int told;       /* store_failed events seen */
+    char log[310];
+    int told; /* store_failed events seen */
     char what[80], why[200];
 };
 
@@ -29,6 +30,16 @@ struct kith_store *store_lab_memory(struct store_lab *lab);
 /* A file whole; *ret_len its length; free it. */
 uint8_t *store_lab_read(const char *path, size_t *ret_len);
 void store_lab_write(const char *path, const void *p, size_t n);
+/* The database and its log as they lie on the disk at this moment: what a power cut would leave. */
+struct store_snapshot {
+    uint8_t *db, *log;
+    size_t db_len, log_len; /* log_len 0 also without a log */
+};
+struct store_snapshot store_lab_snapshot(const struct store_lab *lab);
+/* Puts them back; the store must be closed. */
+void store_lab_restore(const struct store_lab *lab, const struct store_snapshot *snap);
+bool store_lab_same(const struct store_snapshot *a, const struct store_snapshot *b);
+void store_lab_drop(struct store_snapshot *snap);
 /* SQL by another program's hand. */
 void store_lab_sql(const char *path, const char *sql);
 /* Bytes that all are v. */

@@ -148,6 +148,27 @@ static void a_newer_schema_is_refused_and_kept(void **state)
     expect_refused_untouched(lab, KITH_E_VERSION, "newer kith");
 }
 
+/* Closing SQLite would move the log into the file; a file that is refused must not change. */
+static void a_refused_file_keeps_its_log_as_well(void **state)
+{
+    struct store_lab *lab = *state;
+    struct kith_store *s = NULL;
+    sqlite3 *db;
+
+    make_filled(lab);
+    assert_int_equal(sqlite3_open(lab->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    struct store_snapshot before = store_lab_snapshot(lab), after;
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    store_lab_restore(lab, &before);
+    assert_true(before.log_len > 0);
+    assert_int_equal(kith_store_open(lab->path, &lab->env, &s, NULL), KITH_E_VERSION);
+    after = store_lab_snapshot(lab);
+    assert_true(store_lab_same(&before, &after));
+    store_lab_drop(&before);
+    store_lab_drop(&after);
+}
+
 static void another_programs_database_is_refused_and_kept(void **state)
 {
     struct store_lab *lab = *state;
@@ -407,6 +428,7 @@ int main(void)
         T(a_database_made_by_the_migrations_text_opens),
         T(a_store_killed_before_its_first_migration_is_made_anew),
         T(a_newer_schema_is_refused_and_kept),
+        T(a_refused_file_keeps_its_log_as_well),
         T(another_programs_database_is_refused_and_kept),
         T(a_database_without_an_application_id_is_another_programs),
         T(a_file_that_is_no_database_is_refused_and_kept),
