@@ -22,12 +22,15 @@ static int check_free(struct kith_store *s, const uint8_t network[32],
 
     bind_lease(&q, network, l);
     kith_bind_u64(&q, now);
-    bool conflict = kith_query_next(&q);
-    bool serial = conflict && kith_column_u64(&q, 0) != 0;
+    (void)kith_query_next(&q); /* always one row */
+    bool serial = kith_column_u64(&q, 0) != 0;
+    bool ip4 = kith_column_u64(&q, 1) != 0, name = kith_column_u64(&q, 2) != 0;
     int err = kith_query_done(&q);
-    if (err < 0 || !conflict)
+    if (err < 0)
         return err;
-    return serial ? KITH_E_EXISTS : KITH_E_TAKEN;
+    if (serial)
+        return KITH_E_EXISTS;
+    return ip4 || name ? KITH_E_TAKEN : KITH_OK;
 }
 
 int kith_store_lease_put(struct kith_store *s, const uint8_t network[32],
