@@ -117,6 +117,8 @@ size_t kith_conn_stream_room(const struct kith_conn *c, int64_t id);
 struct kith_span kith_conn_stream_peek(const struct kith_conn *c, int64_t id, bool *ret_fin);
 /* Forgets the first n unread bytes and lets the peer send as many more. */
 void kith_conn_stream_consume(struct kith_conn *c, int64_t id, size_t n);
+/* Asks for another READABLE event of the stream: its reader stopped before it had read all. */
+void kith_conn_stream_poke(struct kith_conn *c, int64_t id);
 /* Gives up a stream both ways with a code of the application. */
 void kith_conn_stream_reset(struct kith_conn *c, int64_t id, uint64_t code);
 /* A pointer of the owner's, per stream; NULL for unknown streams. */

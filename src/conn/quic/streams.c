@@ -308,6 +308,14 @@ void kith_conn_stream_consume(struct kith_conn *c, int64_t id, size_t n)
     conn_mark_dirty(c);
 }
 
+void kith_conn_stream_poke(struct kith_conn *c, int64_t id)
+{
+    struct stream *s = stream_find(c, id);
+
+    if (s != NULL)
+        stream_tell(s, KITH_STREAM_READABLE);
+}
+
 void kith_conn_stream_reset(struct kith_conn *c, int64_t id, uint64_t code)
 {
     struct stream *s = stream_find(c, id);

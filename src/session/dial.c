@@ -1,0 +1,147 @@
+/* dial.c: reaching a peer: which addresses, when, and how long to wait between rounds.
+ *
+ * A round tries the candidates one after another, a quarter of a second apart. Rounds start 1 s
+ * apart, then 2 s; only after a minute without success does the wait double, up to a minute. */
+#include "session/internal.h"
+
+static bool dials(const struct kith_session *s, const struct kith_addr *addr, kith_time now,
+                  struct subflow **ret_stale)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+        const struct subflow *f = &s->flow[i];
+        if (f->conn == NULL || f->established ||
+            !kith_addr_equal(&kith_conn_path(f->conn)->remote, addr))
+            continue;
+        if (kith_since(now, f->since) < DIAL_STALE)
+            return true;
+        *ret_stale = (struct subflow *)f;
+    }
+    return false;
+}
+
+static void dial_one(struct kith_session *s, const struct kith_addr *addr, kith_time now)
+{
+    struct kith_path path = {.remote = *addr};
+    struct subflow *stale = NULL;
+    struct kith_conn *c;
+
+    if (dials(s, addr, now, &stale))
+        return;
+    if (stale != NULL)
+        subflow_drop(s, stale, KITH_CLOSE_DONE, "", now);
+    s->all->count.dials++;
+    if (kith_quic_dial(s->all->quic, &path, &s->peer, s, now, &c) < 0) {
+        kith_event_out_of_memory(s->all->env->events, "dialling", 0);
+        return;
+    }
+    if (subflow_add(s, c, now) == NULL)
+        kith_conn_free(c, now);
+}
+
+static kith_dur jitter(const struct kith_session *s)
+{
+    return kith_random_below(s->all->env->random, DIAL_JITTER);
+}
+
+static void schedule_next_round(struct kith_session *s, kith_time now)
+{
+    kith_dur most = kith_since(now, s->failing_since) < DIAL_EARLY ? DIAL_BACKOFF_EARLY
+                                                                   : DIAL_BACKOFF_MAX;
+
+    s->dial_wait = s->backoff + jitter(s);
+    s->dial_at = kith_after(now, s->dial_wait);
+    s->next_addr = 0;
+    s->backoff = 2 * s->backoff < most ? 2 * s->backoff : most;
+}
+
+/* Whether a connection is missed: there is none, or the one in use owes answers. */
+static bool missed(const struct kith_session *s, kith_time now)
+{
+    return s->used == NULL || subflow_suspect(s->used, now);
+}
+
+void dial_tick(struct kith_session *s, kith_time now)
+{
+    if (!s->wanted && s->used == NULL)
+        s->dial_at = KITH_NEVER;
+    if (now < s->dial_at)
+        return;
+    if (!missed(s, now) || s->n_addr == 0) {
+        s->dial_at = KITH_NEVER;
+        return;
+    }
+    if (s->failing_since == KITH_NEVER)
+        s->failing_since = now;
+    dial_one(s, &s->addr[s->next_addr++], now);
+    if (s->next_addr < s->n_addr)
+        s->dial_at = kith_after(now, DIAL_STAGGER);
+    else
+        schedule_next_round(s, now);
+}
+
+kith_time dial_deadline(const struct kith_session *s)
+{
+    return s->dial_at;
+}
+
+void dial_reset(struct kith_session *s, kith_time now)
+{
+    s->backoff = DIAL_BACKOFF_FIRST;
+    s->next_addr = 0;
+    s->failing_since = KITH_NEVER;
+    if (s->wanted || s->used != NULL)
+        s->dial_at = now;
+}
+
+/* The event tells of a round, not of each address: the last dial under way speaks for it. */
+void dial_failed(struct kith_session *s, struct subflow *f, kith_time now)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+        const struct subflow *g = &s->flow[i];
+        if (g != f && g->conn != NULL && !g->established)
+            return;
+    }
+    if (s->used != NULL)
+        return;
+    s->tell_dial_failed = true;
+    if (s->dial_at == KITH_NEVER && s->wanted)
+        schedule_next_round(s, now);
+    session_mark_ready(s);
+}
+
+void kith_session_want(struct kith_session *s, bool wanted, kith_time now)
+{
+    bool was = s->wanted;
+
+    s->wanted = wanted;
+    if (wanted && !was && s->used == NULL && s->dial_at == KITH_NEVER)
+        dial_reset(s, now);
+    session_refresh_due(s, now);
+}
+
+void kith_session_dial_now(struct kith_session *s, kith_time now)
+{
+    if (s->used == NULL || subflow_suspect(s->used, now))
+        dial_reset(s, now);
+    session_refresh_due(s, now);
+}
+
+void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr, size_t n,
+                            kith_time now)
+{
+    bool news = false;
+
+    if (n > KITH_SESSION_ADDRS_MAX)
+        n = KITH_SESSION_ADDRS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < s->n_addr; k++)
+            known |= kith_addr_equal(&s->addr[k], &addr[i]);
+        news |= !known;
+    }
+    memcpy(s->addr, addr, n * sizeof *addr);
+    s->n_addr = n;
+    if (news && s->wanted && s->used == NULL)
+        dial_reset(s, now);
+    session_refresh_due(s, now);
+}

@@ -1,0 +1,148 @@
+/* internal.h: what the files of this folder share.
+ *
+ * table.c has the table of sessions and their effects, subflow.c the connections of one session
+ * and which of them is used, control.c the control stream, dial.c dialling, live.c liveness,
+ * packets.c datagrams. */
+#ifndef KITH_SESSION_INTERNAL_H
+#define KITH_SESSION_INTERNAL_H
+
+#include "base/due.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "session/queue.h"
+#include "session/reassembly.h"
+#include "session/session.h"
+
+#define PROBE_INTERVAL KITH_SEC            /* between probes of a connection that owes an answer */
+#define SUSPECT_AFTER (2 * KITH_SEC)       /* owing an answer this long makes it suspect */
+#define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
+#define DIAL_BACKOFF_FIRST KITH_SEC
+#define DIAL_BACKOFF_EARLY (2 * KITH_SEC)  /* not beyond this in the first minute */
+#define DIAL_BACKOFF_MAX (60 * KITH_SEC)
+#define DIAL_EARLY (60 * KITH_SEC)
+#define DIAL_JITTER (KITH_SEC / 2)
+#define DIAL_STAGGER (250 * KITH_MSEC)     /* between candidates of one round (RFC 8305 5) */
+#define DIAL_STALE (2 * KITH_SEC)          /* an unanswered dial this old gives way to a fresh one */
+
+/* One connection of a session. */
+struct subflow {
+    struct kith_conn *conn; /* NULL: free */
+    bool established, greeted, superseded;
+    int64_t control;       /* its control stream, -1 before there is one */
+    kith_time since;       /* dialled or established at */
+    kith_time supersede_at; /* when its dialler may close it; KITH_NEVER: it is in use */
+    kith_time asked_at;    /* when the oldest unanswered probe was sent; KITH_NEVER: none */
+    kith_time probe_at;    /* when the last probe was sent */
+    uint64_t stream_bytes; /* that came on streams, for the limit of guests */
+    bool probe_due; /* a question is to be written */
+    bool pong_owed;
+    uint64_t pong_token;
+    uint16_t pong_size;
+};
+
+struct kith_session {
+    struct kith_sessions *all;
+    struct kith_link link;  /* kith_sessions.list */
+    struct kith_link ready; /* kith_sessions.ready, or alone */
+    struct kith_link pending; /* kith_sessions.pending: has datagrams to write */
+    struct kith_due due;
+    struct kith_peer_id peer;
+    struct subflow flow[KITH_SESSION_CONNS_MAX];
+    struct subflow *used; /* the one that packets go over; NULL while down */
+    bool wanted, trusted, told_up;
+    bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
+    uint64_t boot_id; /* of the peer's program; 0 before its first hello */
+    char software[65];
+    struct kith_conn_end end; /* of the connection that ended last */
+    kith_time up_since, guest_until;
+    kith_time sent_at; /* first packet sent since anything was heard; KITH_NEVER: none */
+    /* dialling */
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+    size_t n_addr, next_addr;
+    kith_time dial_at, failing_since;
+    kith_dur backoff, dial_wait;
+    /* packets */
+    uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
+    struct kith_packet_queue queue;
+    struct kith_reassembly reassembly;
+    uint16_t fragment_id;
+    struct { /* answers the node asked for */
+        uint64_t token;
+        kith_time at; /* 0: free */
+    } asked[8];
+    struct {
+        uint64_t token;
+        kith_dur rtt;
+    } pong[8];
+    size_t n_pong;
+    uint64_t past_in, past_out, past_packets, past_lost; /* of connections that are gone */
+    void *user;
+};
+
+struct kith_sessions {
+    const struct kith_env *env;
+    struct kith_sessions_config cfg;
+    struct kith_packet_sink sink;
+    struct kith_quic *quic;
+    struct kith_map by_peer;
+    struct kith_due_heap due;
+    struct kith_link list, ready, pending;
+    size_t n, n_guests;
+    bool closing;
+    /* the control message whose effect was given out last: consumed at the next call */
+    struct {
+        struct kith_conn *conn;
+        int64_t stream;
+        size_t used;
+    } held;
+    struct kith_session *leaving; /* its DOWN was given out; freed at the next call */
+    struct kith_session_counters count;
+};
+
+/* table.c */
+void session_mark_ready(struct kith_session *s);
+void session_mark_pending(struct kith_session *s);
+void session_refresh_due(struct kith_session *s, kith_time now);
+void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
+                         kith_time now);
+
+/* subflow.c */
+struct subflow *subflow_of(const struct kith_session *s, const struct kith_conn *c);
+/* A place for a connection; NULL when all 8 are taken and none can be spared. */
+struct subflow *subflow_add(struct kith_session *s, struct kith_conn *c, kith_time now);
+void subflow_established(struct kith_session *s, struct subflow *f, kith_time now);
+void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now);
+/* Gives f's connection back without waiting for anything. */
+void subflow_drop(struct kith_session *s, struct subflow *f, uint64_t code, const char *why,
+                  kith_time now);
+/* Chooses the connection in use anew. */
+void subflow_choose(struct kith_session *s, kith_time now);
+bool subflow_suspect(const struct subflow *f, kith_time now);
+bool subflow_usable(const struct subflow *f);
+void subflow_tick(struct kith_session *s, kith_time now);
+kith_time subflow_deadline(const struct kith_session *s);
+char *subflow_route(const struct subflow *f, char *buf, size_t cap);
+
+/* control.c */
+void control_start(struct kith_session *s, struct subflow *f, kith_time now);
+void control_stream_event(struct kith_session *s, struct subflow *f,
+                          const struct kith_conn_event *ev, struct kith_session_effect *ret,
+                          bool *ret_given, kith_time now);
+
+/* dial.c */
+void dial_tick(struct kith_session *s, kith_time now);
+kith_time dial_deadline(const struct kith_session *s);
+void dial_reset(struct kith_session *s, kith_time now);
+void dial_failed(struct kith_session *s, struct subflow *f, kith_time now);
+
+/* live.c */
+void live_tick(struct kith_session *s, kith_time now);
+kith_time live_deadline(const struct kith_session *s, kith_time now);
+void live_probe(struct kith_session *s, struct subflow *f, kith_time now);
+
+/* packets.c */
+void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
+                      kith_time now);
+void packets_flush(struct kith_session *s, struct kith_tx_batch *b, kith_time now);
+
+#endif

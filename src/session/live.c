@@ -1,0 +1,81 @@
+/* live.c: whether a connection still carries anything, by the session's own clock.
+ *
+ * QUIC's probe time-out doubles without limit, so it cannot say quickly that a path is dead or
+ * that it is back. A connection is asked (a PING datagram) after a quiet while, after a second in
+ * which we sent and heard nothing, and then every second until it answers. One that owes an answer
+ * for two seconds is suspect: dialling starts anew beside it. */
+#include "session/internal.h"
+
+static kith_time heard_at(const struct subflow *f)
+{
+    struct kith_conn_stats stats;
+
+    kith_conn_stats(f->conn, &stats);
+    return stats.heard_at;
+}
+
+void live_probe(struct kith_session *s, struct subflow *f, kith_time now)
+{
+    f->probe_at = now;
+    if (f->asked_at == KITH_NEVER)
+        f->asked_at = now;
+    f->probe_due = true;
+    s->all->count.probes++;
+    session_mark_pending(s);
+}
+
+/* When f is to be asked next. */
+static kith_time ask_at(const struct kith_session *s, const struct subflow *f)
+{
+    if (f->asked_at != KITH_NEVER)
+        return kith_after(f->probe_at, PROBE_INTERVAL);
+    if (f == s->used && s->sent_at != KITH_NEVER)
+        return kith_after(s->sent_at, PROBE_INTERVAL);
+    return kith_after(heard_at(f), s->all->cfg.keepalive);
+}
+
+/* Anything heard since the question answers it. */
+static void note_heard(struct kith_session *s, struct subflow *f)
+{
+    kith_time heard = heard_at(f);
+
+    if (f->asked_at != KITH_NEVER && heard > f->asked_at && heard >= f->probe_at)
+        f->asked_at = KITH_NEVER;
+    if (f == s->used && s->sent_at != KITH_NEVER && heard >= s->sent_at)
+        s->sent_at = KITH_NEVER;
+}
+
+void live_tick(struct kith_session *s, kith_time now)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+        struct subflow *f = &s->flow[i];
+        if (!subflow_usable(f))
+            continue;
+        note_heard(s, f);
+        if (now >= ask_at(s, f))
+            live_probe(s, f, now);
+    }
+    if (s->used != NULL && subflow_suspect(s->used, now)) {
+        subflow_choose(s, now);
+        if (subflow_suspect(s->used, now) && s->dial_at == KITH_NEVER) {
+            kith_event_session_silent(s->all->env->events, s->peer.b,
+                                      kith_since(now, heard_at(s->used)));
+            dial_reset(s, now);
+        }
+    }
+}
+
+kith_time live_deadline(const struct kith_session *s, kith_time now)
+{
+    kith_time at = KITH_NEVER;
+
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+        const struct subflow *f = &s->flow[i];
+        if (!subflow_usable(f))
+            continue;
+        at = kith_sooner(at, ask_at(s, f));
+        if (f->asked_at != KITH_NEVER && !subflow_suspect(f, now))
+            at = kith_sooner(at, kith_after(f->asked_at, SUSPECT_AFTER));
+    }
+    return at;
+}

@@ -1,0 +1,285 @@
+/* packets.c: datagrams of a session: IP packets, whole or in fragments, and questions of life. */
+#include "session/internal.h"
+
+#include "wire/datagram.h"
+
+enum {
+    IP_HEAD = 2,       /* type, slot */
+    FRAGMENT_HEAD = 6, /* type, slot, id, index, count */
+    FRAGMENTS_MAX = 8,
+    PING_HEAD = 9,     /* type, token */
+};
+
+/* ---- out ---- */
+
+static int send_whole(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
+                      struct kith_span packet, kith_time now)
+{
+    const uint8_t head[IP_HEAD] = {KITH_WIRE_ip_packet, slot};
+    const struct kith_span parts[] = {{head, sizeof head}, packet};
+
+    return kith_conn_datagram_send(s->used->conn, b, parts, 2, now);
+}
+
+static int send_fragments(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
+                          struct kith_span packet, size_t room, kith_time now)
+{
+    size_t part = room - FRAGMENT_HEAD;
+    size_t count = (packet.n + part - 1) / part;
+
+    if (room <= FRAGMENT_HEAD || count > FRAGMENTS_MAX)
+        return KITH_E_TOOBIG;
+    part = (packet.n + count - 1) / count; /* even pieces */
+    uint16_t id = s->fragment_id++;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t head[FRAGMENT_HEAD] = {KITH_WIRE_ip_fragment, slot,       (uint8_t)(id >> 8),
+                                             (uint8_t)id,           (uint8_t)i, (uint8_t)count};
+        size_t n = packet.n - i * part < part ? packet.n - i * part : part;
+        const struct kith_span parts[] = {{head, sizeof head}, {packet.p + i * part, n}};
+        int err = kith_conn_datagram_send(s->used->conn, b, parts, 2, now);
+        if (err < 0)
+            return i > 0 ? KITH_E_LIMIT : err; /* half a packet is no packet: it counts as lost */
+        s->all->count.fragments_out++;
+    }
+    return KITH_OK;
+}
+
+static int send_packet(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
+                       struct kith_span packet, kith_time now)
+{
+    size_t room = kith_conn_datagram_max(s->used->conn);
+    int err = packet.n + IP_HEAD <= room ? send_whole(s, b, slot, packet, now)
+                                         : send_fragments(s, b, slot, packet, room, now);
+
+    if (err >= 0)
+        s->all->count.packets_out++;
+    return err;
+}
+
+static void note_sent(struct kith_session *s, kith_time now)
+{
+    if (s->sent_at != KITH_NEVER)
+        return;
+    s->sent_at = now;
+    session_refresh_due(s, now);
+}
+
+/* Puts a packet in the queue; whether there was room. */
+static bool wait_in_queue(struct kith_session *s, uint8_t slot, struct kith_span packet)
+{
+    if (kith_packet_queue_add(&s->queue, slot, packet) < 0) {
+        s->all->count.packets_dropped++;
+        return false;
+    }
+    s->all->count.packets_queued++;
+    session_mark_pending(s);
+    return true;
+}
+
+size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
+                                 const struct kith_span *packets, size_t n, kith_time now)
+{
+    size_t taken = 0;
+
+    if (s->used == NULL)
+        return 0;
+    for (; taken < n; taken++) {
+        int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, slot, packets[taken], now);
+        if (err == KITH_E_AGAIN && !wait_in_queue(s, slot, packets[taken]))
+            break;
+        if (err < 0 && err != KITH_E_AGAIN)
+            s->all->count.packets_dropped++;
+        if (s->used == NULL)
+            break;
+    }
+    if (s->used != NULL)
+        kith_conn_burst_end(s->used->conn, now);
+    if (taken > 0)
+        note_sent(s, now);
+    return taken;
+}
+
+static void drain_queue(struct kith_session *s, struct kith_tx_batch *b, kith_time now)
+{
+    struct kith_span packet;
+    uint8_t slot;
+    bool sent = false;
+
+    while (s->used != NULL && kith_packet_queue_first(&s->queue, &slot, &packet)) {
+        int err = send_packet(s, b, slot, packet, now);
+        if (err == KITH_E_AGAIN)
+            break;
+        if (err < 0)
+            s->all->count.packets_dropped++;
+        kith_packet_queue_drop_first(&s->queue);
+        sent = true;
+    }
+    if (sent && s->used != NULL)
+        kith_conn_burst_end(s->used->conn, now);
+}
+
+static int send_ping(struct subflow *f, struct kith_tx_batch *b, uint64_t token, size_t size,
+                     kith_time now)
+{
+    static const uint8_t zeros[KITH_TX_DATAGRAM_MAX];
+    uint8_t head[PING_HEAD];
+    struct kith_writer w = kith_writer_on(head, sizeof head);
+    size_t padding = size > PING_HEAD ? size - PING_HEAD : 0;
+
+    kith_put_u8(&w, KITH_WIRE_ping);
+    kith_put_u64(&w, token);
+    const struct kith_span parts[] = {{head, sizeof head}, {zeros, padding}};
+    if (padding > sizeof zeros)
+        return KITH_E_TOOBIG;
+    return kith_conn_datagram_send(f->conn, b, parts, 2, now);
+}
+
+static int send_pong(struct subflow *f, struct kith_tx_batch *b, kith_time now)
+{
+    struct kith_pong pong = {.token = f->pong_token, .size = f->pong_size};
+    uint8_t buf[16];
+    size_t n;
+    int err = kith_pong_encode(&pong, buf, sizeof buf, &n);
+
+    if (err < 0)
+        return err;
+    return kith_conn_datagram_send(f->conn, b, &(struct kith_span){buf, n}, 1, now);
+}
+
+/* Questions and answers go first: they are small, and somebody measures them. */
+static bool write_signs_of_life(struct kith_session *s, struct subflow *f, struct kith_tx_batch *b,
+                                kith_time now)
+{
+    if (f->pong_owed && send_pong(f, b, now) == KITH_E_AGAIN)
+        return false;
+    f->pong_owed = false;
+    if (f->probe_due && send_ping(f, b, 0, 0, now) == KITH_E_AGAIN)
+        return false;
+    f->probe_due = false;
+    (void)s;
+    return true;
+}
+
+void packets_flush(struct kith_session *s, struct kith_tx_batch *b, kith_time now)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+        struct subflow *f = &s->flow[i];
+        if (f->conn != NULL && f->established && (f->pong_owed || f->probe_due))
+            (void)write_signs_of_life(s, f, b, now); /* WRITABLE brings us back */
+    }
+    drain_queue(s, b, now);
+}
+
+int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t token, size_t size,
+                      kith_time now)
+{
+    if (s->used == NULL)
+        return KITH_E_STATE;
+    int err = send_ping(s->used, b, token, size, now);
+    if (err < 0)
+        return err;
+    kith_conn_burst_end(s->used->conn, now);
+    note_sent(s, now);
+    size_t oldest = 0;
+    for (size_t i = 0; i < KITH_COUNT(s->asked); i++)
+        if (s->asked[i].at < s->asked[oldest].at)
+            oldest = i;
+    s->asked[oldest].token = token;
+    s->asked[oldest].at = now;
+    return KITH_OK;
+}
+
+/* ---- in ---- */
+
+static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span packet, kith_time now)
+{
+    uint8_t ours = theirs < KITH_SESSION_SLOTS ? s->slot[theirs] : 0xff;
+
+    if (ours == 0xff) {
+        s->all->count.bad_datagrams++;
+        return;
+    }
+    s->all->count.packets_in++;
+    s->all->sink.packet(s->all->sink.ctx, s, ours, packet, now);
+}
+
+static void on_fragment(struct kith_session *s, struct kith_span payload, kith_time now)
+{
+    struct kith_ip_fragment f;
+    struct kith_span whole;
+
+    s->all->count.fragments_in++;
+    int err = kith_ip_fragment_decode(payload, &f);
+    if (err >= 0)
+        err = kith_reassembly_add(&s->reassembly, &f, now, &whole);
+    if (err == KITH_E_AGAIN)
+        return;
+    if (err < 0) {
+        s->all->count.reassembly_failed++;
+        return;
+    }
+    s->all->count.reassembled++;
+    deliver(s, f.slot, whole, now);
+}
+
+static void on_ping(struct kith_session *s, struct subflow *f, struct kith_span payload)
+{
+    struct kith_ping ping;
+
+    if (kith_ping_decode(payload, &ping) < 0) {
+        s->all->count.bad_datagrams++;
+        return;
+    }
+    f->pong_owed = true; /* one answer per turn: a flood of questions gets one */
+    f->pong_token = ping.token;
+    f->pong_size = (uint16_t)payload.n;
+    session_mark_pending(s);
+}
+
+static void on_pong(struct kith_session *s, struct kith_span payload, kith_time now)
+{
+    struct kith_pong pong;
+
+    if (kith_pong_decode(payload, &pong) < 0) {
+        s->all->count.bad_datagrams++;
+        return;
+    }
+    for (size_t i = 0; i < KITH_COUNT(s->asked); i++) {
+        if (s->asked[i].at == 0 || s->asked[i].token != pong.token)
+            continue;
+        if (s->n_pong < KITH_COUNT(s->pong)) {
+            s->pong[s->n_pong].token = pong.token;
+            s->pong[s->n_pong++].rtt = kith_since(now, s->asked[i].at);
+            session_mark_ready(s);
+        }
+        s->asked[i].at = 0;
+        return;
+    }
+}
+
+void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
+                      kith_time now)
+{
+    struct subflow *f = subflow_of(s, c);
+
+    if (f == NULL || payload.n == 0)
+        return;
+    switch (payload.p[0]) {
+    case KITH_WIRE_ip_packet:
+        if (payload.n > IP_HEAD)
+            deliver(s, payload.p[1],
+                    (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD}, now);
+        return;
+    case KITH_WIRE_ip_fragment:
+        on_fragment(s, payload, now);
+        return;
+    case KITH_WIRE_ping:
+        on_ping(s, f, payload);
+        return;
+    case KITH_WIRE_pong:
+        on_pong(s, payload, now);
+        return;
+    default:
+        s->all->count.bad_datagrams++;
+    }
+}

@@ -1,0 +1,91 @@
+#include "session/queue.h"
+
+/* A packet in the ring: this head, then its bytes, all in one piece. Where the rest of the ring is
+ * too short for the next, a head with `skip` says so. */
+struct head {
+    uint16_t len;
+    uint8_t slot;
+    bool skip;
+};
+
+void kith_packet_queue_fini(struct kith_packet_queue *q)
+{
+    if (q->alloc != NULL)
+        kith_free(q->alloc, q->ring);
+    q->ring = NULL;
+    q->first = q->used = q->n = 0;
+}
+
+static void put_head(struct kith_packet_queue *q, size_t at, struct head h)
+{
+    memcpy(q->ring + at, &h, sizeof h);
+}
+
+static struct head head_at(const struct kith_packet_queue *q, size_t at)
+{
+    struct head h;
+
+    memcpy(&h, q->ring + at, sizeof h);
+    return h;
+}
+
+int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot, struct kith_span packet)
+{
+    size_t need = sizeof(struct head) + packet.n;
+
+    if (packet.n > UINT16_MAX)
+        return KITH_E_INVAL;
+    if (q->ring == NULL)
+        q->ring = kith_resize(q->alloc, NULL, KITH_PACKET_QUEUE_BYTES);
+    if (q->ring == NULL)
+        return KITH_E_NOMEM;
+    size_t at = (q->first + q->used) % KITH_PACKET_QUEUE_BYTES;
+    size_t tail = KITH_PACKET_QUEUE_BYTES - at; /* to the ring's end */
+    size_t skip = tail < need ? tail : 0;
+    if (q->used + skip + need > KITH_PACKET_QUEUE_BYTES)
+        return KITH_E_FULL;
+    if (skip > 0) {
+        if (skip >= sizeof(struct head))
+            put_head(q, at, (struct head){.skip = true});
+        q->used += skip;
+        at = 0;
+    }
+    put_head(q, at, (struct head){.len = (uint16_t)packet.n, .slot = slot});
+    kith_copy(q->ring + at + sizeof(struct head), packet.p, packet.n);
+    q->used += need;
+    q->n++;
+    return KITH_OK;
+}
+
+/* Where the first packet's head is, past a skipped rest of the ring. */
+static size_t first_head(const struct kith_packet_queue *q)
+{
+    size_t tail = KITH_PACKET_QUEUE_BYTES - q->first;
+
+    return tail < sizeof(struct head) || head_at(q, q->first).skip ? 0 : q->first;
+}
+
+bool kith_packet_queue_first(const struct kith_packet_queue *q, uint8_t *ret_slot,
+                             struct kith_span *ret_packet)
+{
+    if (q->n == 0)
+        return false;
+    size_t at = first_head(q);
+    struct head h = head_at(q, at);
+    *ret_slot = h.slot;
+    *ret_packet = (struct kith_span){q->ring + at + sizeof h, h.len};
+    return true;
+}
+
+void kith_packet_queue_drop_first(struct kith_packet_queue *q)
+{
+    if (q->n == 0)
+        return;
+    size_t at = first_head(q);
+    size_t skipped = at == q->first ? 0 : KITH_PACKET_QUEUE_BYTES - q->first;
+    size_t size = sizeof(struct head) + head_at(q, at).len;
+    q->first = (at + size) % KITH_PACKET_QUEUE_BYTES;
+    q->used -= skipped + size;
+    if (--q->n == 0)
+        kith_packet_queue_fini(q);
+}

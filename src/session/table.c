@@ -1,0 +1,554 @@
+/* table.c: the table of sessions, and what they tell. */
+#include "session/internal.h"
+
+#include "base/text.h"
+
+/* ---- making and freeing ---- */
+
+static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, kith_time now)
+{
+    struct kith_session *s = kith_conn_owner(c);
+
+    (void)ctx;
+    if (s != NULL)
+        packets_datagram(s, c, payload, now);
+}
+
+int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,
+                      const struct kith_packet_sink *sink, struct kith_sessions **ret)
+{
+    struct kith_sessions *all = kith_new_zero(env->alloc, sizeof *all);
+
+    if (all == NULL)
+        return KITH_E_NOMEM;
+    all->env = env;
+    all->cfg = *cfg;
+    all->sink = *sink;
+    if (all->cfg.sessions_max == 0)
+        all->cfg.sessions_max = 10000;
+    if (all->cfg.keepalive == 0)
+        all->cfg.keepalive = 20 * KITH_SEC;
+    all->due.alloc = env->alloc;
+    kith_list_init(&all->list);
+    kith_list_init(&all->ready);
+    kith_list_init(&all->pending);
+    kith_map_init(&all->by_peer, env->alloc, env->random, sizeof(struct kith_peer_id),
+                  all->cfg.sessions_max);
+    struct kith_datagram_sink datagrams = {.datagram = on_datagram, .ctx = all};
+    int err = kith_quic_new(&cfg->quic, env, &datagrams, &all->quic);
+    if (err < 0) {
+        kith_sessions_free(all);
+        return err;
+    }
+    *ret = all;
+    return KITH_OK;
+}
+
+static void session_free(struct kith_session *s)
+{
+    struct kith_sessions *all = s->all;
+
+    kith_list_remove(&s->link);
+    kith_list_remove(&s->ready);
+    kith_list_remove(&s->pending);
+    kith_due_remove(&all->due, &s->due);
+    (void)kith_map_take(&all->by_peer, s->peer.b);
+    kith_packet_queue_fini(&s->queue);
+    kith_reassembly_fini(&s->reassembly);
+    all->n--;
+    kith_free(all->env->alloc, s);
+}
+
+void kith_sessions_free(struct kith_sessions *all)
+{
+    if (all == NULL)
+        return;
+    kith_quic_free(all->quic); /* frees the connections under the sessions */
+    while (!kith_list_empty(&all->list))
+        session_free(KITH_OF(all->list.next, struct kith_session, link));
+    kith_map_fini(&all->by_peer);
+    kith_due_fini(&all->due);
+    kith_free(all->env->alloc, all);
+}
+
+struct kith_session *kith_sessions_find(const struct kith_sessions *all,
+                                        const struct kith_peer_id *peer)
+{
+    return kith_map_find(&all->by_peer, peer->b);
+}
+
+int kith_sessions_get(struct kith_sessions *all, const struct kith_peer_id *peer, kith_time now,
+                      struct kith_session **ret)
+{
+    struct kith_session *s = kith_sessions_find(all, peer);
+
+    if (s != NULL) {
+        *ret = s;
+        return KITH_OK;
+    }
+    s = kith_new_zero(all->env->alloc, sizeof *s);
+    if (s == NULL)
+        return KITH_E_NOMEM;
+    s->all = all;
+    s->peer = *peer;
+    s->queue.alloc = s->reassembly.alloc = all->env->alloc;
+    s->sent_at = s->guest_until = s->dial_at = KITH_NEVER;
+    s->backoff = DIAL_BACKOFF_FIRST;
+    s->failing_since = now;
+    memset(s->slot, 0xff, sizeof s->slot);
+    kith_list_init(&s->ready);
+    kith_list_init(&s->pending);
+    int err = kith_map_put(&all->by_peer, peer->b, s);
+    if (err >= 0)
+        err = kith_due_set(&all->due, &s->due, KITH_NEVER - 1);
+    if (err < 0) {
+        (void)kith_map_take(&all->by_peer, peer->b);
+        kith_free(all->env->alloc, s);
+        return err;
+    }
+    kith_list_append(&all->list, &s->link);
+    all->n++;
+    *ret = s;
+    return KITH_OK;
+}
+
+void session_mark_ready(struct kith_session *s)
+{
+    if (kith_list_empty(&s->ready))
+        kith_list_append(&s->all->ready, &s->ready);
+}
+
+void session_mark_pending(struct kith_session *s)
+{
+    if (kith_list_empty(&s->pending))
+        kith_list_append(&s->all->pending, &s->pending);
+}
+
+void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
+                         kith_time now)
+{
+    kith_event_peer_broke_rules(s->all->env->events, s->peer.b, what);
+    subflow_drop(s, f, KITH_CLOSE_PROTOCOL, what, now);
+}
+
+/* ---- time ---- */
+
+void session_refresh_due(struct kith_session *s, kith_time now)
+{
+    kith_time at = dial_deadline(s);
+
+    at = kith_sooner(at, live_deadline(s, now));
+    at = kith_sooner(at, subflow_deadline(s));
+    at = kith_sooner(at, s->guest_until);
+    /* its place in the heap was made with the session, so this cannot fail */
+    if (kith_due_set(&s->all->due, &s->due, at == KITH_NEVER ? at - 1 : at) < 0)
+        session_mark_ready(s);
+}
+
+static void session_tick(struct kith_session *s, kith_time now)
+{
+    if (now >= s->guest_until && !s->trusted) {
+        s->guest_until = KITH_NEVER;
+        kith_event_peer_over_limit(s->all->env->events, s->peer.b, "a guest's time");
+        kith_session_close(s, KITH_CLOSE_NOT_MEMBER, "no membership was shown in time", now);
+    }
+    subflow_tick(s, now);
+    live_tick(s, now);
+    dial_tick(s, now);
+    session_refresh_due(s, now);
+}
+
+void kith_sessions_tick(struct kith_sessions *all, kith_time now)
+{
+    struct kith_due *d;
+
+    kith_quic_tick(all->quic, now);
+    while ((d = kith_due_first(&all->due)) != NULL && d->at <= now) {
+        struct kith_session *s = KITH_OF(d, struct kith_session, due);
+        if (kith_due_set(&all->due, d, KITH_NEVER - 1) < 0)
+            return;
+        session_tick(s, now);
+        if (s->due.at <= now && kith_due_set(&all->due, d, now + KITH_MSEC) < 0)
+            return; /* never twice in one tick */
+    }
+}
+
+kith_time kith_sessions_deadline(const struct kith_sessions *all)
+{
+    kith_time at = kith_due_deadline(&all->due);
+
+    return kith_sooner(at >= KITH_NEVER - 1 ? KITH_NEVER : at, kith_quic_deadline(all->quic));
+}
+
+void kith_sessions_receive(struct kith_sessions *all, const struct kith_rx *run, kith_time now)
+{
+    kith_quic_receive(all->quic, run, now);
+}
+
+void kith_sessions_flush(struct kith_sessions *all, struct kith_tx_batch *b, kith_time now)
+{
+    while (!kith_list_empty(&all->pending) && !b->blocked) {
+        struct kith_session *s = KITH_OF(all->pending.next, struct kith_session, pending);
+        kith_list_remove(&s->pending);
+        packets_flush(s, b, now);
+    }
+    kith_quic_flush(all->quic, b, now);
+}
+
+/* ---- connections' news ---- */
+
+static bool is_guest(const struct kith_session *s)
+{
+    return !s->trusted && s->guest_until != KITH_NEVER;
+}
+
+static size_t guests(const struct kith_sessions *all)
+{
+    size_t n = 0;
+
+    for (struct kith_link *l = all->list.next; l != &all->list; l = l->next)
+        n += is_guest(KITH_OF(l, struct kith_session, link)) ? 1u : 0u;
+    return n;
+}
+
+/* A stranger proved its key: it gets a session, as a guest, if there is room. */
+static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c, kith_time now)
+{
+    struct kith_session *s = kith_sessions_find(all, kith_conn_peer(c));
+
+    if (all->closing || kith_peer_id_equal(kith_conn_peer(c), &all->cfg.self))
+        return NULL;
+    if (s == NULL && guests(all) >= KITH_SESSION_GUESTS_MAX) {
+        all->count.guests_refused++;
+        kith_event_refused_limit(all->env->events, &kith_conn_path(c)->remote,
+                                 "the table of guests");
+        return NULL;
+    }
+    if (s == NULL && kith_sessions_get(all, kith_conn_peer(c), now, &s) < 0)
+        return NULL;
+    return s;
+}
+
+static void on_established(struct kith_sessions *all, struct kith_conn *c, kith_time now)
+{
+    struct kith_session *s = kith_conn_owner(c);
+
+    if (s == NULL)
+        s = admit(all, c, now);
+    struct subflow *f = s != NULL ? subflow_of(s, c) : NULL;
+    if (s != NULL && f == NULL)
+        f = subflow_add(s, c, now);
+    if (f == NULL) {
+        kith_conn_close(c, KITH_CLOSE_LIMIT, "no room", now);
+        kith_conn_free(c, now);
+        return;
+    }
+    kith_conn_set_owner(c, s);
+    subflow_established(s, f, now);
+    session_refresh_due(s, now);
+}
+
+static void on_moved(struct kith_session *s, struct subflow *f)
+{
+    kith_event_conn_moved(s->all->env->events, s->peer.b, &kith_conn_path(f->conn)->remote);
+    if (f == s->used) {
+        s->tell_moved = true;
+        session_mark_ready(s);
+    }
+}
+
+/* Takes one event of a connection; whether it gave an effect. */
+static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_event *ev,
+                            kith_time now, struct kith_session_effect *ret)
+{
+    struct kith_session *s = kith_conn_owner(ev->conn);
+    struct subflow *f = s != NULL ? subflow_of(s, ev->conn) : NULL;
+    bool given = false;
+
+    if (ev->kind == KITH_CONN_ESTABLISHED) {
+        on_established(all, ev->conn, now);
+        return false;
+    }
+    if (f == NULL) {
+        if (ev->kind == KITH_CONN_CLOSED)
+            kith_conn_free(ev->conn, now);
+        return false;
+    }
+    switch (ev->kind) {
+    case KITH_CONN_ESTABLISHED:
+        break;
+    case KITH_CONN_MOVED:
+        on_moved(s, f);
+        break;
+    case KITH_CONN_STREAM:
+        control_stream_event(s, f, ev, ret, &given, now);
+        break;
+    case KITH_CONN_WRITABLE:
+        session_mark_pending(s);
+        break;
+    case KITH_CONN_CLOSED:
+        subflow_closed(s, f, now);
+        break;
+    }
+    session_refresh_due(s, now);
+    return given;
+}
+
+/* ---- effects ---- */
+
+static bool take(bool *flag)
+{
+    bool was = *flag;
+
+    *flag = false;
+    return was;
+}
+
+static void tell_up(struct kith_session *s)
+{
+    char route[96];
+
+    s->told_up = true;
+    if (s->used != NULL)
+        kith_event_session_opened(s->all->env->events, s->peer.b,
+                                  subflow_route(s->used, route, sizeof route));
+}
+
+static void tell_down(struct kith_session *s, struct kith_session_effect *ret)
+{
+    s->told_up = false;
+    kith_event_session_closed(s->all->env->events, s->peer.b, s->end.text);
+    ret->end = &s->end;
+}
+
+static bool session_effect(struct kith_session *s, struct kith_session_effect *ret)
+{
+    *ret = (struct kith_session_effect){.session = s, .stream = -1};
+    if (take(&s->tell_restarted)) {
+        ret->kind = KITH_SESSION_RESTARTED;
+    } else if (take(&s->tell_up)) {
+        ret->kind = KITH_SESSION_UP;
+        tell_up(s);
+    } else if (take(&s->tell_moved)) {
+        ret->kind = KITH_SESSION_MOVED;
+    } else if (s->n_pong > 0) {
+        s->n_pong--;
+        ret->kind = KITH_SESSION_PONG;
+        ret->token = s->pong[s->n_pong].token;
+        ret->rtt = s->pong[s->n_pong].rtt;
+    } else if (take(&s->tell_dial_failed)) {
+        ret->kind = KITH_SESSION_DIAL_FAILED;
+        ret->end = &s->end;
+        ret->next = s->dial_wait;
+        kith_event_dial_failed(s->all->env->events, s->peer.b, s->end.text, s->dial_wait);
+    } else if (take(&s->tell_down)) {
+        ret->kind = KITH_SESSION_DOWN;
+        tell_down(s, ret);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Whether nothing keeps the session: no connection, no wish for one. */
+static bool is_idle(const struct kith_session *s)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
+        if (s->flow[i].conn != NULL)
+            return false;
+    return !s->wanted && s->n_addr == 0;
+}
+
+static void let_go(struct kith_sessions *all, kith_time now)
+{
+    if (all->held.conn != NULL) {
+        kith_conn_stream_consume(all->held.conn, all->held.stream, all->held.used);
+        all->held.conn = NULL;
+    }
+    if (all->leaving != NULL) {
+        if (is_idle(all->leaving))
+            session_free(all->leaving);
+        all->leaving = NULL;
+    }
+    (void)now;
+}
+
+static bool next_of_sessions(struct kith_sessions *all, struct kith_session_effect *ret)
+{
+    while (!kith_list_empty(&all->ready)) {
+        struct kith_session *s = KITH_OF(all->ready.next, struct kith_session, ready);
+        if (session_effect(s, ret)) {
+            if (ret->kind == KITH_SESSION_DOWN)
+                all->leaving = s;
+            return true;
+        }
+        kith_list_remove(&s->ready);
+    }
+    return false;
+}
+
+bool kith_sessions_next_effect(struct kith_sessions *all, kith_time now,
+                               struct kith_session_effect *ret)
+{
+    struct kith_conn_event ev;
+
+    let_go(all, now);
+    for (;;) {
+        /* first what is known, so that UP comes before the first message */
+        if (next_of_sessions(all, ret))
+            return true;
+        if (!kith_quic_next_event(all->quic, &ev))
+            return false;
+        if (take_conn_event(all, &ev, now, ret))
+            return true;
+    }
+}
+
+/* ---- the whole table ---- */
+
+void kith_sessions_network_changed(struct kith_sessions *all, const struct kith_ip *gone, size_t n,
+                                   kith_time now)
+{
+    for (struct kith_session *s = kith_sessions_next(all, NULL); s != NULL;
+         s = kith_sessions_next(all, s)) {
+        for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+            struct subflow *f = &s->flow[i];
+            if (f->conn == NULL || !f->established)
+                continue;
+            struct kith_path path = *kith_conn_path(f->conn);
+            bool lost = n == 0;
+            for (size_t k = 0; k < n; k++)
+                lost |= kith_ip_equal(&gone[k], &path.local.ip);
+            live_probe(s, f, now);
+            if (!lost)
+                continue;
+            f->asked_at = kith_since(now, SUSPECT_AFTER); /* suspect until it answers */
+            path.local = (struct kith_addr){0};
+            if (kith_conn_migrate(f->conn, &path, now) < 0)
+                continue;
+        }
+        dial_reset(s, now);
+        session_refresh_due(s, now);
+    }
+}
+
+void kith_sessions_shutdown(struct kith_sessions *all, kith_time now)
+{
+    all->closing = true;
+    for (struct kith_session *s = kith_sessions_next(all, NULL); s != NULL;
+         s = kith_sessions_next(all, s))
+        kith_session_close(s, KITH_CLOSE_SHUTDOWN, "the program is being stopped", now);
+}
+
+struct kith_session *kith_sessions_next(const struct kith_sessions *all, struct kith_session *at)
+{
+    const struct kith_link *l = at != NULL ? at->link.next : all->list.next;
+
+    return l == &all->list ? NULL : KITH_OF(l, struct kith_session, link);
+}
+
+size_t kith_sessions_count(const struct kith_sessions *all)
+{
+    size_t n = 0;
+
+    for (struct kith_session *s = kith_sessions_next(all, NULL); s != NULL;
+         s = kith_sessions_next(all, s))
+        n += s->used != NULL ? 1u : 0u;
+    return n;
+}
+
+size_t kith_sessions_connections(const struct kith_sessions *all)
+{
+    return kith_quic_connections(all->quic);
+}
+
+const struct kith_session_counters *kith_sessions_counters(const struct kith_sessions *all)
+{
+    return &all->count;
+}
+
+const struct kith_quic_counters *kith_sessions_quic_counters(const struct kith_sessions *all)
+{
+    return kith_quic_counters(all->quic);
+}
+
+/* ---- one session ---- */
+
+const struct kith_peer_id *kith_session_peer(const struct kith_session *s)
+{
+    return &s->peer;
+}
+
+bool kith_session_is_up(const struct kith_session *s)
+{
+    return s->used != NULL;
+}
+
+void kith_session_trust(struct kith_session *s, bool trusted)
+{
+    s->trusted = trusted;
+    if (trusted)
+        s->guest_until = KITH_NEVER;
+}
+
+void kith_session_allow_slot(struct kith_session *s, uint8_t theirs, uint8_t ours)
+{
+    if (theirs < KITH_SESSION_SLOTS)
+        s->slot[theirs] = ours < KITH_SESSION_SLOTS ? ours : 0xff;
+}
+
+void kith_session_set_user(struct kith_session *s, void *user)
+{
+    s->user = user;
+}
+
+void *kith_session_user(const struct kith_session *s)
+{
+    return s->user;
+}
+
+void kith_session_close(struct kith_session *s, uint64_t code, const char *why, kith_time now)
+{
+    s->wanted = false;
+    s->n_addr = 0;
+    s->dial_at = KITH_NEVER;
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
+        if (s->flow[i].conn != NULL)
+            subflow_drop(s, &s->flow[i], code, why, now);
+    session_refresh_due(s, now);
+}
+
+void kith_session_info(const struct kith_session *s, struct kith_session_info *ret)
+{
+    *ret = (struct kith_session_info){
+        .peer = s->peer,
+        .up = s->used != NULL,
+        .wanted = s->wanted,
+        .trusted = s->trusted,
+        .since = s->up_since,
+        .bytes_in = s->past_in,
+        .bytes_out = s->past_out,
+        .packets_out = s->past_packets,
+        .packets_lost = s->past_lost,
+        .software = s->software,
+    };
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
+        const struct subflow *f = &s->flow[i];
+        struct kith_conn_stats stats;
+        if (f->conn == NULL || !f->established)
+            continue;
+        kith_conn_stats(f->conn, &stats);
+        ret->connections++;
+        ret->bytes_in += stats.bytes_in;
+        ret->bytes_out += stats.bytes_out;
+        ret->packets_out += stats.packets_out;
+        ret->packets_lost += stats.packets_lost;
+        if (f != s->used)
+            continue;
+        ret->path = *kith_conn_path(f->conn);
+        ret->dialled = kith_conn_dialled(f->conn);
+        ret->rtt = stats.srtt;
+        ret->heard_at = stats.heard_at;
+        ret->datagram_max = kith_conn_datagram_max(f->conn);
+    }
+}
