@@ -50,7 +50,8 @@ int kith_netlink_link_set(struct kith_netlink *nl, unsigned ifindex,
 int kith_netlink_link_quiet(struct kith_netlink *nl, unsigned ifindex,
                             struct kith_os_why *why) KITH_MUST_CHECK;
 /* Removes every address of the interface and the routes through it that carry our protocol number:
- * what a process that died left on a persistent device. The interface itself stays. */
+ * what a process that died left on a persistent device. The interface itself stays; with the last
+ * IPv4 address the kernel also drops the IPv4 routes that others put there. */
 int kith_netlink_link_clear(struct kith_netlink *nl, unsigned ifindex,
                             struct kith_os_why *why) KITH_MUST_CHECK;
 int kith_netlink_link_delete(struct kith_netlink *nl, unsigned ifindex,
