@@ -188,12 +188,13 @@ static void add_explanation(struct kith_os_why *why, struct kith_span body, uint
     struct nlmsgerr e;
     struct kith_span value;
     uint16_t type;
-    size_t echo;
+    size_t echo = 0;
 
     if (why == NULL || !(flags & NLM_F_ACK_TLVS) || !kith_nl_take(&body, &e, sizeof e))
         return;
     /* behind the error stands our request, without its body where it was capped */
-    echo = flags & NLM_F_CAPPED ? 0 : padded(e.msg.nlmsg_len) - sizeof e.msg;
+    if (!(flags & NLM_F_CAPPED))
+        echo = e.msg.nlmsg_len < sizeof e.msg ? body.n : padded(e.msg.nlmsg_len) - sizeof e.msg;
     if (echo > body.n)
         return;
     body = (struct kith_span){body.p + echo, body.n - echo};
