@@ -17,13 +17,14 @@
 /* A fresh, empty namespace for this process; false where that is not possible. */
 static inline bool lab_enter(void)
 {
-    return geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 && unshare(CLONE_NEWNET) == 0;
+    return geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 &&
+           system("ip -V >/dev/null 2>&1") == 0 && unshare(CLONE_NEWNET) == 0;
 }
 
 #define LAB_OR_SKIP()                                                                              \
     do {                                                                                           \
         if (!lab_enter()) {                                                                        \
-            print_message("needs root, /dev/net/tun and network namespaces\n");                    \
+            print_message("needs root, /dev/net/tun, network namespaces and iproute2\n");                    \
             skip();                                                                                \
         }                                                                                          \
     } while (0)

@@ -84,7 +84,8 @@ static bool read_route(struct kith_span body, struct route *ret)
     route.r.dst = kith_prefix_of(&dst, route.msg.rtm_dst_len);
     route.r.protocol = route.msg.rtm_protocol;
     *ret = route;
-    return dst.family != KITH_FAMILY_NONE;
+    /* IPv4 mapped into IPv6 (::ffff:0:0/96 is often made unreachable) is no route of IPv4 */
+    return dst.family == zero_of(route.msg.rtm_family).family;
 }
 
 /* Not the host's own addresses, broadcast, multicast, or what the kernel cached. */
