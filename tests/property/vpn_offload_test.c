@@ -120,7 +120,9 @@ static void coalescing_undoes_splitting(void **state)
         size_t n = make_packet(&p, packet), ip = packet[0] >> 4 == 4 ? 20 : 40;
         size_t head = ip + (p.proto == TCP ? 20 + p.options.n : 8);
         struct kith_vnet v = {.flags = KITH_VNET_NEEDS_CSUM,
-                              .gso_type = p.proto == UDP ? 5 : ip == 20 ? 1 : 4,
+                              .gso_type = p.proto == UDP ? 5
+                                          : ip == 20     ? 1
+                                                         : 4,
                               .hdr_len = (uint16_t)head,
                               .gso_size = (uint16_t)piece,
                               .csum_start = (uint16_t)ip,
@@ -132,8 +134,8 @@ static void coalescing_undoes_splitting(void **state)
         kith_coalesce_flush(&c);
         if (joined_writes != 1 || joined_n != KITH_VNET_LEN + n ||
             memcmp(joined, super, joined_n) != 0)
-            fail_msg("seed %llu: %zu writes, the last of %zu bytes for %zu", (unsigned long long)seed,
-                     joined_writes, joined_n, KITH_VNET_LEN + n);
+            fail_msg("seed %llu: %zu writes, the last of %zu bytes for %zu",
+                     (unsigned long long)seed, joined_writes, joined_n, KITH_VNET_LEN + n);
     }
     kith_coalesce_fini(&c);
 }

@@ -106,8 +106,7 @@ static const struct kith_alloc memory = {resize, NULL};
 static const struct kith_events events = {note_event, NULL};
 static struct kith_env env;
 
-static const struct kith_vpn_config plain = {.mtu = 1400}, offload = {.mtu = 1400,
-                                                                      .offload = true};
+static const struct kith_vpn_config plain = {.mtu = 1400}, offload = {.mtu = 1400, .offload = true};
 
 static int make(const struct kith_vpn_config *config)
 {
@@ -129,10 +128,8 @@ static struct kith_vpn_network home(void)
 
 static struct kith_vpn_member bob(void)
 {
-    return (struct kith_vpn_member){.handle = BOB,
-                                    .slot = 1,
-                                    .ip4 = ip_of("100.64.0.2"),
-                                    .ip6 = ip_of("fd00::2")};
+    return (struct kith_vpn_member){
+        .handle = BOB, .slot = 1, .ip4 = ip_of("100.64.0.2"), .ip6 = ip_of("fd00::2")};
 }
 
 static void populate(void)

@@ -101,7 +101,7 @@ static void udp_is_forgotten_after_three_minutes_of_silence(void **state)
 
     (void)state;
     out(&ask, T0);
-    assert_true(in(&answer, end - 1));                       /* which makes it last on */
+    assert_true(in(&answer, end - 1)); /* which makes it last on */
     assert_true(in(&answer, end - 1 + 180 * KITH_SEC - 1));
     out(&ask, T0 + 10000 * KITH_SEC);
     assert_false(in(&answer, T0 + 10180 * KITH_SEC));

@@ -20,16 +20,10 @@ static size_t answer_to(enum kith_icmp why, struct a_packet p)
     return kith_icmp_answer(why, (struct kith_span){about, n}, &info, 1400, out);
 }
 
-static const struct a_packet tcp4 = {.src = "100.64.0.1",
-                                     .dst = "100.64.0.2",
-                                     .proto = TCP,
-                                     .flags = ACK,
-                                     .payload = {data, 1500}};
-static const struct a_packet tcp6 = {.src = "fd00::1",
-                                     .dst = "fd00::2",
-                                     .proto = TCP,
-                                     .flags = ACK,
-                                     .payload = {data, 1500}};
+static const struct a_packet tcp4 = {
+    .src = "100.64.0.1", .dst = "100.64.0.2", .proto = TCP, .flags = ACK, .payload = {data, 1500}};
+static const struct a_packet tcp6 = {
+    .src = "fd00::1", .dst = "fd00::2", .proto = TCP, .flags = ACK, .payload = {data, 1500}};
 
 static void too_big_names_the_mtu_in_ipv4(void **state)
 {

@@ -43,8 +43,8 @@ static void the_sum_of_rfc_1071_comes_out(void **state)
 
 static void the_checksum_of_a_known_ip_header_comes_out(void **state)
 {
-    uint8_t h[] = {0x45, 0,    0,    0x73, 0,    0, 0x40, 0,    0x40, 0x11,
-                   0,    0,    0xc0, 0xa8, 0,    1, 0xc0, 0xa8, 0,    0xc7};
+    uint8_t h[] = {0x45, 0, 0,    0x73, 0, 0, 0x40, 0,    0x40, 0x11,
+                   0,    0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0,    0xc7};
 
     (void)state;
     kith_ip4_checksum_set(h, sizeof h);
@@ -317,8 +317,8 @@ static void a_source_route_among_ipv4_options_is_seen(void **state)
 
 static void ipv4_in_disguise_is_martian(void **state)
 {
-    static const char *const bad[] = {"::", "::1", "::10.0.0.1", "0.0.0.0", "0.1.2.3",
-                                      "127.0.0.1", "240.0.0.1", "255.255.255.255"};
+    static const char *const bad[] = {"::",      "::1",       "::10.0.0.1", "0.0.0.0",
+                                      "0.1.2.3", "127.0.0.1", "240.0.0.1",  "255.255.255.255"};
     struct kith_ip ip;
 
     (void)state;

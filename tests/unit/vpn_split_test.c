@@ -134,8 +134,8 @@ static void more_than_a_batch_comes_in_several(void **state)
 static void a_kind_that_does_not_fit_the_packet_is_refused(void **state)
 {
     struct a_packet udp = {.src = "10.0.0.1", .dst = "10.0.0.2", .proto = UDP};
-    static const uint8_t wrong[] = {KITH_GSO_TCP6, KITH_GSO_UDP, 2, 3, 6, 0x7f, KITH_GSO_ECN,
-                                    KITH_GSO_UDP | KITH_GSO_ECN};
+    static const uint8_t wrong[] = {
+        KITH_GSO_TCP6, KITH_GSO_UDP, 2, 3, 6, 0x7f, KITH_GSO_ECN, KITH_GSO_UDP | KITH_GSO_ECN};
 
     (void)state;
     for (size_t i = 0; i < KITH_COUNT(wrong); i++) {
