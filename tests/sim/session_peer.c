@@ -1,0 +1,189 @@
+#include "sim/session_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "crypto/hash.h"
+
+static void on_event(void *ctx, const struct kith_event *ev)
+{
+    struct session_peer *p = ctx;
+    char line[256];
+
+    p->seen[ev->kind]++;
+    if (getenv("SIM_TRACE") != NULL) {
+        kith_event_text(ev, line, sizeof line);
+        fprintf(stderr, "%.6f %02x %s\n", (double)sim_net_now(p->net) / 1e9, p->id.b[0], line);
+    }
+}
+
+static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
+{
+    struct session_peer *p = ctx;
+
+    kith_sessions_receive(p->sessions, run, now);
+}
+
+static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
+                      kith_time now)
+{
+    struct session_peer *p = ctx;
+
+    (void)slot, (void)s, (void)now;
+    p->packets++;
+    p->packet_bytes += packet.n;
+    p->last_packet_len = packet.n;
+    memcpy(p->last_packet, packet.p,
+           packet.n < sizeof p->last_packet ? packet.n : sizeof p->last_packet);
+}
+
+static void start(struct session_peer *p)
+{
+    struct kith_sessions_config cfg = {.self = p->id, .software = "kith test"};
+    struct kith_packet_sink sink = {.packet = on_packet, .ctx = p};
+
+    cfg.quic.key = p->key;
+    memset(cfg.quic.reset_key, p->id.b[0], sizeof cfg.quic.reset_key);
+    memset(cfg.quic.token_key, p->id.b[1], sizeof cfg.quic.token_key);
+    cfg.boot_id = ++p->boots * 1000 + p->id.b[0];
+    if (kith_sessions_new(&cfg, &p->env, &sink, &p->sessions) < 0)
+        abort();
+}
+
+void session_peer_init(struct session_peer *p, struct sim_net *net, const char *addr, uint8_t seed)
+{
+    struct kith_sign_seed s = {{seed}};
+    struct kith_public_key pub;
+    struct kith_hash h;
+    uint32_t index;
+
+    memset(p, 0, sizeof *p);
+    p->net = net;
+    p->trusting = true;
+    p->events = (struct kith_events){.sink = on_event, .ctx = p};
+    p->env = (struct kith_env){
+        .alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
+    if (kith_sign_key_from_seed(&kith_heap, &s, &p->key) < 0)
+        abort();
+    kith_sign_key_public(p->key, &pub);
+    if (kith_sha256((struct kith_span){pub.spki, sizeof pub.spki}, &h) < 0)
+        abort();
+    memcpy(p->id.b, h.b, sizeof p->id.b);
+    p->host = sim_host_add(net, addr, on_deliver, p);
+    p->transport = sim_host_transport(p->host);
+    if (kith_tx_init(&p->batch, &kith_heap) < 0 ||
+        kith_tx_add_transport(&p->batch, &p->transport, &index) < 0)
+        abort();
+    start(p);
+}
+
+void session_peer_fini(struct session_peer *p)
+{
+    kith_sessions_free(p->sessions);
+    kith_tx_fini(&p->batch);
+    kith_sign_key_free(p->key);
+}
+
+void session_peer_restart(struct session_peer *p)
+{
+    kith_sessions_free(p->sessions);
+    start(p);
+}
+
+struct kith_session *session_peer_to(struct session_peer *p, const struct session_peer *other)
+{
+    return kith_sessions_find(p->sessions, &other->id);
+}
+
+void session_peer_want(struct session_peer *p, const struct session_peer *other)
+{
+    struct kith_session *s;
+    kith_time now = sim_net_now(p->net);
+
+    if (kith_sessions_get(p->sessions, &other->id, now, &s) < 0)
+        abort();
+    kith_session_trust(s, true);
+    kith_session_set_addrs(s, sim_host_addr(other->host), 1, now);
+    kith_session_want(s, true, now);
+}
+
+static void on_up(struct session_peer *p, struct kith_session *s)
+{
+    if (!p->trusting)
+        return;
+    kith_session_trust(s, true);
+    kith_session_allow_slot(s, 0, 0);
+}
+
+static void take_effects(struct session_peer *p)
+{
+    struct kith_session_effect fx;
+
+    while (kith_sessions_next_effect(p->sessions, sim_net_now(p->net), &fx)) {
+        switch (fx.kind) {
+        case KITH_SESSION_UP:
+            p->ups++;
+            on_up(p, fx.session);
+            break;
+        case KITH_SESSION_MOVED:
+            p->moves++;
+            break;
+        case KITH_SESSION_RESTARTED:
+            p->restarts++;
+            on_up(p, fx.session);
+            break;
+        case KITH_SESSION_CONTROL:
+            p->controls++;
+            p->last_control_len = fx.message.n;
+            memcpy(p->last_control, fx.message.p,
+                   fx.message.n < sizeof p->last_control ? fx.message.n : sizeof p->last_control);
+            break;
+        case KITH_SESSION_STREAM:
+            p->stream_news++;
+            break;
+        case KITH_SESSION_PONG:
+            p->pongs++;
+            p->last_rtt = fx.rtt;
+            break;
+        case KITH_SESSION_DIAL_FAILED:
+            p->dial_failures++;
+            break;
+        case KITH_SESSION_DOWN:
+            p->downs++;
+            p->last_end = *fx.end;
+            break;
+        }
+    }
+}
+
+static void pump(struct session_peer *p)
+{
+    kith_time now = sim_net_now(p->net);
+
+    if (kith_sessions_deadline(p->sessions) <= now)
+        kith_sessions_tick(p->sessions, now);
+    take_effects(p);
+    kith_sessions_flush(p->sessions, &p->batch, now);
+    take_effects(p);
+    kith_tx_flush(&p->batch);
+}
+
+bool session_peers_run(struct session_peer **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
+                       kith_dur limit)
+{
+    struct sim_net *net = peers[0]->net;
+    kith_time end = kith_after(sim_net_now(net), limit);
+
+    for (;;) {
+        kith_time next = end;
+        for (size_t i = 0; i < n; i++)
+            pump(peers[i]);
+        if (pred != NULL && pred(ctx))
+            return true;
+        if (sim_net_now(net) >= end)
+            return false;
+        for (size_t i = 0; i < n; i++)
+            next = kith_sooner(next, kith_sessions_deadline(peers[i]->sessions));
+        sim_net_run(net, next > sim_net_now(net) ? next : sim_net_now(net));
+    }
+}

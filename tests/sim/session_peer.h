@@ -1,0 +1,43 @@
+/* session_peer.h: all sessions of a node on a simulated host, driven until something is true. */
+#ifndef KITH_TESTS_SIM_SESSION_PEER_H
+#define KITH_TESTS_SIM_SESSION_PEER_H
+
+#include "crypto/sign.h"
+#include "session/session.h"
+#include "sim/net.h"
+
+struct session_peer {
+    struct sim_net *net;
+    struct sim_host *host;
+    struct kith_env env;
+    struct kith_events events;
+    struct kith_sign_key *key;
+    struct kith_peer_id id;
+    struct kith_sessions *sessions;
+    struct kith_tx_batch batch;
+    struct kith_transport transport;
+    uint64_t boots;
+    bool trusting; /* trust whoever comes up, and let slot 0 through */
+    bool echo;     /* send IP packets back */
+    size_t ups, downs, moves, restarts, controls, pongs, dial_failures, stream_news;
+    uint8_t last_control[256];
+    size_t last_control_len;
+    kith_dur last_rtt;
+    struct kith_conn_end last_end;
+    uint64_t packets, packet_bytes;
+    uint8_t last_packet[2048];
+    size_t last_packet_len;
+    unsigned seen[KITH_EVENT_COUNT];
+};
+
+void session_peer_init(struct session_peer *p, struct sim_net *net, const char *addr, uint8_t seed);
+void session_peer_fini(struct session_peer *p);
+/* As after kill -9: nothing is said, everything is forgotten but the key. */
+void session_peer_restart(struct session_peer *p);
+struct kith_session *session_peer_to(struct session_peer *p, const struct session_peer *other);
+/* Wants a session with `other`, at its present address. */
+void session_peer_want(struct session_peer *p, const struct session_peer *other);
+bool session_peers_run(struct session_peer **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
+                       kith_dur limit);
+
+#endif

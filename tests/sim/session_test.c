@@ -1,0 +1,380 @@
+/* Sessions over simulated links: what two peers see of each other, whatever happens below. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "sim/session_peer.h"
+
+struct pair {
+    struct sim_net *net;
+    struct session_peer a, b;
+    struct session_peer *both[2];
+};
+
+static void pair_up(struct pair *p, uint64_t seed)
+{
+    p->net = sim_net_new(seed);
+    session_peer_init(&p->a, p->net, "192.0.2.1:9000", 1);
+    session_peer_init(&p->b, p->net, "192.0.2.2:9000", 2);
+    p->both[0] = &p->a;
+    p->both[1] = &p->b;
+}
+
+static void pair_down(struct pair *p)
+{
+    session_peer_fini(&p->a);
+    session_peer_fini(&p->b);
+    sim_net_free(p->net);
+}
+
+static bool run(struct pair *p, bool (*pred)(void *), kith_dur limit)
+{
+    return session_peers_run(p->both, 2, pred, p, limit);
+}
+
+static void wait_for(struct pair *p, kith_dur d)
+{
+    assert_false(run(p, NULL, d));
+}
+
+static bool both_up(void *ctx)
+{
+    struct pair *p = ctx;
+    struct kith_session *x = session_peer_to(&p->a, &p->b), *y = session_peer_to(&p->b, &p->a);
+
+    return x != NULL && y != NULL && kith_session_is_up(x) && kith_session_is_up(y) &&
+           p->a.ups > 0 && p->b.ups > 0;
+}
+
+static void connect_pair(struct pair *p)
+{
+    session_peer_want(&p->a, &p->b);
+    assert_true(run(p, both_up, 10 * KITH_SEC));
+}
+
+static bool b_has_packet(void *ctx)
+{
+    return ((struct pair *)ctx)->b.packets > 0;
+}
+
+/* Sends one packet from x to y; whether it was taken. */
+static bool send_packet(struct pair *p, struct session_peer *x, struct session_peer *y, size_t len)
+{
+    static uint8_t bytes[2000];
+    struct kith_span packet = {bytes, len};
+    struct kith_session *s = session_peer_to(x, y);
+
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (uint8_t)(i * 7 + len);
+    return s != NULL && kith_session_send_packets(s, &x->batch, 0, &packet, 1,
+                                                  sim_net_now(p->net)) == 1;
+}
+
+static void packets_pass_both_ways_once_the_session_is_up(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 1);
+    connect_pair(&p);
+    assert_true(send_packet(&p, &p.a, &p.b, 100));
+    assert_true(run(&p, b_has_packet, KITH_SEC));
+    assert_int_equal(p.b.last_packet_len, 100);
+    assert_true(send_packet(&p, &p.b, &p.a, 60));
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(p.a.packets, 1);
+    pair_down(&p);
+}
+
+static void packets_under_a_slot_not_allowed_are_dropped(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 2);
+    p.b.trusting = false;
+    connect_pair(&p);
+    kith_session_trust(session_peer_to(&p.b, &p.a), true);
+    assert_true(send_packet(&p, &p.a, &p.b, 100));
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(p.b.packets, 0);
+    assert_int_equal(kith_sessions_counters(p.b.sessions)->bad_datagrams, 1);
+    pair_down(&p);
+}
+
+static void a_packet_too_big_for_the_path_arrives_whole_in_fragments(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 3);
+    sim_net_default_link(p.net, &(struct sim_link){.delay = 5 * KITH_MSEC, .mtu = 1200});
+    connect_pair(&p);
+    assert_true(send_packet(&p, &p.a, &p.b, 1400));
+    assert_true(run(&p, b_has_packet, KITH_SEC));
+    assert_int_equal(p.b.last_packet_len, 1400);
+    for (size_t i = 0; i < 1400; i++)
+        assert_int_equal(p.b.last_packet[i], (uint8_t)(i * 7 + 1400));
+    assert_int_equal(kith_sessions_counters(p.a.sessions)->fragments_out, 2);
+    pair_down(&p);
+}
+
+static bool b_has_control(void *ctx)
+{
+    return ((struct pair *)ctx)->b.controls > 0;
+}
+
+static void control_messages_arrive_in_order_and_whole(void **state)
+{
+    struct pair p;
+    uint8_t message[200] = {KITH_WIRE_leave};
+
+    (void)state;
+    pair_up(&p, 4);
+    connect_pair(&p);
+    for (uint8_t i = 0; i < 100; i++) {
+        message[1] = i;
+        assert_int_equal(kith_session_send_control(session_peer_to(&p.a, &p.b),
+                                                   (struct kith_span){message, sizeof message},
+                                                   sim_net_now(p.net)),
+                         KITH_OK);
+    }
+    assert_true(run(&p, b_has_control, KITH_SEC));
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(p.b.controls, 100);
+    assert_int_equal(p.b.last_control[1], 99);
+    pair_down(&p);
+}
+
+static bool a_has_pong(void *ctx)
+{
+    return ((struct pair *)ctx)->a.pongs > 0;
+}
+
+static void a_ping_measures_the_round_trip(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 5);
+    sim_net_default_link(p.net, &(struct sim_link){.delay = 40 * KITH_MSEC});
+    connect_pair(&p);
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(kith_session_ping(session_peer_to(&p.a, &p.b), &p.a.batch, 77, 0,
+                                       sim_net_now(p.net)),
+                     KITH_OK);
+    assert_true(run(&p, a_has_pong, KITH_SEC));
+    assert_true(p.a.last_rtt >= 80 * KITH_MSEC && p.a.last_rtt < 90 * KITH_MSEC);
+    pair_down(&p);
+}
+
+static void two_that_dial_at_once_end_with_one_connection(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct pair p;
+        pair_up(&p, seed);
+        sim_net_default_link(p.net, &(struct sim_link){.delay = 20 * KITH_MSEC,
+                                                       .jitter = 10 * KITH_MSEC});
+        session_peer_want(&p.a, &p.b);
+        session_peer_want(&p.b, &p.a);
+        assert_true(run(&p, both_up, 10 * KITH_SEC));
+        for (int i = 0; i < 20; i++) {
+            assert_true(send_packet(&p, &p.a, &p.b, 50));
+            assert_true(send_packet(&p, &p.b, &p.a, 50));
+            wait_for(&p, 500 * KITH_MSEC);
+        }
+        assert_int_equal(p.a.packets, 20);
+        assert_int_equal(p.b.packets, 20);
+        assert_int_equal(p.a.downs + p.b.downs, 0);
+        struct kith_session_info x, y;
+        kith_session_info(session_peer_to(&p.a, &p.b), &x);
+        kith_session_info(session_peer_to(&p.b, &p.a), &y);
+        assert_int_equal(x.connections, 1);
+        assert_int_equal(y.connections, 1);
+        assert_true(x.dialled != y.dialled);
+        pair_down(&p);
+    }
+}
+
+static void an_idle_session_stays_up_for_an_hour(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 6);
+    connect_pair(&p);
+    wait_for(&p, 3600 * KITH_SEC);
+    assert_int_equal(p.a.downs + p.b.downs, 0);
+    assert_true(send_packet(&p, &p.a, &p.b, 50));
+    assert_true(run(&p, b_has_packet, KITH_SEC));
+    pair_down(&p);
+}
+
+/* Sends a packet each way every 100 ms until one has arrived on both sides, at most `limit`. */
+static bool traffic_within(struct pair *p, kith_dur limit)
+{
+    kith_time end = sim_net_now(p->net) + limit;
+
+    p->a.packets = p->b.packets = 0;
+    while (sim_net_now(p->net) < end) {
+        (void)send_packet(p, &p->a, &p->b, 50);
+        (void)send_packet(p, &p->b, &p->a, 50);
+        wait_for(p, 100 * KITH_MSEC);
+        if (p->a.packets > 0 && p->b.packets > 0)
+            return true;
+    }
+    return false;
+}
+
+static void after_a_cut_of_thirty_seconds_traffic_is_back_within_three(void **state)
+{
+    (void)state;
+    for (int busy = 0; busy < 2; busy++) {
+        struct pair p;
+        pair_up(&p, 7);
+        connect_pair(&p);
+        wait_for(&p, 5 * KITH_SEC);
+        sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.cut = true});
+        if (busy)
+            assert_false(traffic_within(&p, 30 * KITH_SEC));
+        else
+            wait_for(&p, 30 * KITH_SEC);
+        sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.delay = 10 * KITH_MSEC});
+        assert_true(traffic_within(&p, 3 * KITH_SEC));
+        pair_down(&p);
+    }
+}
+
+static void after_a_cut_of_five_minutes_it_reconnects_by_itself(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 8);
+    connect_pair(&p);
+    sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.cut = true});
+    wait_for(&p, 300 * KITH_SEC);
+    assert_int_equal(p.a.downs, 1);
+    sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.delay = 10 * KITH_MSEC});
+    assert_true(run(&p, both_up, 62 * KITH_SEC));
+    assert_true(traffic_within(&p, KITH_SEC));
+    pair_down(&p);
+}
+
+static void a_killed_and_restarted_peer_is_back_within_three_seconds(void **state)
+{
+    (void)state;
+    for (int dialler = 0; dialler < 2; dialler++) {
+        struct pair p;
+        pair_up(&p, 9);
+        connect_pair(&p);
+        wait_for(&p, 5 * KITH_SEC);
+        struct session_peer *killed = dialler ? &p.a : &p.b;
+        struct session_peer *other = dialler ? &p.b : &p.a;
+        session_peer_restart(killed);
+        session_peer_want(killed, other);
+        assert_true(traffic_within(&p, 3 * KITH_SEC));
+        pair_down(&p);
+    }
+}
+
+static void move(struct session_peer *x, const char *to)
+{
+    struct kith_ip old = sim_host_addr(x->host)->ip;
+
+    sim_host_move(x->host, to);
+    kith_sessions_network_changed(x->sessions, &old, 1, sim_net_now(x->net));
+}
+
+static void either_side_may_change_its_address(void **state)
+{
+    (void)state;
+    for (int dialler = 0; dialler < 2; dialler++) {
+        struct pair p;
+        pair_up(&p, 10);
+        connect_pair(&p);
+        session_peer_want(&p.b, &p.a);
+        wait_for(&p, 5 * KITH_SEC);
+        move(dialler ? &p.a : &p.b, "198.51.100.77:9000");
+        assert_true(traffic_within(&p, KITH_SEC));
+        wait_for(&p, 30 * KITH_SEC);
+        assert_true(traffic_within(&p, KITH_SEC));
+        assert_int_equal(p.a.downs + p.b.downs, 0);
+        pair_down(&p);
+    }
+}
+
+static bool a_down(void *ctx)
+{
+    return ((struct pair *)ctx)->a.downs > 0;
+}
+
+static void a_guest_must_go_after_ten_seconds(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 11);
+    p.b.trusting = false;
+    connect_pair(&p);
+    kith_time start = sim_net_now(p.net);
+    assert_true(run(&p, a_down, 15 * KITH_SEC));
+    assert_true(sim_net_now(p.net) - start >= 9 * KITH_SEC);
+    assert_int_equal(p.a.last_end.kind, KITH_END_PEER);
+    assert_int_equal(p.a.last_end.code, KITH_CLOSE_NOT_MEMBER);
+    pair_down(&p);
+}
+
+static void a_shutdown_is_heard_with_its_reason(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 12);
+    connect_pair(&p);
+    kith_sessions_shutdown(p.b.sessions, sim_net_now(p.net));
+    assert_true(run(&p, a_down, KITH_SEC));
+    assert_int_equal(p.a.last_end.code, KITH_CLOSE_SHUTDOWN);
+    pair_down(&p);
+}
+
+static void a_burst_beyond_the_congestion_window_waits_and_arrives(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 13);
+    connect_pair(&p);
+    wait_for(&p, KITH_SEC);
+    for (int i = 0; i < 300; i++)
+        assert_true(send_packet(&p, &p.a, &p.b, 1400));
+    wait_for(&p, 10 * KITH_SEC);
+    assert_int_equal(p.b.packets, 300);
+    assert_true(kith_sessions_counters(p.a.sessions)->packets_queued > 0);
+    pair_down(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packets_pass_both_ways_once_the_session_is_up),
+        cmocka_unit_test(packets_under_a_slot_not_allowed_are_dropped),
+        cmocka_unit_test(a_packet_too_big_for_the_path_arrives_whole_in_fragments),
+        cmocka_unit_test(control_messages_arrive_in_order_and_whole),
+        cmocka_unit_test(a_ping_measures_the_round_trip),
+        cmocka_unit_test(two_that_dial_at_once_end_with_one_connection),
+        cmocka_unit_test(an_idle_session_stays_up_for_an_hour),
+        cmocka_unit_test(after_a_cut_of_thirty_seconds_traffic_is_back_within_three),
+        cmocka_unit_test(after_a_cut_of_five_minutes_it_reconnects_by_itself),
+        cmocka_unit_test(a_killed_and_restarted_peer_is_back_within_three_seconds),
+        cmocka_unit_test(either_side_may_change_its_address),
+        cmocka_unit_test(a_guest_must_go_after_ten_seconds),
+        cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
+        cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
