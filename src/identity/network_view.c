@@ -350,6 +350,15 @@ kith_wall kith_netview_deadline(const struct kith_netview *v)
 
 /* ---- effects ---- */
 
+static void take_effect(struct kith_netview *v, struct kith_known *k, unsigned what)
+{
+    k->effects &= ~(1u << what);
+    if (k->effects != 0)
+        return;
+    kith_list_remove(&k->changed);
+    kith_known_drop_empty(v, k);
+}
+
 bool kith_netview_next_effect(struct kith_netview *v, struct kith_netview_effect *ret)
 {
     if (v->network_changed) {
@@ -357,22 +366,16 @@ bool kith_netview_next_effect(struct kith_netview *v, struct kith_netview_effect
         *ret = (struct kith_netview_effect){.change = KITH_CHANGE_NETWORK, .peer = v->root};
         return true;
     }
-    while (!kith_list_empty(&v->changed)) {
-        struct kith_known *k = KITH_OF(v->changed.next, struct kith_known, changed);
-        unsigned what = 0;
-        while (what <= KITH_CHANGE_ENDPOINTS && (k->effects & 1u << what) == 0)
-            what++;
-        if (what > KITH_CHANGE_ENDPOINTS) {
-            kith_list_remove(&k->changed);
-            kith_known_drop_empty(v, k);
-            continue;
-        }
-        k->effects &= ~(1u << what);
-        *ret = (struct kith_netview_effect){
-            .change = (enum kith_netview_change)what, .peer = k->id, .standing = k->shown};
-        return true;
-    }
-    return false;
+    if (kith_list_empty(&v->changed))
+        return false;
+    struct kith_known *k = KITH_OF(v->changed.next, struct kith_known, changed);
+    unsigned what = KITH_CHANGE_NETWORK;
+    while ((k->effects & 1u << what) == 0)
+        what++;
+    *ret = (struct kith_netview_effect){
+        .change = (enum kith_netview_change)what, .peer = k->id, .standing = k->shown};
+    take_effect(v, k, what);
+    return true;
 }
 
 /* ---- plain questions ---- */

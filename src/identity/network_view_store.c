@@ -48,7 +48,9 @@ void kith_known_note(struct kith_netview *v, struct kith_known *k, enum kith_net
         k->effects = (k->effects & ~gone) | 1u << KITH_CHANGE_CERT;
     else
         k->effects |= 1u << what;
-    if (kith_list_empty(&k->changed))
+    if (k->effects == 0)
+        kith_list_remove(&k->changed);
+    else if (kith_list_empty(&k->changed))
         kith_list_append(&v->changed, &k->changed);
 }
 
