@@ -1,0 +1,240 @@
+#include "identity/network_view_parts.h"
+
+static bool is_root(const struct kith_netview *v, const struct kith_peer_id *peer)
+{
+    return kith_peer_id_equal(peer, &v->root);
+}
+
+/* ---- admins ---- */
+
+bool kith_rule_admin_revoked(const struct kith_netview *v, const struct kith_known *k,
+                             uint64_t *ret_stands_to)
+{
+    for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next) {
+        const struct kith_object *o = &KITH_OF(l, struct kith_held, link)->obj;
+        if (is_root(v, &o->env.signer) && o->revocation.serials.n == 0) {
+            *ret_stands_to = o->revocation.admin_stands_to;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The number by which an admin's statement is inside or outside its bounds (spec objects 5.2). */
+static uint64_t place_in_series(const struct kith_object *obj)
+{
+    return obj->env.kind == KITH_OBJECT_member_body ? obj->member.serial : obj->env.number;
+}
+
+/* What is wrong with an admin's statement, or NULL. Spec objects 5.2. */
+static const char *outside_bounds(const struct kith_netview *v, const struct kith_known *signer,
+                                  const struct kith_object *obj)
+{
+    const struct kith_admin_body *a = &signer->admin->obj.admin;
+    uint64_t at = place_in_series(obj), stands_to;
+
+    if (at < a->serial_first || at > a->serial_last)
+        return "its serial is outside its signer's range";
+    if (obj->env.issued > a->not_after)
+        return "it was issued after its signer's appointment ended";
+    if (obj->env.kind == KITH_OBJECT_member_body && !kith_prefix_holds(&a->ipv4, &obj->member.ipv4))
+        return "its address is outside its signer's block";
+    if (kith_rule_admin_revoked(v, signer, &stands_to) && at > stands_to)
+        return "its signer was revoked";
+    return NULL;
+}
+
+bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
+{
+    if (is_root(v, &obj->env.signer))
+        return true;
+    const struct kith_known *signer = kith_known_find(v, &obj->env.signer);
+    if (signer == NULL || signer->admin == NULL)
+        return false;
+    if (obj->env.kind == KITH_OBJECT_revocation_body) {
+        const struct kith_known *k = kith_known_find(v, &obj->revocation.peer);
+        if (k != NULL && k->admin != NULL)
+            return false; /* spec objects 3.4.2: only the root revokes an admin */
+    }
+    return outside_bounds(v, signer, obj) == NULL;
+}
+
+/* ---- members ---- */
+
+static bool serial_listed(const struct kith_revocation_body *b, uint64_t serial)
+{
+    struct kith_reader r = kith_reader_on(b->serials.bytes);
+    struct kith_serial_item item;
+
+    while (kith_serial_item_next(&r, &item))
+        if (item.serial == serial)
+            return true;
+    return b->serials.n == 0;
+}
+
+static bool revoked(const struct kith_netview *v, const struct kith_known *k, uint64_t serial)
+{
+    for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next) {
+        const struct kith_object *o = &KITH_OF(l, struct kith_held, link)->obj;
+        if (kith_rule_stands(v, o) && serial_listed(&o->revocation, serial))
+            return true;
+    }
+    return false;
+}
+
+/* The list is in order and its records are equally long, so halving finds. */
+static bool list_holds(const struct kith_members_body *b, const struct kith_peer_id *peer)
+{
+    size_t lo = 0, hi = b->members.n;
+    size_t each = hi > 0 ? b->members.bytes.n / hi : 0;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int order = memcmp(b->members.bytes.p + mid * each, peer->b, sizeof peer->b);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return false;
+}
+
+/* Spec objects 3.6.3: older than its signer's newest list and not on it. */
+static bool left(const struct kith_netview *v, const struct kith_known *k)
+{
+    const struct kith_object *cert = &k->cert->obj;
+    const struct kith_known *signer = kith_known_find(v, &cert->env.signer);
+
+    if (signer == NULL || signer->list == NULL || !kith_rule_stands(v, &signer->list->obj))
+        return false;
+    const struct kith_object *list = &signer->list->obj;
+    return cert->member.serial < list->env.number && !list_holds(&list->members, &k->id);
+}
+
+bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k)
+{
+    return k->cert != NULL && kith_rule_stands(v, &k->cert->obj) &&
+           !revoked(v, k, k->cert->obj.member.serial) && !left(v, k);
+}
+
+enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct kith_known *k,
+                                      kith_wall now)
+{
+    if (k->cert == NULL || !kith_rule_stands(v, &k->cert->obj))
+        return KITH_STANDING_NONE;
+    const struct kith_member_body *m = &k->cert->obj.member;
+    if (revoked(v, k, m->serial))
+        return KITH_STANDING_REVOKED;
+    if (left(v, k))
+        return KITH_STANDING_LEFT;
+    if (now >= m->not_after)
+        return KITH_STANDING_EXPIRED;
+    return kith_after(now, KITH_WALL_TOLERANCE) < m->not_before ? KITH_STANDING_EARLY
+                                                                : KITH_STANDING_MEMBER;
+}
+
+kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now)
+{
+    if (k->cert == NULL || now >= k->cert->obj.member.not_after)
+        return KITH_NEVER;
+    const struct kith_member_body *m = &k->cert->obj.member;
+    if (m->not_before > kith_after(now, KITH_WALL_TOLERANCE))
+        return m->not_before - KITH_WALL_TOLERANCE;
+    return m->not_after;
+}
+
+/* ---- judging what comes ---- */
+
+struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct kith_object *obj)
+{
+    const struct kith_known *k = kith_known_find(v, &obj->env.signer);
+
+    if (obj->env.kind == KITH_OBJECT_network_body)
+        return obj->network.root; /* opening it compared its hash with the network id */
+    if (v->network == NULL)
+        return (struct kith_span){0};
+    if (obj->env.kind == KITH_OBJECT_endpoints_body)
+        return k != NULL && k->cert != NULL ? k->cert->obj.member.spki : (struct kith_span){0};
+    if (is_root(v, &obj->env.signer))
+        return v->network->obj.network.root;
+    return k != NULL && k->admin != NULL ? k->admin->obj.admin.spki : (struct kith_span){0};
+}
+
+/* What only the root may say. */
+static const char *against_root_object(const struct kith_netview *v, const struct kith_object *obj)
+{
+    if (!is_root(v, &obj->env.signer))
+        return "only the root may sign that";
+    if (obj->env.kind == KITH_OBJECT_admin_body) {
+        const struct kith_prefix *all = &v->network->obj.network.ipv4;
+        if (!kith_prefix_holds(all, &obj->admin.ipv4.ip) || obj->admin.ipv4.bits < all->bits)
+            return "its block is outside the network's range";
+    }
+    return NULL;
+}
+
+static const char *against_endpoints(const struct kith_netview *v, const struct kith_object *obj,
+                                     kith_wall now)
+{
+    if (!kith_rule_cert_stands(v, kith_known_find(v, &obj->env.signer)))
+        return "its signer is no member";
+    return obj->endpoints.valid_until <= now ? "it is out of date" : NULL;
+}
+
+/* MEMBER, REVOCATION and MEMBERS: by the root or an admin. */
+static const char *against_statement(const struct kith_netview *v, const struct kith_object *obj)
+{
+    const struct kith_known *k;
+    bool root = is_root(v, &obj->env.signer);
+
+    if (obj->env.kind == KITH_OBJECT_member_body &&
+        !kith_prefix_holds(&v->network->obj.network.ipv4, &obj->member.ipv4))
+        return "its address is outside the network's range";
+    if (root)
+        return NULL;
+    if (obj->env.kind == KITH_OBJECT_revocation_body) {
+        k = kith_known_find(v, &obj->revocation.peer);
+        if ((k != NULL && k->admin != NULL) || is_root(v, &obj->revocation.peer))
+            return "only the root may revoke an admin";
+        if (obj->revocation.admin_stands_to != 0)
+            return "only the root may say what of an admin stands";
+    }
+    return outside_bounds(v, kith_known_find(v, &obj->env.signer), obj);
+}
+
+/* Numbers of these are times, so that nobody can claim the last number there is (spec objects 4.4).
+ */
+static bool numbered_by_time(uint8_t kind)
+{
+    return kind != KITH_OBJECT_revocation_body && kind != KITH_OBJECT_members_body;
+}
+
+static const char *against(const struct kith_netview *v, const struct kith_object *obj,
+                           kith_wall now)
+{
+    kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
+
+    if (obj->env.issued > latest || (numbered_by_time(obj->env.kind) && obj->env.number > latest))
+        return "it is from the future, or the clock here is late";
+    switch (obj->env.kind) {
+    case KITH_OBJECT_network_body:
+    case KITH_OBJECT_admin_body:
+        return against_root_object(v, obj);
+    case KITH_OBJECT_endpoints_body:
+        return against_endpoints(v, obj, now);
+    }
+    return against_statement(v, obj);
+}
+
+int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj, kith_wall now,
+                    const char **ret_why)
+{
+    const char *why = against(v, obj, now);
+
+    if (why == NULL)
+        return KITH_OK;
+    *ret_why = why;
+    return KITH_E_REFUSED;
+}
