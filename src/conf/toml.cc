@@ -9,9 +9,9 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
-#include <cstring>
-#include <new>
 #include <string>
 #include <string_view>
 
@@ -84,14 +84,48 @@ void tell_table(const teller &to, const char *section, const toml::table &table)
     }
 }
 
+/* The first control character TOML does not allow (TOML 1.0, "Comment", "String"), or text.size().
+ * toml++ 3.3 asserts instead of refusing a NUL behind a "[". */
+size_t control_in(std::string_view text)
+{
+    size_t i = 0;
+
+    while (i < text.size()) {
+        unsigned char c = static_cast<unsigned char>(text[i]);
+        if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+            break;
+        i++;
+    }
+    return i;
+}
+
+void refuse_control(std::string_view text, size_t at, struct kith_toml_error *ret_error)
+{
+    size_t line_start = text.rfind('\n', at);
+
+    ret_error->line = 1 + static_cast<uint32_t>(std::count(
+                              text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    ret_error->column =
+        static_cast<uint32_t>(line_start == std::string_view::npos ? at + 1 : at - line_start);
+    std::snprintf(ret_error->what, sizeof ret_error->what,
+                  "a control character (0x%02x) in the text",
+                  static_cast<unsigned>(static_cast<unsigned char>(text[at])));
+}
+
 } // namespace
 
 extern "C" int kith_toml_read(const char *text, size_t n,
                               void (*tell)(void *ctx, const struct kith_toml_value *v), void *ctx,
                               struct kith_toml_error *ret_error)
 try {
-    toml::parse_result result = toml::parse(std::string_view(n == 0 ? "" : text, n));
+    std::string_view document(n == 0 ? "" : text, n);
+    size_t control = control_in(document);
 
+    if (control < n) {
+        refuse_control(document, control, ret_error);
+        return KITH_E_MALFORMED;
+    }
+    toml::parse_result result = toml::parse(document);
     if (!result) {
         const toml::parse_error &e = result.error();
         std::string_view what = e.description();

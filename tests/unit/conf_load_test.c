@@ -251,6 +251,18 @@ static void a_broken_document_is_told_with_line_and_column(void **state)
     assert_true(problems.at[0].column > 0);
 }
 
+static void a_control_character_is_refused_where_it_stands(void **state)
+{
+    (void)state;
+    struct kith_conf_input in = {.file = "f", .text = {(const uint8_t *)"\n[\0vpn]\n", 8}};
+
+    assert_int_equal(kith_conf_load(&conf, &in, &problems), KITH_E_INVAL);
+    assert_string_equal(told(0), "f:2:2: a control character (0x00) in the text");
+    assert_int_equal(load_file("[vpn]\r\n\tmtu = 1300\r\n"), KITH_OK);
+    assert_int_equal(load_file("[vpn]\ntun = \"a\x1b\"\n"), KITH_E_INVAL);
+    assert_string_equal(told(0), "kith.toml:2:9: a control character (0x1b) in the text");
+}
+
 static void all_mistakes_are_told_in_the_order_of_their_lines(void **state)
 {
     (void)state;
@@ -373,6 +385,7 @@ int main(void)
         cmocka_unit_test(the_ninth_address_of_a_list_is_refused),
         cmocka_unit_test(mistakes_in_the_file_are_told_with_line_and_column),
         cmocka_unit_test(a_broken_document_is_told_with_line_and_column),
+        cmocka_unit_test(a_control_character_is_refused_where_it_stands),
         cmocka_unit_test(all_mistakes_are_told_in_the_order_of_their_lines),
         cmocka_unit_test(more_mistakes_than_fit_are_counted),
         cmocka_unit_test(a_failed_load_leaves_the_old_options),
