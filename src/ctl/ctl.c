@@ -395,7 +395,8 @@ static bool number_valid(const json_t *number)
 
 static void line_take(struct kith_ctl_client *client, const uint8_t *line, size_t n, kith_time now)
 {
-    json_t *message = json_loadb((const char *)line, n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *message =
+        json_loadb((const char *)line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     json_t *number = json_object_get(message, "id"), *null = json_null();
     const char *version = json_string_value(json_object_get(message, "jsonrpc"));
     const char *method = json_string_value(json_object_get(message, "method"));
