@@ -246,6 +246,8 @@ static void a_broken_document_is_told_with_line_and_column(void **state)
     assert_int_equal(load_file("[net]\ngso = true\ngso = false\n"), KITH_E_INVAL);
     assert_int_equal(problems.n, 1);
     assert_int_equal(problems.at[0].line, 3);
+    assert_int_equal(load_file("\n[!]\n"), KITH_E_INVAL);
+    assert_int_equal(problems.at[0].line, 2);
     assert_int_equal(load_file("[net\n"), KITH_E_INVAL);
     assert_int_equal(problems.at[0].line, 1);
     assert_true(problems.at[0].column > 0);
