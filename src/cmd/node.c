@@ -1,0 +1,115 @@
+/* Commands about the node itself: down, status, id, version. */
+
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/daemon.h"
+#include "kith/version.h"
+
+int kith_cmd_down(struct kith_cmd *c)
+{
+    json_t *result = NULL;
+    int code = kith_cmd_call_down(c, &result);
+
+    if (code == KITH_EXIT_OK && c->json)
+        return kith_cmd_json(result);
+    json_decref(result);
+    return code;
+}
+
+static int print_networks(const json_t *networks)
+{
+    struct kith_table t = {.columns = 0};
+    const json_t *n;
+    size_t i;
+    int err;
+
+    if (json_array_size(networks) == 0) {
+        printf(
+            "networks  none (make one: kith network create NAME; or join one: kith join TICKET)\n");
+        return KITH_EXIT_OK;
+    }
+    kith_table_column(&t, "NETWORK", KITH_CUT);
+    kith_table_column(&t, "IPV4", KITH_LEFT);
+    kith_table_column(&t, "IPV6", KITH_LEFT);
+    kith_table_column(&t, "MEMBERS", KITH_RIGHT);
+    json_array_foreach((json_t *)networks, i, n)
+    {
+        kith_table_cell(&t, "%s", kith_cmd_text(n, "name"));
+        kith_table_cell(&t, "%s", kith_cmd_text(n, "ipv4"));
+        kith_table_cell(&t, "%s", kith_cmd_text(n, "ipv6"));
+        kith_table_cell(&t, "%llu", (unsigned long long)kith_cmd_number(n, "members"));
+    }
+    fputc('\n', stdout);
+    err = kith_table_print(&t, stdout);
+    kith_table_fini(&t);
+    return err < 0 ? kith_cmd_fail(KITH_EXIT_FAILED, "out of memory") : KITH_EXIT_OK;
+}
+
+int kith_cmd_status(struct kith_cmd *c)
+{
+    json_t *r = NULL;
+    const json_t *address;
+    char span[32];
+    size_t i;
+    int code = kith_cmd_ask(c, KITH_CTL_status, NULL, &r);
+
+    if (code != KITH_EXIT_OK || r == NULL)
+        return code;
+    printf("peer id   %s\n", kith_cmd_text(r, "peer_id"));
+    printf("version   %s, up for %s\n", kith_cmd_text(r, "version"),
+           kith_out_span(kith_cmd_number(r, "uptime_s"), span, sizeof span));
+    printf("state     %s\n", kith_cmd_text(r, "state_dir"));
+    json_array_foreach(json_object_get(r, "listen"), i, address)
+        printf("%-10s%s\n", i == 0 ? "listen" : "", json_string_value(address));
+    printf("tun       %s\n",
+           json_is_null(json_object_get(r, "tun")) ? "none" : kith_cmd_text(r, "tun"));
+    printf("sessions  %llu\n", (unsigned long long)kith_cmd_number(r, "sessions"));
+    code = print_networks(json_object_get(r, "networks"));
+    json_decref(r);
+    return code;
+}
+
+/* The identity of a state directory that no node holds. */
+static int id_without_node(struct kith_cmd *c)
+{
+    struct kith_ctl_error error = {.err = 0};
+    char state[KITH_CONF_PATH], id[53];
+    int err;
+
+    if (kith_daemon_identity == NULL)
+        return kith_cmd_fail(KITH_EXIT_FAILED, "this program was built without the node");
+    if (kith_cmd_state_dir(c->args, state, sizeof state) < 0)
+        return kith_cmd_fail(KITH_EXIT_FAILED, "no state directory: set HOME or give --state");
+    err = kith_daemon_identity(state, id, &error);
+    if (err < 0)
+        return kith_cmd_fail(kith_ctl_exit_code(err), "%s%s%s",
+                             error.message[0] ? error.message : kith_err_text(err),
+                             error.remedy[0] ? "\n      " : "", error.remedy);
+    if (c->json)
+        return kith_cmd_json(json_pack("{s:s}", "peer_id", id));
+    puts(id);
+    return KITH_EXIT_OK;
+}
+
+int kith_cmd_id(struct kith_cmd *c)
+{
+    json_t *r = NULL;
+    int code;
+
+    if (!kith_cmd_running(c))
+        return id_without_node(c);
+    code = kith_cmd_ask(c, KITH_CTL_id, NULL, &r);
+    if (code == KITH_EXIT_OK && r != NULL)
+        puts(kith_cmd_text(r, "peer_id"));
+    json_decref(r);
+    return code;
+}
+
+int kith_cmd_version(struct kith_cmd *c)
+{
+    if (c->json)
+        return kith_cmd_json(
+            json_pack("{s:s, s:i}", "version", kith_version(), "api", KITH_CTL_API));
+    printf("kith %s\n", kith_version());
+    return KITH_EXIT_OK;
+}

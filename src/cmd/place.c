@@ -1,0 +1,200 @@
+/* Where things are on this machine, and reading them: state directory, sockets, configuration. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cmd/cmd.h"
+
+#define ROOT_STATE "/var/lib/kith"
+#define SYSTEMD_SOCKET "/run/kith/control.sock" /* RuntimeDirectory= of kith.service */
+
+extern char **environ;
+
+/* Writes the text when it fits. */
+static int join(char *buf, size_t cap, const char *a, const char *b)
+{
+    if (strlen(a) + strlen(b) >= cap)
+        return KITH_E_LIMIT;
+    (void)kith_format(buf, cap, "%s%s", a, b);
+    return KITH_OK;
+}
+
+/* The value of an environment variable, NULL when it is unset or empty. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+static int absolute(const char *path, char *buf, size_t cap)
+{
+    char here[KITH_CONF_PATH];
+
+    if (path[0] == '/')
+        return join(buf, cap, path, "");
+    if (getcwd(here, sizeof here - 1) == NULL)
+        return KITH_E_NOTFOUND;
+    strcat(here, "/");
+    return join(buf, cap, here, path);
+}
+
+static const char *named_state(const struct kith_args *a)
+{
+    return kith_args_value(a, "state", variable("KITH_STATE"));
+}
+
+int kith_cmd_state_dir(const struct kith_args *a, char *buf, size_t cap)
+{
+    const char *named = named_state(a), *base = variable("XDG_STATE_HOME");
+
+    if (named != NULL)
+        return absolute(named, buf, cap);
+    if (geteuid() == 0)
+        return join(buf, cap, ROOT_STATE, "");
+    if (base != NULL && base[0] == '/')
+        return join(buf, cap, base, "/kith");
+    base = variable("HOME");
+    return base == NULL ? KITH_E_NOTFOUND : join(buf, cap, base, "/.local/state/kith");
+}
+
+int kith_cmd_socket_path(const char *state_dir, char *buf, size_t cap)
+{
+    const char *runtime = variable("RUNTIME_DIRECTORY"); /* set by systemd, for this service only */
+
+    if (runtime != NULL && strcmp(state_dir, ROOT_STATE) == 0)
+        return join(buf, cap, runtime, "/control.sock");
+    return join(buf, cap, state_dir, "/control.sock");
+}
+
+/* First the state directory's. Then the system's own node, unless another directory was named:
+ * who names one must not control a node that is not its. */
+int kith_cmd_socket_place(const struct kith_args *a, size_t i, char *buf, size_t cap)
+{
+    char state[KITH_CONF_PATH];
+    bool found = kith_cmd_state_dir(a, state, sizeof state) == KITH_OK;
+
+    if (i == 0 && found)
+        return join(buf, cap, state, "/control.sock");
+    if (i == (found ? 1 : 0) && (named_state(a) == NULL || strcmp(state, ROOT_STATE) == 0))
+        return join(buf, cap, SYSTEMD_SOCKET, "");
+    return KITH_E_NOTFOUND;
+}
+
+static int error_of(int number)
+{
+    if (number == ENOENT || number == ENOTDIR)
+        return KITH_E_NOTFOUND;
+    return number == EACCES || number == EPERM ? KITH_E_PERM : KITH_E_IO;
+}
+
+int kith_cmd_read_file(const char *path, char *buf, size_t cap, size_t *ret_len)
+{
+    FILE *f = fopen(path, "rb");
+    size_t n;
+    int err = KITH_OK;
+
+    if (f == NULL)
+        return error_of(errno);
+    n = fread(buf, 1, cap, f);
+    if (ferror(f))
+        err = KITH_E_IO;
+    else if (n == cap && fgetc(f) != EOF)
+        err = KITH_E_LIMIT;
+    (void)fclose(f);
+    if (err == KITH_OK)
+        *ret_len = n;
+    return err;
+}
+
+/* ---- configuration ---- */
+
+/* The file to read: named, or the first that is there; KITH_E_NOTFOUND when none is. */
+static int config_file(const struct kith_args *a, char *buf, size_t cap)
+{
+    const char *named = kith_args_value(a, "config", variable("KITH_CONFIG"));
+    const char *home = variable("HOME");
+
+    if (named != NULL)
+        return absolute(named, buf, cap);
+    if (access("/etc/kith/kith.toml", F_OK) == 0)
+        return join(buf, cap, "/etc/kith/kith.toml", "");
+    if (home == NULL || join(buf, cap, home, "/.config/kith/kith.toml") < 0 ||
+        access(buf, F_OK) < 0)
+        return KITH_E_NOTFOUND;
+    return KITH_OK;
+}
+
+/* The flags of `kith up` that stand for options; `listen` gets the repeated one as a list. */
+static size_t flags_of(const struct kith_args *a, struct kith_conf_flag *flag, char *listen,
+                       size_t cap)
+{
+    const char *value;
+    size_t n = 0, at = 0, len = 0;
+
+    if (a->command == NULL || a->command->id != KITH_COMMAND_up)
+        return 0;
+    while ((value = kith_args_next(a, "listen", &at)) != NULL && len < cap) {
+        (void)kith_format(listen + len, cap - len, "%s%s", len == 0 ? "" : ",", value);
+        len += strlen(listen + len);
+    }
+    if (len > 0)
+        flag[n++] = (struct kith_conf_flag){KITH_OPTION_net_listen, "--listen", listen};
+    if ((value = kith_args_value(a, "tun", NULL)) != NULL)
+        flag[n++] = (struct kith_conf_flag){KITH_OPTION_vpn_tun, "--tun", value};
+    if (kith_args_has(a, "no-tun"))
+        flag[n++] = (struct kith_conf_flag){KITH_OPTION_vpn_enabled, "--no-tun", "false"};
+    if ((value = kith_args_value(a, "log-level", NULL)) != NULL)
+        flag[n++] = (struct kith_conf_flag){KITH_OPTION_node_log_level, "--log-level", value};
+    return n;
+}
+
+int kith_cmd_conf_load(const struct kith_args *a, const char *file, struct kith_conf *ret,
+                       struct kith_conf_problems *ret_problems, char *why, size_t cap)
+{
+    char path[KITH_CONF_PATH], listen[KITH_CONF_VALUE_TEXT] = "", host[256] = "";
+    struct kith_conf_flag flag[4];
+    struct kith_conf_input in = {
+        .env = (const char *const *)environ, .flag = flag, .host_name = host};
+    char *text = malloc(KITH_CONF_FILE_MAX);
+    int err = file == NULL ? config_file(a, path, sizeof path) : absolute(file, path, sizeof path);
+
+    ret_problems->n = 0;
+    in.flags = flags_of(a, flag, listen, sizeof listen);
+    (void)gethostname(host, sizeof host - 1);
+    if (text == NULL) {
+        (void)kith_format(why, cap, "out of memory");
+        return KITH_E_NOMEM;
+    }
+    if (err == KITH_OK) {
+        in.file = path;
+        in.text.p = (const uint8_t *)text;
+        err = kith_cmd_read_file(path, text, KITH_CONF_FILE_MAX, &in.text.n);
+        if (err < 0)
+            (void)kith_format(why, cap, "cannot read %s: %s", path, kith_err_text(err));
+    } else if (err == KITH_E_NOTFOUND) {
+        err = KITH_OK; /* none is fine */
+    }
+    if (err == KITH_OK)
+        err = kith_conf_load(ret, &in, ret_problems);
+    free(text);
+    return err;
+}
+
+int kith_cmd_conf(const struct kith_args *a, struct kith_conf *ret)
+{
+    static struct kith_conf_problems problems;
+    char text[KITH_CONF_PATH + 300], why[KITH_CONF_PATH + 64] = "out of memory";
+    int err = kith_cmd_conf_load(a, NULL, ret, &problems, why, sizeof why);
+
+    for (size_t i = 0; i < problems.n && i < KITH_CONF_PROBLEMS; i++)
+        (void)kith_cmd_fail(0, "%s", kith_conf_problem_text(&problems.at[i], text, sizeof text));
+    if (problems.n > KITH_CONF_PROBLEMS)
+        (void)kith_cmd_fail(0, "and %zu more", problems.n - KITH_CONF_PROBLEMS);
+    if (problems.n > 0)
+        return KITH_EXIT_USAGE;
+    return err < 0 ? kith_cmd_fail(err == KITH_E_PERM ? KITH_EXIT_PERMISSION : KITH_EXIT_FAILED,
+                                   "%s", why)
+                   : KITH_EXIT_OK;
+}
