@@ -12,6 +12,16 @@ struct kith_span {
     size_t n;
 };
 
+/* One thing in two borrowed parts, as when a header was made anew; body may be empty. */
+struct kith_parts {
+    struct kith_span head, body;
+};
+
+static inline size_t kith_parts_len(const struct kith_parts *p)
+{
+    return p->head.n + p->body.n;
+}
+
 #define KITH_SPAN_OF(object) ((struct kith_span){(const uint8_t *)&(object), sizeof(object)})
 #define KITH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

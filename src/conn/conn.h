@@ -98,7 +98,7 @@ bool kith_conn_dialled(const struct kith_conn *c);
 const struct kith_path *kith_conn_path(const struct kith_conn *c);
 const struct kith_conn_end *kith_conn_end(const struct kith_conn *c);
 void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret);
-/* 32 bytes both sides share and nobody else: TLS exporter "EXPORTER-kith-1" (RFC 8446 7.5).
+/* 32 bytes both sides share and nobody else: TLS exporter "EXPORTER-kith-enrol-v1" (RFC 8446 7.5).
  * Borrowed; valid from ESTABLISHED on. Binds proofs above to this connection. */
 const uint8_t *kith_conn_exporter(const struct kith_conn *c);
 /* A pointer of the owner's. */

@@ -13,30 +13,44 @@ enum {
 /* ---- out ---- */
 
 static int send_whole(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
-                      struct kith_span packet, kith_time now)
+                      const struct kith_parts *packet, kith_time now)
 {
     const uint8_t head[IP_HEAD] = {KITH_WIRE_ip_packet, slot};
-    const struct kith_span parts[] = {{head, sizeof head}, packet};
+    const struct kith_span parts[] = {{head, sizeof head}, packet->head, packet->body};
 
-    return kith_conn_datagram_send(s->used->conn, b, parts, 2, now);
+    return kith_conn_datagram_send(s->used->conn, b, parts, packet->body.n > 0 ? 3 : 2, now);
+}
+
+/* One piece, `n` bytes from `at` on of a packet that is in two parts itself. */
+static int send_piece(struct kith_session *s, struct kith_tx_batch *b, const uint8_t *head,
+                      const struct kith_parts *packet, size_t at, size_t n, kith_time now)
+{
+    size_t first = at < packet->head.n ? packet->head.n - at : 0;
+    size_t skip = at > packet->head.n ? at - packet->head.n : 0;
+
+    if (first > n)
+        first = n;
+    const struct kith_span parts[] = {{head, FRAGMENT_HEAD},
+                                      {packet->head.p + (first > 0 ? at : 0), first},
+                                      {packet->body.p + (first < n ? skip : 0), n - first}};
+    return kith_conn_datagram_send(s->used->conn, b, parts, first < n ? 3 : 2, now);
 }
 
 static int send_fragments(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
-                          struct kith_span packet, size_t room, kith_time now)
+                          const struct kith_parts *packet, size_t room, kith_time now)
 {
-    size_t part = room - FRAGMENT_HEAD;
-    size_t count = (packet.n + part - 1) / part;
+    size_t len = kith_parts_len(packet);
 
-    if (room <= FRAGMENT_HEAD || count > FRAGMENTS_MAX)
+    if (room <= FRAGMENT_HEAD || len > FRAGMENTS_MAX * (room - FRAGMENT_HEAD))
         return KITH_E_TOOBIG;
-    part = (packet.n + count - 1) / count; /* even pieces */
+    size_t count = (len + room - FRAGMENT_HEAD - 1) / (room - FRAGMENT_HEAD);
+    size_t part = (len + count - 1) / count; /* even pieces */
     uint16_t id = s->fragment_id++;
     for (size_t i = 0; i < count; i++) {
         const uint8_t head[FRAGMENT_HEAD] = {KITH_WIRE_ip_fragment, slot,       (uint8_t)(id >> 8),
                                              (uint8_t)id,           (uint8_t)i, (uint8_t)count};
-        size_t n = packet.n - i * part < part ? packet.n - i * part : part;
-        const struct kith_span parts[] = {{head, sizeof head}, {packet.p + i * part, n}};
-        int err = kith_conn_datagram_send(s->used->conn, b, parts, 2, now);
+        size_t n = len - i * part < part ? len - i * part : part;
+        int err = send_piece(s, b, head, packet, i * part, n, now);
         if (err < 0)
             return i > 0 ? KITH_E_LIMIT : err; /* half a packet is no packet: it counts as lost */
         s->all->count.fragments_out++;
@@ -45,11 +59,12 @@ static int send_fragments(struct kith_session *s, struct kith_tx_batch *b, uint8
 }
 
 static int send_packet(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
-                       struct kith_span packet, kith_time now)
+                       const struct kith_parts *packet, kith_time now)
 {
     size_t room = kith_conn_datagram_max(s->used->conn);
-    int err = packet.n + IP_HEAD <= room ? send_whole(s, b, slot, packet, now)
-                                         : send_fragments(s, b, slot, packet, room, now);
+    int err = kith_parts_len(packet) + IP_HEAD <= room
+                  ? send_whole(s, b, slot, packet, now)
+                  : send_fragments(s, b, slot, packet, room, now);
 
     if (err >= 0)
         s->all->count.packets_out++;
@@ -65,7 +80,7 @@ static void note_sent(struct kith_session *s, kith_time now)
 }
 
 /* Puts a packet in the queue; whether there was room. */
-static bool wait_in_queue(struct kith_session *s, uint8_t slot, struct kith_span packet)
+static bool wait_in_queue(struct kith_session *s, uint8_t slot, const struct kith_parts *packet)
 {
     if (kith_packet_queue_add(&s->queue, slot, packet) < 0) {
         s->all->count.packets_dropped++;
@@ -77,15 +92,15 @@ static bool wait_in_queue(struct kith_session *s, uint8_t slot, struct kith_span
 }
 
 size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
-                                 const struct kith_span *packets, size_t n, kith_time now)
+                                 const struct kith_parts *packets, size_t n, kith_time now)
 {
     size_t taken = 0;
 
     if (s->used == NULL)
         return 0;
     for (; taken < n; taken++) {
-        int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, slot, packets[taken], now);
-        if (err == KITH_E_AGAIN && !wait_in_queue(s, slot, packets[taken]))
+        int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, slot, &packets[taken], now);
+        if (err == KITH_E_AGAIN && !wait_in_queue(s, slot, &packets[taken]))
             break;
         if (err < 0 && err != KITH_E_AGAIN)
             s->all->count.packets_dropped++;
@@ -106,7 +121,7 @@ static void drain_queue(struct kith_session *s, struct kith_tx_batch *b, kith_ti
     bool sent = false;
 
     while (s->used != NULL && kith_packet_queue_first(&s->queue, &slot, &packet)) {
-        int err = send_packet(s, b, slot, packet, now);
+        int err = send_packet(s, b, slot, &(struct kith_parts){.head = packet}, now);
         if (err == KITH_E_AGAIN)
             break;
         if (err < 0)

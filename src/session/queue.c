@@ -29,11 +29,12 @@ static struct head head_at(const struct kith_packet_queue *q, size_t at)
     return h;
 }
 
-int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot, struct kith_span packet)
+int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot,
+                          const struct kith_parts *packet)
 {
-    size_t need = sizeof(struct head) + packet.n;
+    size_t len = kith_parts_len(packet), need = sizeof(struct head) + len;
 
-    if (packet.n > UINT16_MAX)
+    if (len > UINT16_MAX)
         return KITH_E_INVAL;
     if (q->ring == NULL)
         q->ring = kith_resize(q->alloc, NULL, KITH_PACKET_QUEUE_BYTES);
@@ -50,8 +51,10 @@ int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot, struct kith
         q->used += skip;
         at = 0;
     }
-    put_head(q, at, (struct head){.len = (uint16_t)packet.n, .slot = slot});
-    kith_copy(q->ring + at + sizeof(struct head), packet.p, packet.n);
+    put_head(q, at, (struct head){.len = (uint16_t)len, .slot = slot});
+    at += sizeof(struct head);
+    kith_copy(q->ring + at, packet->head.p, packet->head.n);
+    kith_copy(q->ring + at + packet->head.n, packet->body.p, packet->body.n);
     q->used += need;
     q->n++;
     return KITH_OK;

@@ -15,8 +15,8 @@ struct kith_packet_queue { /* all-zero with `alloc` set is a valid empty queue *
 
 void kith_packet_queue_fini(struct kith_packet_queue *q);
 /* KITH_E_FULL, KITH_E_NOMEM. At most 65535 bytes (KITH_E_INVAL). */
-int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot, struct kith_span packet)
-    KITH_MUST_CHECK;
+int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot,
+                          const struct kith_parts *packet) KITH_MUST_CHECK;
 /* The first packet, borrowed; false when there is none. */
 bool kith_packet_queue_first(const struct kith_packet_queue *q, uint8_t *ret_slot,
                              struct kith_span *ret_packet);

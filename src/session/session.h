@@ -152,7 +152,7 @@ int kith_session_open_stream(struct kith_session *s, enum kith_stream_kind kind,
 /* Sends IP packets under our number of their network; what congestion holds back waits in a
  * bounded queue. Returns how many were taken: fewer when the session is down or the queue full. */
 size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
-                                 const struct kith_span *packets, size_t n, kith_time now);
+                                 const struct kith_parts *packets, size_t n, kith_time now);
 /* Asks for an answer over the connection in use; a PONG effect follows, or nothing. `size` is the
  * datagram's, 0 for the smallest. KITH_E_STATE while down, KITH_E_TOOBIG. */
 int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t token, size_t size,

@@ -16,11 +16,6 @@ enum {
     KITH_SPLIT_HEADER_MAX = 256, /* bytes; IPv4 and TCP take at most 120, the rest is extensions */
 };
 
-/* One packet in two borrowed parts; body may be empty. Together at most KITH_PACKET_MAX bytes. */
-struct kith_parts {
-    struct kith_span head, body;
-};
-
 struct kith_split {
     const uint8_t *packet; /* borrowed */
     const struct kith_packet *info;

@@ -64,7 +64,7 @@ static bool b_has_packet(void *ctx)
 static bool send_packet(struct pair *p, struct session_peer *x, struct session_peer *y, size_t len)
 {
     static uint8_t bytes[2000];
-    struct kith_span packet = {bytes, len};
+    struct kith_parts packet = {.head = {bytes, len / 3}, .body = {bytes + len / 3, len - len / 3}};
     struct kith_session *s = session_peer_to(x, y);
 
     for (size_t i = 0; i < len; i++)

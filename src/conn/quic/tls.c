@@ -19,7 +19,7 @@ enum {
 };
 
 static const uint8_t alpn[] = {6, 'k', 'i', 't', 'h', '/', '1'};
-static const char exporter_label[] = "EXPORTER-kith-1";
+static const char exporter_label[] = "EXPORTER-kith-enrol-v1";
 
 struct quic_tls_contexts {
     SSL_CTX *client, *server;
