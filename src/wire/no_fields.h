@@ -22,4 +22,3 @@
 #define LIST8(f, record, max, doc)
 #define LIST16(f, record, max, doc)
 #define END(name)
-
