@@ -389,10 +389,14 @@ static void our_own_datagrams_are_not_carried(void **state)
     assert_int_equal(sent_n, 0);
     assert_int_equal(dropped(KITH_VPN_DROP_own_transport), 1);
     assert_int_equal(last_event, KITH_EV_route_loop);
+    assert_int_equal(events_n, 1);
     p.src = "192.0.2.7";
     p.sport = 9001;
-    tun(&p);
+    tun_at(&p, T0 + KITH_SEC - 1);
     assert_int_equal(dropped(KITH_VPN_DROP_own_transport), 2);
+    assert_int_equal(events_n, 1); /* said once a second */
+    tun_at(&p, T0 + KITH_SEC);
+    assert_int_equal(events_n, 2);
     /* TCP from that port, and UDP to it, are others' */
     p = to_bob();
     p.proto = TCP;
@@ -638,6 +642,58 @@ static void a_member_may_use_the_subnets_it_advertises_and_no_address_of_others(
     p.src = "100.64.0.1"; /* ours */
     peer(&p);
     assert_int_equal(dropped(KITH_VPN_DROP_foreign_source), 2);
+}
+
+static void two_exit_nodes_stand_for_the_same_and_for_no_member(void **state)
+{
+    struct kith_prefix everything = prefix_of("0.0.0.0/0");
+    struct kith_vpn_network net = home();
+    struct kith_vpn_member m = bob();
+    struct a_packet in = from_bob();
+    uint8_t buf[400];
+
+    (void)state;
+    net.subnets = m.subnets = &everything;
+    net.subnet_count = m.subnet_count = 1;
+    assert_int_equal(kith_vpn_network_set(v, 1, &net), KITH_OK);
+    assert_int_equal(kith_vpn_member_set(v, &m), KITH_OK);
+    in.src = "100.64.0.3";
+    in.dst = "8.8.8.8"; /* Carol goes out through us, not through Bob */
+    size_t n = make_packet(&in, buf);
+    kith_vpn_from_peer(v, CAROL, 1, (struct kith_span){buf, n}, T0);
+    assert_int_equal(written_n, 1);
+    in.dst = "100.64.0.2"; /* but not to Bob */
+    n = make_packet(&in, buf);
+    kith_vpn_from_peer(v, CAROL, 1, (struct kith_span){buf, n}, T0);
+    assert_int_equal(dropped(KITH_VPN_DROP_foreign_destination), 1);
+}
+
+static void a_subnet_of_one_network_does_not_lead_into_another(void **state)
+{
+    struct kith_prefix everything = prefix_of("0.0.0.0/0");
+    struct kith_vpn_network net = home(), work = {.ip4 = ip_of("100.99.0.1")};
+    struct kith_vpn_member dave = {.handle = 9, .slot = 2, .ip4 = ip_of("100.99.0.2")};
+    struct a_packet in = from_bob(), out = to_bob();
+
+    (void)state;
+    net.subnets = &everything;
+    net.subnet_count = 1;
+    assert_int_equal(kith_vpn_network_set(v, 1, &net), KITH_OK);
+    assert_int_equal(kith_vpn_network_set(v, 2, &work), KITH_OK);
+    assert_int_equal(kith_vpn_member_set(v, &dave), KITH_OK);
+    in.dst = "100.99.0.2";
+    peer(&in);
+    in.dst = "100.99.0.1";
+    peer(&in);
+    assert_int_equal(dropped(KITH_VPN_DROP_foreign_destination), 2);
+    out.src = "100.64.0.2"; /* forwarded by this host all the same */
+    out.dst = "100.99.0.2";
+    tun(&out);
+    out.src = "100.99.0.2";
+    out.dst = "100.64.0.2";
+    tun(&out);
+    assert_int_equal(dropped(KITH_VPN_DROP_foreign_source), 2);
+    assert_int_equal(sent_n, 0);
 }
 
 static void router_messages_are_refused(void **state)
@@ -1088,6 +1144,8 @@ int main(void)
         PLAIN(an_ipv4_address_in_ipv6_disguise_is_nobodys),
         PLAIN(a_member_is_one_in_its_own_network_only),
         PLAIN(a_member_may_use_the_subnets_it_advertises_and_no_address_of_others),
+        PLAIN(two_exit_nodes_stand_for_the_same_and_for_no_member),
+        PLAIN(a_subnet_of_one_network_does_not_lead_into_another),
         PLAIN(router_messages_are_refused),
         PLAIN(malformed_and_source_routed_packets_are_refused),
         PLAIN(a_member_does_not_reach_our_transport_through_the_tunnel),
