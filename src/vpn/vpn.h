@@ -15,8 +15,9 @@
  *   after any of these             next_effect until it says no.
  * Nothing is dropped without a counter (counters.def); a member's fault is also an event. A packet
  * that goes straight through allocates nothing.
- * Page: docs/modules/vpn.md. Tests: tests/unit/vpn_test.c, tests/property/vpn_offload_test.c,
- * tests/fuzz/vpn_from_tun.c, tests/fuzz/vpn_from_peer.c. */
+ * Page: docs/modules/vpn.md. Tests: tests/unit/vpn_outbound_test.c, vpn_inbound_test.c and
+ * vpn_members_test.c, tests/property/vpn_offload_test.c, tests/fuzz/vpn_from_tun.c,
+ * tests/fuzz/vpn_from_peer.c. */
 #ifndef KITH_VPN_VPN_H
 #define KITH_VPN_VPN_H
 
