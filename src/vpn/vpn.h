@@ -15,8 +15,9 @@
  *   after any of these             next_effect until it says no.
  * Nothing is dropped without a counter (counters.def); a member's fault is also an event. A packet
  * that goes straight through allocates nothing.
- * Page: docs/modules/vpn.md. Tests: tests/unit/vpn_test.c, tests/property/vpn_offload_test.c,
- * tests/fuzz/vpn_from_tun.c, tests/fuzz/vpn_from_peer.c. */
+ * Page: docs/modules/vpn.md. Tests: tests/unit/vpn_outbound_test.c, vpn_inbound_test.c and
+ * vpn_members_test.c, tests/property/vpn_offload_test.c, tests/fuzz/vpn_from_tun.c,
+ * tests/fuzz/vpn_from_peer.c. */
 #ifndef KITH_VPN_VPN_H
 #define KITH_VPN_VPN_H
 
@@ -31,7 +32,7 @@ enum {
     KITH_VPN_MEMBERS_MAX = 65536, /* over all networks: a whole /16 of addresses */
     KITH_VPN_SUBNETS_MAX = 1024,  /* advertised by all members together */
     KITH_VPN_OWN_SUBNETS = 16,    /* advertised by this node, per network */
-    KITH_VPN_LISTENING = 8,       /* addresses our transports listen on */
+    KITH_VPN_LISTENING = 64,      /* addresses our transports listen on */
     KITH_VPN_MTU_MIN = 1280,      /* IPv6 needs it (RFC 8200, 5) */
     KITH_VPN_MTU = 1400,          /* the default; fits IPv4 and IPv6 underlays of 1500 */
     KITH_VPN_PEER_ID = 32,        /* bytes of a peer id */
@@ -114,7 +115,9 @@ void kith_vpn_member_remove(struct kith_vpn *v, uint32_t member, uint8_t slot);
 /* Where our own transports listen, replacing the list before; n is at most KITH_VPN_LISTENING, else
  * KITH_E_INVAL. UDP packets that leave from one of these ports with an address of this node are our
  * own datagrams, routed into the tunnel they carry: they are refused, with the event route_loop.
- * So are packets from members to these ports of ours. */
+ * So are packets from members to these ports of ours. A listener counts for all our overlay
+ * addresses; where we advertise a subnet that holds an address of this host, list it with that
+ * address too. */
 int kith_vpn_refuse_underlay(struct kith_vpn *v, const struct kith_addr *listening,
                              size_t n) KITH_MUST_CHECK;
 
