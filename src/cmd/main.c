@@ -81,8 +81,8 @@ static int run(int argc, char *const *argv)
     struct kith_args_error error;
     struct kith_cmd c = {.args = &args};
 
-    if (argc > 0 && strcmp(argv[0], "--version") == 0)
-        argv = (char *const[]){(char *)"version"};
+    if (argc > 0 && strcmp(argv[0], "--version") == 0) /* what people type without asking */
+        return kith_cmd_version(&c);
     if (kith_args_parse(argc, argv, &args, &error) < 0) {
         return argc == 0 ? kith_cmd_global(&c) : usage(&error);
     }
