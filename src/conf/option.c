@@ -165,8 +165,8 @@ static const char *size_text(uint64_t v, char *buf, size_t cap)
                        size_units[i].name);
 }
 
-/* Linux: 1 to 15 bytes, no space, no slash, no colon, not "." or ".."; a percent sign would ask the
- * kernel to number it. */
+/* Linux: 1 to 15 bytes (here of ASCII), no space, no slash, no colon, not "." or ".."; a percent
+ * sign would ask the kernel to number it. */
 static bool ifname_valid(const char *text)
 {
     size_t n = strlen(text);
@@ -174,7 +174,7 @@ static bool ifname_valid(const char *text)
     if (n == 0 || n > 15 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
         return false;
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text == 0x7f || strchr("/:%", *text) != NULL)
+        if (*text <= ' ' || *text >= 0x7f || strchr("/:%", *text) != NULL)
             return false;
     return true;
 }

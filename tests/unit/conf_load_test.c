@@ -259,10 +259,42 @@ static void a_control_character_is_refused_where_it_stands(void **state)
     struct kith_conf_input in = {.file = "f", .text = {(const uint8_t *)"\n[\0vpn]\n", 8}};
 
     assert_int_equal(kith_conf_load(&conf, &in, &problems), KITH_E_INVAL);
-    assert_string_equal(told(0), "f:2:2: a control character (0x00) in the text");
+    assert_string_equal(told(0), "f:2:2: a control character (0x00)");
     assert_int_equal(load_file("[vpn]\r\n\tmtu = 1300\r\n"), KITH_OK);
     assert_int_equal(load_file("[vpn]\ntun = \"a\x1b\"\n"), KITH_E_INVAL);
-    assert_string_equal(told(0), "kith.toml:2:9: a control character (0x1b) in the text");
+    assert_string_equal(told(0), "kith.toml:2:9: a control character (0x1b)");
+}
+
+static void what_is_not_ASCII_stands_in_strings_and_comments_only(void **state)
+{
+    (void)state;
+    const struct {
+        const char *file;
+        uint32_t line, column; /* of the mistake; 0: there is none. 2:7 is a name that is refused */
+    } cases[] = {
+        {"# Gr\xc3\xbc\xc3\x9f"
+         "e\n[vpn]\nmtu = 1300 # \xce\xbc\n",
+         0, 0},
+        {"[vpn]\ntun = \"\xc3\xbc\"\n", 2, 7},
+        {"[vpn]\ntun = '\xc3\xbc'\n", 2, 7},
+        {"[vpn]\ntun = \"\"\"\n\xc3\xbc\"\"\"\n", 2, 7},
+        {"[vpn]\ntun = \"\\\"\xc3\xbc\"\n", 2, 7},
+        {"[vpn]\ntun = \"#\" \xc3\xbc\n", 2, 11},
+        {"[vpn]\ntun = ''' ' '' ''''' \xc3\xbc\n", 2, 22},
+        {"[v\xc3\xbcpn]\n", 1, 3},
+    };
+
+    for (size_t i = 0; i < KITH_COUNT(cases); i++) {
+        int err = load_file(cases[i].file);
+        assert_int_equal(err, cases[i].line == 0 ? KITH_OK : KITH_E_INVAL);
+        if (err == KITH_OK)
+            continue;
+        assert_int_equal(problems.at[0].line, cases[i].line);
+        assert_int_equal(problems.at[0].column, cases[i].column);
+    }
+    assert_string_equal(told(0),
+                        "kith.toml:1:3: a character that is not ASCII (0xc3) outside strings "
+                        "and comments");
 }
 
 static void all_mistakes_are_told_in_the_order_of_their_lines(void **state)
@@ -388,6 +420,7 @@ int main(void)
         cmocka_unit_test(mistakes_in_the_file_are_told_with_line_and_column),
         cmocka_unit_test(a_broken_document_is_told_with_line_and_column),
         cmocka_unit_test(a_control_character_is_refused_where_it_stands),
+        cmocka_unit_test(what_is_not_ASCII_stands_in_strings_and_comments_only),
         cmocka_unit_test(all_mistakes_are_told_in_the_order_of_their_lines),
         cmocka_unit_test(more_mistakes_than_fit_are_counted),
         cmocka_unit_test(a_failed_load_leaves_the_old_options),
