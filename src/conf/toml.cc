@@ -98,7 +98,7 @@ void refuse_byte(std::string_view text, size_t at, struct kith_toml_error *ret_e
         static_cast<uint32_t>(line_start == std::string_view::npos ? at + 1 : at - line_start);
     std::snprintf(ret_error->what, sizeof ret_error->what,
                   static_cast<unsigned char>(text[at]) >= 0x80
-                      ? "a character that is not ASCII (0x%02x) outside strings and comments"
+                      ? "a character that is not ASCII (0x%02x) outside a comment"
                       : "a control character (0x%02x)",
                   static_cast<unsigned>(static_cast<unsigned char>(text[at])));
 }

@@ -54,7 +54,7 @@ static bool foreign(const struct scanner *s)
     unsigned char c = (unsigned char)s->text[s->at];
 
     if (c >= 0x80)
-        return s->where == IN_CODE;
+        return s->where != IN_COMMENT;
     return (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 

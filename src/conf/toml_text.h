@@ -1,9 +1,10 @@
-/* toml_text.h: finds bytes that TOML allows nowhere, before toml++ sees them.
+/* toml_text.h: finds bytes no configuration needs, before toml++ sees them.
  *
- * Bare keys, numbers and punctuation of TOML 1.0 are ASCII; other characters stand in comments and
- * strings only, control characters nowhere. toml++ 3.3 runs into undefined behaviour for some of
- * them (its is_non_ascii_horizontal_whitespace() for U+00A1 to U+0499). Up to the first mistake of
- * a document this scanner and toml++ agree on what is a string; after it neither goes on. Test:
+ * Control characters, which TOML allows nowhere, and characters that are not ASCII outside
+ * comments: bare keys, numbers and punctuation of TOML 1.0 are ASCII, and no option takes other
+ * text. toml++ 3.3 runs into undefined behaviour for some of them, in strings too
+ * (is_non_ascii_horizontal_whitespace() for U+00A1 to U+0499). Up to the first mistake of a
+ * document this scanner and toml++ agree on what is a comment; after it neither goes on. Test:
  * tests/unit/conf_load_test.c. */
 #ifndef KITH_CONF_TOML_TEXT_H
 #define KITH_CONF_TOML_TEXT_H

@@ -2,9 +2,9 @@
 # The program from outside: what it prints and how it ends, against a node that answers the same
 # every time. Prints TAP.
 #
-#   commands.sh KITH FAKE_NODE DOCS
+#   commands.sh KITH FAKE_NODE KITH_WITH_FAKE DOCS
 set -u
-kith=$1 fake=$2 docs=$3
+kith=$1 fake=$2 with_fake=$3 docs=$4
 dir=$(mktemp -d)
 node=
 trap 'test -n "$node" && kill "$node" 2>/dev/null; rm -rf "$dir"' EXIT
@@ -183,7 +183,7 @@ has "a_wrong_passphrase_fails" 1 'passphrase is wrong' \
 
 echo "# the end"
 is "down_returns_when_the_node_has_ended" 0 '{"uptime_s":3725}' k down --json
-is "after_down_the_process_is_gone" 1 '' bash -c "kill -0 $node 2>/dev/null"
+is "after_down_the_process_is_gone" 1 "" test -e "/proc/$node/exe"
 wait "$node" 2>/dev/null
 has "down_without_a_node_ends_with_3" 3 'no node is running' k down
 start --refuse
@@ -199,6 +199,24 @@ if [ "$(id -u)" != 0 ]; then
     wait "$node" 2>/dev/null
 fi
 node=
+
+echo "# starting"
+mkdir -p "$dir/up"
+u() { "$with_fake" --state "$dir/up" "$@"; }
+has "a_failed_start_tells_why_and_the_remedy" 4 '^      set the capability$' u up --tun fail
+is "a_node_that_dies_at_the_start_is_told" 1 'kith: the node ended before it was ready' u up --tun die
+is "id_without_a_node_makes_one" 0 "$(printf 'a%.0s' $(seq 52))" u id
+is "a_damaged_identity_fails" 1 'kith: identity.pem is damaged' "$with_fake" --state "$dir/broken" id
+is "up_returns_when_the_node_answers" 0 '' u up
+has "then_it_answers" 0 '^sessions  1$' u status
+is "up_again_succeeds" 0 "{\"already\":true,\"state_dir\":\"$dir/up\"}" u up --json
+pid=$(pgrep -nf "kith_with_fake --state $dir/up up")
+is "the_node_holds_no_descriptor_of_the_terminal" 0 $'/dev/null\n/dev/null\n/dev/null' \
+    readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2"
+is "the_node_holds_no_directory" 0 / readlink "/proc/$pid/cwd"
+is "the_node_has_no_terminal" 0 0 awk '{ print $7 }' "/proc/$pid/stat"
+is "down_ends_it" 0 '' u down
+is "and_its_process" 1 "" test -e "/proc/$pid/exe"
 
 echo "# scripts and documentation"
 is "bash_takes_its_completion" 0 '' bash -n <("$kith" completion bash)

@@ -1,11 +1,5 @@
-/* A node that knows only the control API: the real conversation (src/ctl) over a real socket, with
- * answers that are the same every time. The program's tests talk to it.
- *
- *   fake_node SOCKET [--refuse]     --refuse: as if the caller were no member of the group
- *
- * Every answer is checked against the table that documents it; a wrong one ends the program. */
+#include "fake_node.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +63,7 @@ static const char *answer_to(enum kith_ctl_method m)
                "},{\"network\":\"home\",\"name\":"
                "\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\",\"peer_id\":"
                "\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"groups\":[],\"admin\":"
-                       "true,\"self\":"
+               "true,\"self\":"
                "true,\"connected\":false," EXPIRES "}]}";
     case KITH_CTL_ip:
         return "{\"network\":\"home\",\"name\":\"desktop\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12:"
@@ -230,21 +224,21 @@ static void serve(int fd, enum kith_ctl_grant grant)
     (void)close(fd);
 }
 
-int main(int argc, char **argv)
+int fake_node_run(const char *path, enum kith_ctl_grant grant, void (*ready)(void *ctx), void *ctx)
 {
     static const struct kith_ctl_ops ops = {call, cancel};
     static const struct kith_env env = {.alloc = &kith_heap};
-    enum kith_ctl_grant grant = argc > 2 ? KITH_CTL_GRANT_NONE : KITH_CTL_GRANT_ADMIN;
-    int fd = argc > 1 ? listen_on(argv[1]) : -1;
+    int fd = listen_on(path);
 
     (void)alarm(120); /* outlives no test run */
     kith_ctl_init(&ctl, &env, &ops, NULL);
-    while (fd >= 0 && !ending) {
+    if (ready != NULL)
+        ready(ctx);
+    while (!ending) {
         int client = accept(fd, NULL, NULL);
         if (client >= 0)
             serve(client, grant);
     }
-    if (argc > 1)
-        (void)unlink(argv[1]);
-    return 0;
+    (void)unlink(path);
+    return KITH_OK;
 }
