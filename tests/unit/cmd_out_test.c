@@ -69,6 +69,22 @@ static void a_wide_table_gives_way_in_the_columns_that_may_be_cut(void **state)
     kith_table_fini(&t);
 }
 
+static void no_column_gives_more_than_the_table_needs(void **state)
+{
+    (void)state;
+    struct kith_table t = {.columns = 0};
+    const char *line;
+
+    kith_table_column(&t, "A", KITH_CUT);
+    kith_table_column(&t, "B", KITH_CUT);
+    kith_table_cell(&t, "%050d", 0);
+    kith_table_cell(&t, "%040d", 0);
+    line = strchr(table_text(&t), '\n') + 1;
+    assert_int_equal(strcspn(line, "\n"), KITH_OUT_WIDTH);
+    assert_int_equal(strspn(line, "0"), 50 - 12 - 2); /* the first gives all 12, less its ".." */
+    kith_table_fini(&t);
+}
+
 static void control_characters_do_not_reach_the_terminal(void **state)
 {
     (void)state;
@@ -120,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_line_up_and_numbers_stand_right),
         cmocka_unit_test(a_wide_table_gives_way_in_the_columns_that_may_be_cut),
+        cmocka_unit_test(no_column_gives_more_than_the_table_needs),
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(paragraphs_break_at_spaces),
         cmocka_unit_test(amounts_have_units),

@@ -171,6 +171,25 @@ static void text_of_a_value_reads_as_the_same_value(void **state)
     }
 }
 
+static void bounds_are_part_of_the_range_and_nothing_beyond_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KITH_OPTION_COUNT; i++) {
+        enum kith_option o = (enum kith_option)i;
+        const struct kith_option_row *row = kith_option_row(o);
+        const uint64_t tries[] = {row->least - 1, row->least, row->most, row->most + 1};
+        for (size_t k = 0; row->most > 0 && k < KITH_COUNT(tries); k++) {
+            struct kith_conf_value v;
+            char text[40], why[200];
+            (void)kith_format(text, sizeof text,
+                              row->type == KITH_OPTION_TYPE_DUR ? "%lluns" : "%llu",
+                              (unsigned long long)tries[k]);
+            assert_int_equal(kith_option_parse(o, text, &v, why, sizeof why),
+                             k == 1 || k == 2 ? KITH_OK : KITH_E_INVAL);
+        }
+    }
+}
+
 static void a_list_in_the_file_is_a_list_of_texts(void **state)
 {
     (void)state;
@@ -414,6 +433,7 @@ int main(void)
         cmocka_unit_test(each_layer_overrides_the_one_before),
         cmocka_unit_test(every_option_can_be_set_by_variable_flag_and_file),
         cmocka_unit_test(text_of_a_value_reads_as_the_same_value),
+        cmocka_unit_test(bounds_are_part_of_the_range_and_nothing_beyond_them),
         cmocka_unit_test(a_list_in_the_file_is_a_list_of_texts),
         cmocka_unit_test(the_ninth_address_of_a_list_is_refused),
         cmocka_unit_test(mistakes_in_the_file_are_told_with_line_and_column),
