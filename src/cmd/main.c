@@ -36,12 +36,15 @@ int kith_cmd_fail(int code, const char *fmt, ...)
     return code;
 }
 
-void kith_cmd_progress(const struct kith_cmd *c, const char *text)
+void kith_cmd_progress(struct kith_cmd *c, const char *text)
 {
-    if (!c->progress)
+    if (!c->progress || (text == NULL && !c->telling))
         return;
-    fprintf(stderr, text == NULL ? "\r\033[K" : "\r\033[K%.76s ...", text == NULL ? "" : text);
+    fputs("\r\033[K", stderr);
+    if (text != NULL)
+        fprintf(stderr, "%.76s ...", text);
     (void)fflush(stderr);
+    c->telling = text != NULL;
 }
 
 int kith_cmd_json(json_t *value)

@@ -229,6 +229,9 @@ complete_bash() {
 is "completion_of_a_command" 0 'revoke' complete_bash kith rev
 is "completion_of_a_group" 0 'add remove' complete_bash kith network admin ''
 is "completion_after_a_global_option" 0 'status' complete_bash kith --state /x stat
+is "completion_after_an_option_of_the_command" 0 '--network' complete_bash kith ping -c 3 --netw
+is "completion_knows_switches_from_options" 0 '--network' complete_bash kith ip --ipv4 x --netw
+is "completion_of_the_words_after_a_switch" 0 'create' complete_bash kith --json network cr
 is "completion_of_an_option" 0 '--count --config' complete_bash kith ping --co
 is "completion_of_a_value" 0 'host' complete_bash kith up --log-level h
 is "completion_of_a_shell" 0 'fish' complete_bash kith completion f
