@@ -51,7 +51,8 @@ int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg)
 
 void kith_node_set_inbound(struct kith_node *n, bool deny)
 {
-    kith_vpn_set_inbound(n->vpn, deny);
+    if (kith_vpn_set_inbound(n->vpn, deny) < 0)
+        kith_event_out_of_memory(n->env->events, "changing vpn.inbound", 0);
 }
 
 /* Tells the packet core what this node is in a network, and its members again. */

@@ -21,6 +21,22 @@ static int init_optional(struct kith_vpn *v)
     return err;
 }
 
+int kith_vpn_set_inbound(struct kith_vpn *v, bool deny)
+{
+    if (deny == v->config.inbound_deny)
+        return KITH_OK;
+    if (deny) {
+        int err = kith_flows_init(&v->flows, &v->env);
+        if (err < 0)
+            return err;
+    } else {
+        kith_flows_fini(&v->flows);
+        v->flows = (struct kith_flows){0};
+    }
+    v->config.inbound_deny = deny;
+    return KITH_OK;
+}
+
 struct member_key {
     uint32_t handle, slot;
 };

@@ -96,6 +96,9 @@ int kith_vpn_new(const struct kith_vpn_config *config, const struct kith_env *en
                  struct kith_vpn **ret) KITH_MUST_CHECK;
 void kith_vpn_free(struct kith_vpn *v);
 
+/* vpn.inbound, at run time. Going over to deny lets in only what answers packets sent from then on.
+ * KITH_E_NOMEM leaves it as it was. */
+int kith_vpn_set_inbound(struct kith_vpn *v, bool deny) KITH_MUST_CHECK;
 /* Sets or replaces what we are in a network; its members stay. KITH_E_INVAL for an unknown slot or
  * too many subnets, KITH_E_TAKEN when one of the addresses is a member's or ours in another
  * network; then nothing has changed. */
