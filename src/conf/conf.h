@@ -151,6 +151,9 @@ int kith_option_find(const char *name, enum kith_option *ret) KITH_MUST_CHECK;
 /* "KITH_NET_MTU"; buf needs KITH_CONF_ENV_NAME bytes. Returns buf. */
 const char *kith_option_env(enum kith_option o, char *buf, size_t cap);
 
+/* "from 1280 to 1420", or empty where there are no bounds; 80 bytes hold any. Returns buf. */
+const char *kith_option_bounds_text(enum kith_option o, char *buf, size_t cap);
+
 /* Reads text as the option's type and within its bounds. KITH_E_INVAL; `why` then says what is
  * wrong with it ("must be from 1280 to 1420"). */
 int kith_option_parse(enum kith_option o, const char *text, struct kith_conf_value *ret, char *why,

@@ -118,7 +118,9 @@ bool kith_netview_is_signer(const struct kith_netview *v, const struct kith_peer
 const struct kith_object *kith_netview_admin(const struct kith_netview *v,
                                              const struct kith_peer_id *peer, kith_wall now);
 /* These fill *ret and return true for anyone with a certificate, whatever its standing; name and
- * address find only those whose certificate stands (a member, or one that expired or is early). */
+ * address find only those whose certificate stands (a member, or one that expired or is early).
+ * After a change the first of them sorts the members anew (thus not const); IPv6 is searched one
+ * by one. */
 bool kith_netview_member(struct kith_netview *v, const struct kith_peer_id *peer, kith_wall now,
                          struct kith_member *ret);
 bool kith_netview_by_name(struct kith_netview *v, struct kith_span name, kith_wall now,

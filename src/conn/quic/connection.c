@@ -612,7 +612,9 @@ void kith_conn_free(struct kith_conn *c, kith_time now)
     c->tell_closed = false;
     c->owner = NULL;
     kith_list_remove(&c->ready);
-    conn_settle(c, now);
+    /* not now: the caller may still look at bytes it borrowed. The next tick takes it away. */
+    if (c->linger_until < now && kith_due_set(&c->q->due, &c->due, now) < 0)
+        conn_mark_dirty(c);
 }
 
 /* ---- reading ---- */

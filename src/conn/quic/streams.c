@@ -254,6 +254,12 @@ int kith_conn_stream_open(struct kith_conn *c, int64_t *ret_id)
     return KITH_OK;
 }
 
+bool kith_conn_is_local(const struct kith_conn *c, int64_t id)
+{
+    /* RFC 9000 2.1: the lowest bit says who opened it, 0 the client */
+    return ((id & 1) == 0) == c->dialled;
+}
+
 int kith_conn_stream_send(struct kith_conn *c, int64_t id, struct kith_span in, bool fin)
 {
     struct stream *s = stream_find(c, id);
