@@ -103,8 +103,8 @@ int kith_ctl_do_network_backup(struct kith_ctl_handlers *h, uint64_t call, const
     struct kith_network_info net;
     struct kith_node_why why;
     size_t n;
-    int err = kith_node_backup(h->node, network_of(params), passphrase, sealed, sizeof sealed, &n,
-                               &net, &why);
+    int err = kith_node_backup(h->node, network_of(params), passphrase, kith_ctl_host_now(h),
+                               sealed, sizeof sealed, &n, &net, &why);
 
     (void)call;
     if (err < 0)
