@@ -92,7 +92,6 @@ void kith_instance_stop(struct kith_instance *d)
         return;
     }
     d->stop_by = kith_after(now.mono, KITH_INSTANCE_STOP);
-    kith_event_node_stopping(d->env.events);
     (void)!kith_sd_notify("STOPPING=1", NULL);
     kith_node_stop(d->node, now);
 }
@@ -154,8 +153,6 @@ int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_optio
         (void)uv_run(&d->loop, UV_RUN_DEFAULT);
     }
     kith_instance_end(d);
-    if (err == KITH_OK)
-        kith_event_node_stopped(d->env.events);
     kith_log_fini(&d->log);
     kith_free(&kith_heap, d);
     return err;
