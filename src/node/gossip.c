@@ -23,6 +23,8 @@ static bool is_up(const struct kith_node *n, const struct node_peer *p)
 
 /* ---- memberships ---- */
 
+/* Not before the view says that the peer is in the network, but for the issuer of a ticket: the
+ * ticket says so. */
 void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
                             struct kith_now now)
 {
@@ -30,8 +32,8 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
     struct kith_member self;
     size_t len;
 
-    if (!is_up(n, p) || !kith_netview_is_member(net->view, &p->id, now.wall) ||
-        !network_self(n, net, now.wall, &self))
+    if (!is_up(n, p) || !network_self(n, net, now.wall, &self) ||
+        !(kith_netview_is_member(net->view, &p->id, now.wall) || join_is_with(n, &p->id)))
         return;
     m.cert = self.cert->bytes;
     const struct kith_object *admin =
@@ -282,6 +284,21 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
 
 /* ---- other messages ---- */
 
+/* Its issuer stops vouching for it; another admin, whose list never named it, revokes that one
+ * certificate instead. Either way it may come back with a new ticket. */
+static int note_leave(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                      uint64_t serial, struct kith_now now)
+{
+    struct kith_store_lease lease;
+    int err = kith_store_lease_by_peer(n->store, net->id.b, peer->b, &lease);
+
+    if (err < 0 || lease.serial != serial)
+        return issue_revoke(n, net, peer, &serial, false, "left", now);
+    err = kith_store_lease_remove(n->store, net->id.b, serial);
+    issue_list_soon(net, now);
+    return err;
+}
+
 static void on_leave(struct kith_node *n, struct node_peer *p, struct kith_span message,
                      struct kith_now now)
 {
@@ -294,9 +311,9 @@ static void on_leave(struct kith_node *n, struct node_peer *p, struct kith_span 
     if (net == NULL || !issue_may(n, net, now.wall) ||
         !kith_netview_member(net->view, &p->id, now.wall, &m))
         return;
-    uint64_t serial = m.cert->member.serial;
-    if (issue_revoke(n, net, &p->id, &serial, false, "left", now) < 0)
-        kith_event_store_failed(n->env->events, "note that a member left", "");
+    int err = note_leave(n, net, &p->id, m.cert->member.serial, now);
+    if (err < 0)
+        kith_event_store_failed(n->env->events, "note that a member left", kith_err_text(err));
 }
 
 static void on_observed(struct kith_node *n, const struct node_peer *p, struct kith_span message,
@@ -396,8 +413,11 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     p->n_lack = p->pulls_out = 0;
     p->digest_at = KITH_NEVER;
     /* told to go: coming back at once would only be told again */
-    if (fx->end->kind == KITH_END_PEER && fx->end->code == KITH_CLOSE_REVOKED)
-        return;
+    if (fx->end->kind == KITH_END_PEER &&
+        (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {
+        p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
+        kith_session_want(fx->session, false, now.mono);
+    }
     n->peers_at = now.mono;
 }
 

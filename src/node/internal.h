@@ -47,6 +47,8 @@ enum {
 #define ENDPOINTS_DELAY (KITH_SEC / 2)      /* addresses settle before they are told */
 #define ENDPOINTS_VALID ((kith_wall)7 * 86400)
 #define ON_DEMAND_IDLE (300 * KITH_SEC)     /* a session asked for by traffic is kept this long */
+#define CLOCK_JUMP 5 /* seconds by which the calendar may drift between two ticks */
+#define UNWELCOME_TIME (60 * KITH_SEC)
 #define STOP_PATIENCE (KITH_SEC / 2)
 
 struct node_network {
@@ -71,6 +73,7 @@ struct node_peer {
     uint32_t proved;    /* bit per slot: it showed a valid membership in this session */
     uint32_t shown;     /* bit per slot: we showed ours */
     kith_time digest_at; /* when to send digests again; KITH_NEVER while down */
+    kith_time unwelcome_until; /* it sent us away; not before then again */
     kith_time needed_until; /* traffic or a request wants a session until then */
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
@@ -78,7 +81,8 @@ struct node_peer {
     unsigned pulls_out; /* asked for, not yet come */
 };
 
-enum join_state { JOIN_FREE, JOIN_DIALLING, JOIN_ASKED, JOIN_WAITING };
+/* ENDED: told; the session with the issuer is to be closed if nothing else wants it. */
+enum join_state { JOIN_FREE, JOIN_DIALLING, JOIN_ASKED, JOIN_WAITING, JOIN_ENDED };
 
 struct node_join {
     enum join_state state;
@@ -155,6 +159,7 @@ struct kith_node {
     size_t n_pong;
     bool overlay_changed, stopping, stopped_told;
     kith_time stop_at;
+    int64_t clock_gap; /* calendar less monotonic time at the last tick, seconds */
     kith_time peers_at; /* when to look over wishes for sessions again */
     uint8_t *scratch;   /* KITH_FRAME_MAX bytes for encoding one message */
 };

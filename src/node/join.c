@@ -7,7 +7,8 @@
 static struct node_join *join_with(const struct kith_node *n, const struct kith_peer_id *peer)
 {
     for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
-        if (n->join[i].state != JOIN_FREE && kith_peer_id_equal(&n->join[i].issuer, peer))
+        if (n->join[i].state != JOIN_FREE && n->join[i].state != JOIN_ENDED &&
+            kith_peer_id_equal(&n->join[i].issuer, peer))
             return (struct node_join *)&n->join[i];
     return NULL;
 }
@@ -17,16 +18,29 @@ bool join_is_with(const struct kith_node *n, const struct kith_peer_id *peer)
     return join_with(n, peer) != NULL;
 }
 
+/* The ticket's secret goes at once; the session with the issuer in the next tick. */
 static void join_end(struct kith_node *n, struct node_join *j, int err, const char *remedy,
                      const char *text)
 {
+    const struct kith_peer_id issuer = j->issuer;
+
     if (!j->silent)
         node_done(n, j->call, err, &j->network, remedy, text);
-    struct kith_session *s = kith_sessions_find(n->sessions, &j->issuer);
-    struct node_peer *p = peer_find(n, &j->issuer);
-    if (s != NULL && err < 0 && (p == NULL || p->member_of == 0))
-        kith_session_close(s, KITH_CLOSE_DONE, "the enrolment ended", 0);
     kith_wipe(j, sizeof *j);
+    j->state = JOIN_ENDED;
+    j->issuer = issuer;
+}
+
+static void let_go_of_issuer(struct kith_node *n, struct node_join *j, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &j->issuer);
+    const struct node_peer *p = peer_find(n, &j->issuer);
+
+    j->state = JOIN_FREE;
+    if (s == NULL || join_with(n, &j->issuer) != NULL)
+        return;
+    if (p == NULL || p->member_of == 0)
+        kith_session_close(s, KITH_CLOSE_DONE, "the enrolment ended", now.mono);
 }
 
 /* ---- starting ---- */
@@ -233,10 +247,12 @@ static void on_answer(struct kith_node *n, struct node_join *j, struct kith_span
     char name[KITH_LABEL_MAX + 1];
     kith_format(name, sizeof name, "%.*s", (int)a.name.n, (const char *)a.name.p);
     kith_event_network_joined(n->env->events, net->name, name);
-    /* where the ticket found the issuer it will be found again */
     struct kith_session *s = kith_sessions_find(n->sessions, &j->issuer);
-    if (s != NULL)
+    struct node_peer *p = peer_get(n, &j->issuer);
+    if (s != NULL) /* where the ticket found the issuer it will be found again */
         peer_note_address(n, s, now);
+    if (p != NULL) /* it answers with its own membership */
+        gossip_show_membership(n, p, net, now);
 }
 
 void join_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
@@ -289,6 +305,8 @@ void join_tick(struct kith_node *n, struct kith_now now)
     for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
         struct node_join *j = &n->join[i];
         char text[160];
+        if (j->state == JOIN_ENDED)
+            let_go_of_issuer(n, j, now);
         if (j->state == JOIN_FREE || now.mono < j->until)
             continue;
         if (j->state == JOIN_WAITING) { /* we are a member, only the issuer is slow to greet */
@@ -316,7 +334,7 @@ void join_cancel(struct kith_node *n, uint64_t call)
 {
     for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
         struct node_join *j = &n->join[i];
-        if (j->state == JOIN_FREE || j->call != call)
+        if (j->state == JOIN_FREE || j->state == JOIN_ENDED || j->call != call)
             continue;
         j->silent = true;
         if (j->state != JOIN_WAITING)

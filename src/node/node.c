@@ -85,6 +85,7 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->n_listen = cfg->n_listen < KITH_VPN_LISTENING ? cfg->n_listen : KITH_VPN_LISTENING;
     memcpy(n->listen, cfg->listen, n->n_listen * sizeof *n->listen);
     n->stop_at = KITH_NEVER;
+    n->clock_gap = (int64_t)now.wall - (int64_t)(now.mono / KITH_SEC);
     n->peers_at = now.mono;
     kith_label_from(cfg->name, n->name, sizeof n->name);
     kith_map_init(&n->peers, env->alloc, env->random, sizeof(struct kith_peer_id), PEERS_MAX);
@@ -134,8 +135,25 @@ void kith_node_from_tun(struct kith_node *n, uint8_t *data, size_t len, struct k
     kith_vpn_from_tun(n->vpn, data, len, now.mono);
 }
 
+/* Certificates begin and end by the calendar. When somebody sets it, everything is judged anew. */
+static void notice_clock(struct kith_node *n, struct kith_now now)
+{
+    int64_t gap = (int64_t)now.wall - (int64_t)(now.mono / KITH_SEC);
+    int64_t jump = gap - n->clock_gap;
+
+    n->clock_gap = gap;
+    if (jump >= -CLOCK_JUMP && jump <= CLOCK_JUMP)
+        return;
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        n->network[i].wake_at = n->network[i].renew_at = now.mono;
+    for (size_t i = 0; i < n->n_handles; i++)
+        n->by_handle[i]->unwelcome_until = 0;
+    n->peers_at = now.mono;
+}
+
 void kith_node_tick(struct kith_node *n, struct kith_now now)
 {
+    notice_clock(n, now);
     kith_sessions_tick(n->sessions, now.mono);
     kith_vpn_tick(n->vpn, now.mono);
     objects_tick(n, now);

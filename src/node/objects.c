@@ -79,9 +79,6 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     p->member_of |= 1u << net->slot;
     overlay_member(n, net, id, now);
     peer_refresh(n, p, now);
-    /* it may be here already, having come before its certificate */
-    if ((p->shown & 1u << net->slot) == 0)
-        gossip_show_membership(n, p, net, now);
     n->peers_at = now.mono;
 }
 

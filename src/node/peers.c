@@ -132,7 +132,8 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
     if (peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping ||
         join_is_with(n, &p->id))
         return;
-    bool wanted = is_eager(n, p, now) || now.mono < p->needed_until;
+    bool wanted = now.mono >= p->unwelcome_until &&
+                  (is_eager(n, p, now) || now.mono < p->needed_until);
     if (s == NULL && !wanted)
         return;
     gather(n, p, now, &c);
