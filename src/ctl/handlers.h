@@ -34,10 +34,11 @@ struct kith_ctl_host {
     bool (*next_event)(void *ctx, uint64_t *at, struct kith_ctl_event *ret);
     /* Whether an address or route of this host, other than ours, overlaps the prefix. */
     bool (*prefix_in_use)(void *ctx, const struct kith_prefix *p);
+    /* The tunnel interface's name; NULL: there is none. */
+    const char *(*tun)(void *ctx);
     void *ctx;
     const struct kith_conf *conf;
     const char *state_dir;
-    const char *tun; /* the interface's name; NULL: there is none */
     const struct kith_addr *listen;
     size_t n_listen;
     kith_time ready_at;

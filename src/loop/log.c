@@ -30,8 +30,8 @@ static void print(const struct kith_log *l, enum kith_level level, kith_wall wal
     if (l->form == KITH_LOG_SILENT)
         return;
     if (l->form == KITH_LOG_TEXT)
-        (void)kith_format(head, sizeof head, "%s  %-5s  ", kith_wall_text(wall, stamp, sizeof stamp),
-                          kith_level_name(level));
+        (void)kith_format(head, sizeof head, "%s  %-5s  ",
+                          kith_wall_text(wall, stamp, sizeof stamp), kith_level_name(level));
     const struct iovec part[] = {
         {.iov_base = head, .iov_len = strlen(head)},
         {.iov_base = (void *)(uintptr_t)body, .iov_len = strlen(body)},

@@ -217,6 +217,12 @@ static bool host_prefix_in_use(void *ctx, const struct kith_prefix *p)
     return kith_host_prefix_in_use(&d->netlink, p, d->overlay.ifindex, &used, NULL) < 0 || used;
 }
 
+static const char *host_tun(void *ctx)
+{
+    const struct kith_instance *d = ctx;
+    return d->tun.polled ? d->tun.tun.name : NULL;
+}
+
 static void start_handlers(struct kith_instance *d)
 {
     d->host = (struct kith_ctl_host){
@@ -224,10 +230,10 @@ static void start_handlers(struct kith_instance *d)
         .down = host_down,
         .next_event = host_next_event,
         .prefix_in_use = host_prefix_in_use,
+        .tun = host_tun,
         .ctx = d,
         .conf = &d->conf,
         .state_dir = d->options->state_dir,
-        .tun = d->tun.open ? d->tun.tun.name : NULL,
         .listen = d->udp.bound,
         .n_listen = d->udp.n,
         .ready_at = kith_pump_now(&d->pump).mono,
