@@ -165,6 +165,11 @@ void kith_node_tick(struct kith_node *n, struct kith_now now)
     peers_tick(n, now);
 }
 
+void kith_node_set_renew_before(struct kith_node *n, kith_wall seconds)
+{
+    n->renew_before = seconds;
+}
+
 kith_time kith_node_deadline(const struct kith_node *n)
 {
     kith_time at = kith_sessions_deadline(n->sessions);

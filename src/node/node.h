@@ -71,6 +71,8 @@ kith_time kith_node_deadline(const struct kith_node *n);
 void kith_node_flush(struct kith_node *n, struct kith_now now);
 /* vpn.inbound = allow|deny, at run time. */
 void kith_node_set_inbound(struct kith_node *n, bool deny);
+/* network.renew_before, at run time; it counts from the next hourly look at certificates. */
+void kith_node_set_renew_before(struct kith_node *n, kith_wall seconds);
 
 enum kith_node_effect_kind {
     KITH_NODE_OVERLAY, /* addresses or routes of the interface are to be set anew */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/daemon.h"
+#include "loop/daemon.h"
 #include "fake_node.h"
 
 int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_options *options,
