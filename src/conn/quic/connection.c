@@ -541,6 +541,7 @@ static void end_by_tls(struct kith_conn *c)
 {
     c->end.kind = KITH_END_REFUSED;
     c->end.code = ngtcp2_conn_get_tls_alert(c->nc);
+    quic_tls_blame(c);
     if (c->end.refusal == KITH_REFUSAL_NONE)
         c->end.refusal = KITH_REFUSAL_PROTOCOL;
     if (c->end.text[0] == '\0')

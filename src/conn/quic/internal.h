@@ -203,6 +203,8 @@ int quic_tls_attach(struct quic_tls_contexts *t, struct kith_conn *c);
 void quic_tls_detach(struct kith_conn *c);
 /* Checks the peer's key once more, after the handshake, and reads the exporter. */
 int quic_tls_conclude(struct kith_conn *c);
+/* After TLS failed: notes the refusal that OpenSSL's reason stands for, if there is one. */
+void quic_tls_blame(struct kith_conn *c);
 
 /* ---- strangers (accept.c) ---- */
 void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,
