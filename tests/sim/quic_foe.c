@@ -47,8 +47,10 @@ static void on_message(int outgoing, int version, int type, const void *msg, siz
 static int on_crypto(ngtcp2_conn *nc, ngtcp2_encryption_level level, uint64_t offset,
                      const uint8_t *data, size_t n, void *user)
 {
-    const struct foe_habits *h = &((struct foe *)user)->habits;
+    struct foe *f = user;
+    const struct foe_habits *h = &f->habits;
 
+    f->crypto_in[level] += n;
     if (h->answer == NULL)
         return ngtcp2_crypto_recv_crypto_data_cb(nc, level, offset, data, n, user);
     if (offset > 0)

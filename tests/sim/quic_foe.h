@@ -37,6 +37,7 @@ struct foe {
     ngtcp2_crypto_conn_ref ref;
     struct kith_transport transport;
     bool server, over, completed, confirmed, said;
+    uint64_t crypto_in[4];            /* TLS bytes heard, by ngtcp2_encryption_level */
     uint64_t stream_bytes, datagrams; /* heard from the other side */
     int64_t stream;
     int read_error;
