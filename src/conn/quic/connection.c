@@ -485,6 +485,12 @@ static void emit_refusal(const struct kith_conn *c)
     }
 }
 
+/* A connection that ended in silence, or was never one, has nobody to answer (RFC 9000 10.2). */
+static bool lingers(ngtcp2_conn *nc)
+{
+    return ngtcp2_conn_in_closing_period(nc) || ngtcp2_conn_in_draining_period(nc);
+}
+
 /* Enters CLOSED with c->end set; `why` NULL when the peer is not told. */
 static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time now)
 {
@@ -499,7 +505,7 @@ static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time
     if (c->state == CONN_HANDSHAKE && !c->dialled)
         q->n_handshakes--;
     c->state = CONN_CLOSED;
-    if (q->n_lingering < LINGER_MAX) {
+    if (lingers(c->nc) && q->n_lingering < LINGER_MAX) {
         q->n_lingering++;
         c->linger_until = kith_after(now, 3 * ngtcp2_conn_get_pto(c->nc));
     }
