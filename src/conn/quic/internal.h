@@ -92,6 +92,7 @@ struct kith_conn {
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
     bool tell_established, tell_moved, tell_writable, tell_closed;
     bool wants_writable; /* a datagram was held back */
+    bool wants_room;     /* by the batch: the next write that finds room says so */
     bool handshake_done, confirmed;
     struct kith_peer_id peer;     /* proved, or expected while dialling */
     bool peer_proved;
