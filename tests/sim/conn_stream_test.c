@@ -390,6 +390,15 @@ static void continue_transfers(struct transfer t[HISTORY_STREAMS])
     }
 }
 
+/* As a session does: whoever is behind a NAT that forgot it must speak to be found again. */
+static void keep_alive(struct scene *s)
+{
+    struct kith_span text = kith_span_text("here");
+
+    (void)!kith_conn_datagram_send(conn_a(s), &s->a.batch, &text, 1, sim_net_now(s->net));
+    kith_conn_burst_end(conn_a(s), sim_net_now(s->net));
+}
+
 /* A stream's index at the receiving side: ids of both sides are 4k and 4k + 1. */
 static bool arrived(const struct scene *s, const struct transfer *t)
 {
@@ -426,6 +435,8 @@ static void live_through(uint64_t seed)
         run(&s, (1 + below(&s, 20)) * KITH_MSEC);
         if (turn < 400 && below(&s, 25) == 0)
             random_move(&s, &number);
+        if (turn % 25 == 0)
+            keep_alive(&s);
     }
     if (!all_arrived(&s, t) || s.a.n_closed + s.b.n_closed > 0)
         print_error("seed %u: after %u moves; a closed %u (%s), b closed %u (%s)\n", (unsigned)seed,

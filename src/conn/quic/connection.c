@@ -311,7 +311,8 @@ int kith_quic_dial(struct kith_quic *q, const struct kith_path *path,
     ngtcp2_cid scid = cid_fresh(q), dcid = {.datalen = 18};
     kith_random_fill(q->env->random, dcid.data, dcid.datalen);
     set_parameters(q, now, &settings, &params);
-    if (ngtcp2_conn_client_new(&c->nc, &dcid, &scid, paths_made_up(c->paths.current, &made_up),
+    if (ngtcp2_conn_client_new(&c->nc, &dcid, &scid,
+                               paths_made_up(&c->paths, c->paths.current, &made_up),
                                NGTCP2_PROTO_VER_V1, &callbacks, &settings, &params, &q->mem,
                                c) != 0)
         err = KITH_E_NOMEM;
@@ -347,6 +348,7 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
     if (err < 0)
         return err;
     q->n_handshakes++;
+    c->paths.one_local = true;
     c->paths.current = paths_add(&c->paths, path, cid_number(&info->client_dcid));
     c->first_dcid = info->client_dcid;
 
@@ -364,8 +366,8 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
     params.stateless_reset_token_present = 1;
     cid_reset_token(q, &scid, params.stateless_reset_token);
     if (ngtcp2_conn_server_new(&c->nc, &info->client_scid, &scid,
-                               paths_made_up(c->paths.current, &made_up), info->version, &callbacks,
-                               &settings, &params, &q->mem, c) != 0)
+                               paths_made_up(&c->paths, c->paths.current, &made_up), info->version,
+                               &callbacks, &settings, &params, &q->mem, c) != 0)
         err = KITH_E_NOMEM;
     else
         err = conn_begin(c, &scid, now);
@@ -716,7 +718,8 @@ static void notice_stray(struct kith_conn *c, const struct kith_path *path, kith
     conn_mark_ready(c);
     uint32_t number = paths_add(&c->paths, path, 0);
     if (c->confirmed)
-        (void)ngtcp2_conn_initiate_migration(c->nc, paths_made_up(number, &made_up), now);
+        (void)ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up),
+                                            now);
 }
 
 static void answer_late(struct kith_conn *c)
@@ -742,8 +745,8 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
         return 0;
     }
     uint32_t number = number_for(c, path, dcid);
-    int rv = ngtcp2_conn_read_pkt(c->nc, paths_made_up(number, &made_up), &pi, packet.p, packet.n,
-                                  now);
+    int rv = ngtcp2_conn_read_pkt(c->nc, paths_made_up(&c->paths, number, &made_up), &pi, packet.p,
+                                  packet.n, now);
     if (rv == NGTCP2_ERR_RETRY)
         return rv;
     if (rv != 0) {
@@ -891,7 +894,8 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
     if (!c->dialled || c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
     uint32_t number = paths_add(&c->paths, path, 0);
-    int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(number, &made_up), now);
+    int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up),
+                                            now);
     conn_mark_dirty(c);
     if (rv == NGTCP2_ERR_CONN_ID_BLOCKED)
         return KITH_E_AGAIN;
