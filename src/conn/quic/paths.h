@@ -24,7 +24,9 @@ struct conn_paths {
     uint32_t current; /* the number that ngtcp2 sends on */
     /* accepting side: all numbers share one local address. When only the remote one changes and the
      * peer keeps using the same id of ours, a NAT has moved it, and ngtcp2 follows without spending
-     * one of the peer's ids (RFC 9000 9.5); with none left it would never follow again. */
+     * one of the peer's ids (RFC 9000 9.5); with none left it would never follow again. The price:
+     * ngtcp2 1.24 ends the connection (ERR_CONNECTION_ID_LIMIT) when a migration of the peer's
+     * overtakes the check of a rebinding, because it retires an id it goes on counting. */
     bool one_local;
     /* dialling side: datagrams from a new source that would be the peer after it moved */
     struct kith_path stray;
