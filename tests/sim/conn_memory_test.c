@@ -173,6 +173,10 @@ static void the_tls_object_is_freed_on_both_sides_once_it_has_done_its_work(void
         (void)run(&s, KITH_SEC);
     }
     size_t ours = s.heap[0].bytes + s.heap[1].bytes, all = mallinfo2().uordblks;
+    if (all == 0) { /* a sanitizer's heap is not the C library's */
+        clear_scene(&s);
+        skip();
+    }
     for (int i = 0; i < MANY; i++)
         assert_true(dial(&s));
     (void)run(&s, 2 * KITH_SEC);
