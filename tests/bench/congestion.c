@@ -88,7 +88,7 @@ static double measure(const struct run *r, uint64_t seed)
     conn_peer_fini(&p.a);
     conn_peer_fini(&p.b);
     sim_net_free(p.net);
-    return bits / SECONDS / 1e6;
+    return bits / (double)SECONDS / 1e6;
 }
 
 static void print_row(const struct run *r, bool first)
@@ -101,7 +101,7 @@ static void print_row(const struct run *r, bool first)
            "\"loss_percent\": %.1f, \"goodput_mbit\": %.1f}",
            first ? "" : ",", r->cc == KITH_CC_BBR ? "bbr" : "cubic",
            r->datagrams ? "datagrams" : "stream", (unsigned)(r->rate / 1000000),
-           (unsigned)(r->rtt / KITH_MSEC), r->loss_ppm / 1e4, sum / SEEDS);
+           (unsigned)(r->rtt / KITH_MSEC), r->loss_ppm / 1e4, sum / (double)SEEDS);
     fflush(stdout);
 }
 

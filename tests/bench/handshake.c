@@ -100,7 +100,7 @@ int main(void)
     sim_net_set_filter(p.net, count, &w);
     kith_time start = sim_net_now(p.net);
     shake(&p);
-    double round_trips = (double)(sim_net_now(p.net) - start) / (2.0 * DELAY_MS * KITH_MSEC);
+    double round_trips = (double)(sim_net_now(p.net) - start) / (double)(2 * DELAY_MS * KITH_MSEC);
     w.stop = true;
     for (int i = 0; i < HANDSHAKES; i++) {
         double from = cpu_ms();
