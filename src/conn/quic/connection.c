@@ -5,7 +5,6 @@
 #include "crypto/hash.h"
 
 enum {
-    KEY_PACKETS = 1 << 22,           /* key update well below AES-GCM's 2^23 (RFC 9001 6.6) */
     STRAY_MIN = 3,                   /* packets in a row that show a peer moved */
     MAX_TX_PAYLOAD = KITH_TX_DATAGRAM_MAX,
     DATAGRAM_OVERHEAD = 1 + CID_LEN + 4 + 16 + 1 + 2, /* RFC 9000 17.3, 9221 4: short header with
@@ -35,6 +34,8 @@ static int on_handshake_completed(ngtcp2_conn *nc, void *user)
 
     (void)nc;
     c->handshake_done = true;
+    /* for the accepting side complete is confirmed (RFC 9001 4.1.2); ngtcp2 tells only the other */
+    c->confirmed = !c->dialled;
     return 0;
 }
 
@@ -654,12 +655,8 @@ static void advance_handshake(struct kith_conn *c, kith_time now)
     }
     if (c->peer_proved && (!c->dialled || c->confirmed))
         establish(c);
-    if (c->peer_proved && c->confirmed && c->ssl != NULL) {
+    if (c->peer_proved && c->confirmed && c->ssl != NULL)
         quic_tls_detach(c);
-        if (c->first_dcid.datalen > 0)
-            cid_forget(c->q, &c->first_dcid, c);
-        c->first_dcid.datalen = 0;
-    }
 }
 
 /* ngtcp2 may have moved to another of the made-up paths. */
@@ -680,14 +677,15 @@ static void notice_move(struct kith_conn *c)
 
 /* The number under which a datagram from `path` is shown to ngtcp2. The accepting side gives every
  * new source a number of its own, which makes ngtcp2 check it; the dialling side shows everything
- * on its current path, because ngtcp2 as a client ignores whatever comes from elsewhere. During
- * the handshake the peer goes over from the id it made up to ours, which is no move. */
+ * on its current path, because ngtcp2 as a client ignores whatever comes from elsewhere. A peer that
+ * uses another id of ours from where it is has not moved: so it is after its first id, which it made
+ * up, and while it checks a way that its host uses for everything already. */
 static uint32_t number_for(struct kith_conn *c, const struct kith_path *path,
                            const ngtcp2_cid *dcid)
 {
     if (c->dialled)
         return c->paths.current;
-    if (!c->confirmed && kith_path_equal(paths_current(&c->paths), path)) {
+    if (kith_path_equal(paths_current(&c->paths), path)) {
         paths_set_dcid(&c->paths, c->paths.current, cid_number(dcid));
         return c->paths.current;
     }
@@ -787,17 +785,6 @@ void conn_refresh_due(struct kith_conn *c, kith_time now)
         conn_mark_dirty(c);
 }
 
-static void update_keys(struct kith_conn *c, kith_time now)
-{
-    ngtcp2_conn_info info;
-
-    ngtcp2_conn_get_conn_info(c->nc, &info);
-    if (!c->confirmed || info.pkt_sent - c->key_packets < KEY_PACKETS)
-        return;
-    if (ngtcp2_conn_initiate_key_update(c->nc, now) == 0)
-        c->key_packets = info.pkt_sent;
-}
-
 void conn_tick(struct kith_conn *c, kith_time now)
 {
     if (c->state == CONN_CLOSED) {
@@ -817,7 +804,6 @@ void conn_tick(struct kith_conn *c, kith_time now)
         c->tell_writable = true;
         conn_mark_ready(c);
     }
-    update_keys(c, now);
     conn_mark_dirty(c);
 }
 

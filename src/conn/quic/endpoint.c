@@ -118,6 +118,8 @@ static void *mem_realloc(void *p, size_t n, void *user)
 
 /* ---- making and freeing ---- */
 
+enum { KEY_PACKETS = 1 << 22 }; /* well below AES-GCM's 2^23 (RFC 9001 6.6) */
+
 static void set_defaults(struct kith_quic_config *cfg)
 {
     if (cfg->connections_max == 0)
@@ -130,6 +132,8 @@ static void set_defaults(struct kith_quic_config *cfg)
         cfg->idle_timeout = 60 * KITH_SEC;
     if (cfg->handshake_timeout == 0)
         cfg->handshake_timeout = 10 * KITH_SEC;
+    if (cfg->key_update_after == 0)
+        cfg->key_update_after = KEY_PACKETS;
 }
 
 int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env,

@@ -112,7 +112,9 @@ struct kith_conn {
     kith_time linger_until;
     ngtcp2_stateless_reset_token token[CID_SPARES]; /* in kith_quic.tokens; n_tokens of them */
     size_t n_tokens;
-    ngtcp2_cid first_dcid; /* accepted: the id the client made up; routed until confirmed */
+    /* accepted: the id the client made up; routed to the end, so that a late copy of its first
+     * packets does not begin another handshake */
+    ngtcp2_cid first_dcid;
 };
 
 /* A packet to somebody without a connection: Retry, version negotiation, stateless reset. */

@@ -29,6 +29,7 @@ struct kith_quic_config {
     size_t retry_above;          /* unfinished handshakes from which strangers get a Retry; 0: 64 */
     kith_dur idle_timeout;       /* 0: 60 s */
     kith_dur handshake_timeout;  /* 0: 10 s */
+    uint64_t key_update_after;   /* packets sent under one key; 0: 2^22 */
     bool always_retry;           /* every stranger proves its address first */
 };
 
@@ -43,6 +44,7 @@ struct kith_quic_counters {
     uint64_t datagrams_in, datagrams_unroutable, datagrams_malformed;
     uint64_t retries_sent, versions_sent, resets_sent, initials_held;
     uint64_t accepted, dialled, established, refused, over_limit;
+    uint64_t key_updates; /* begun by this side */
 };
 
 struct kith_quic;

@@ -97,6 +97,20 @@ static bool write_close_packet(struct kith_conn *c, struct kith_tx_batch *b, kit
     return true;
 }
 
+/* Here and not when a timer fires: with steady acknowledgements none ever does. */
+static void update_keys(struct kith_conn *c, kith_time now)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(c->nc, &info);
+    if (!c->confirmed || info.pkt_sent - c->key_packets < c->q->cfg.key_update_after)
+        return;
+    if (ngtcp2_conn_initiate_key_update(c->nc, now) == 0) {
+        c->key_packets = info.pkt_sent;
+        c->q->count.key_updates++;
+    }
+}
+
 bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
 {
     if (c->state == CONN_CLOSED)
@@ -112,6 +126,7 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
             break;
         packets += w == WROTE_PACKET;
     }
+    update_keys(c, now);
     ngtcp2_conn_update_pkt_tx_time(c->nc, now);
     conn_refresh_due(c, now);
     if (c->wants_room) {
