@@ -71,7 +71,8 @@ enum {
     KITH_STREAM_OPENED = 1,   /* by the peer */
     KITH_STREAM_READABLE = 2, /* bytes or the end are there to be read */
     KITH_STREAM_ROOM = 4,     /* a send that was refused for room may be tried again */
-    KITH_STREAM_RESET = 8,    /* the peer gave up the stream, one way or both */
+    KITH_STREAM_RESET = 8,    /* the peer gave up the stream, one way or both; bytes not read are gone
+                                 unless the end had come */
     KITH_STREAM_DONE = 16,    /* both ways are finished; the id is gone after this event */
 };
 

@@ -54,7 +54,8 @@ int kith_netview_offer(struct kith_netview *v, struct kith_span object, kith_wal
  * are borrowed until the next offer, which forgets those not asked for. */
 bool kith_netview_next_new(struct kith_netview *v, struct kith_span *ret);
 
-/* Notices what only time changed (certificates that ended or began). */
+/* Notices what only time changed: certificates that ended or began, or did so no longer because the
+ * calendar was set back. */
 void kith_netview_tick(struct kith_netview *v, kith_wall now);
 /* When to tick next; KITH_NEVER when nothing is going to change by itself. */
 kith_wall kith_netview_deadline(const struct kith_netview *v);

@@ -200,7 +200,12 @@ int stream_received(struct stream *s, struct kith_span data, bool fin)
 
 void stream_reset_by_peer(struct stream *s)
 {
+    if (s->rx_fin)
+        return; /* all of it is here already (RFC 9000 3.2) */
     s->rx_closed = true;
+    /* what was not read never will be: the window is for other streams again */
+    ngtcp2_conn_extend_max_offset(s->conn->nc, kith_buf_len(&s->rx));
+    kith_buf_drop(&s->rx, kith_buf_len(&s->rx));
     stream_tell(s, KITH_STREAM_RESET);
 }
 
