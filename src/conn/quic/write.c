@@ -15,15 +15,10 @@ static bool stream_trouble(struct stream *s, ngtcp2_ssize rv)
     if (s == NULL)
         return false;
     switch (rv) {
-    case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-        s->tx_blocked = true;
-        break;
+    case NGTCP2_ERR_STREAM_DATA_BLOCKED: s->tx_blocked = true; break;
     case NGTCP2_ERR_STREAM_SHUT_WR:
-    case NGTCP2_ERR_STREAM_NOT_FOUND:
-        s->tx_closed = true;
-        break;
-    default:
-        return false;
+    case NGTCP2_ERR_STREAM_NOT_FOUND: s->tx_closed = true; break;
+    default: return false;
     }
     kith_list_remove(&s->send);
     return true;
@@ -31,8 +26,7 @@ static bool stream_trouble(struct stream *s, ngtcp2_ssize rv)
 
 static struct stream *next_sendable(const struct kith_conn *c)
 {
-    return kith_list_empty(&c->sendable) ? NULL
-                                         : KITH_OF(c->sendable.next, struct stream, send);
+    return kith_list_empty(&c->sendable) ? NULL : KITH_OF(c->sendable.next, struct stream, send);
 }
 
 /* Lets streams take turns: the one that just sent goes last. */
@@ -64,9 +58,9 @@ static enum wrote write_step(struct kith_conn *c, uint8_t *room, struct kith_tx_
     if (fin)
         flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
     ngtcp2_path_storage_zero(&ps);
-    ngtcp2_ssize n = ngtcp2_conn_writev_stream(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX,
-                                               &taken, flags, s != NULL ? s->id : -1, &vec,
-                                               unsent.n > 0 ? 1 : 0, now);
+    ngtcp2_ssize n =
+        ngtcp2_conn_writev_stream(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX, &taken, flags,
+                                  s != NULL ? s->id : -1, &vec, unsent.n > 0 ? 1 : 0, now);
     if (taken >= 0 && s != NULL) {
         stream_sent(s, (size_t)taken, fin && (size_t)taken == unsent.n);
         rotate(c, s);
