@@ -43,7 +43,8 @@ lab_missing() {
     (exec 3<>/dev/net/tun) 2>/dev/null || echo "this user can't open /dev/net/tun; as root it works"
 }
 
-# Returns inside. Outside it waits, passes a signal on as the end of everything, and exits.
+# Returns inside. Outside it waits, passes a signal on as the end of everything, and exits. With
+# keep=FILE the inside may call lab_keep: then FILE tells how to find it, and it outlives the script.
 lab_enter() {
     local why inner status life
     if [ -n "$lab" ]; then
@@ -58,14 +59,48 @@ lab_enter() {
     exec {life}> >(exec setsid sh -c 'trap "" INT TERM HUP; cat >/dev/null; rm -rf "$1"' \
         sh "$lab" >/dev/null 2>&1)
     # If this process dies, unshare dies; if unshare dies, so does process 1 inside.
-    KITH_LAB=$lab setpriv --pdeathsig KILL "${isolate[@]}" bash "$0" "$@" &
+    local bound=(setpriv --pdeathsig KILL)
+    [ -z "${keep:-}" ] || bound=(setsid)
+    KITH_LAB=$lab "${bound[@]}" "${isolate[@]}" bash "$0" "$@" &
     inner=$!
     trap 'kill -KILL "$inner" 2>/dev/null' INT TERM HUP
+    [ -z "${keep:-}" ] || lab_outlive "$inner"
     wait "$inner"
     status=$?
     exec {life}>&-
     eventually 5 test ! -e "$lab"
     exit "$status"
+}
+
+# Exits when the inside wants to be kept; returns when it ended.
+lab_outlive() {
+    while kill -0 "$1" 2>/dev/null; do
+        [ ! -e "$lab/kept" ] || { echo "$1 $lab" >"$keep" && exit 0; }
+        sleep 0.05
+    done
+}
+
+# Inside: stays for good, with nobody watching.
+lab_keep() {
+    exec </dev/null >/dev/null 2>&1
+    : >"$lab/kept"
+    while :; do wait; sleep 3600 & done
+}
+
+# lab_visit FILE ARGUMENT...: runs this script with these arguments inside the lab that was kept.
+lab_visit() {
+    local outer inner enter=(nsenter)
+    read -r outer lab <"$1" 2>/dev/null && read -r inner <"/proc/$outer/task/$outer/children" || return
+    [ "$(id -u)" = 0 ] || enter+=(--user --preserve-credentials)
+    KITH_LAB=$lab exec "${enter[@]}" --target "$inner" --mount --net --pid bash "$0" "${@:2}"
+}
+
+# lab_end FILE: ends the lab that was kept.
+lab_end() {
+    local outer
+    read -r outer lab <"$1" 2>/dev/null || return
+    rm -f "$1"
+    kill -KILL "$outer" 2>/dev/null && eventually 5 test ! -e "$lab"
 }
 
 lab_inside() {

@@ -46,6 +46,19 @@ check "half a ticket is refused" refused 1 "ticket" join laptop "${ticket:0:$(($
 check "a text that is no ticket is refused" refused 1 "ticket" join laptop "good evening, please let me in"
 check "nothing is refused" refused 1 "ticket" join laptop ""
 
+# forged TICKET: the same with another secret, and a checksum that fits.
+forged() {
+    python3 - "$1" <<'PY'
+import base64, hashlib, sys
+text = sys.argv[1][5:].upper()
+data = bytearray(base64.b32decode(text + "=" * (-len(text) % 8)))[:-4]
+data[65] ^= 1  # version, network and issuer stand before the secret (docs/spec/ticket.md 1)
+data += hashlib.sha256(data).digest()[:4]
+print("kith1" + base64.b32encode(data).decode().rstrip("=").lower())
+PY
+}
+check "a ticket with a made-up secret is refused" refused 1 "refused|ticket" join laptop "$(forged "$ticket")"
+
 # ---- used ----
 
 check "unharmed by all that, the ticket works" join laptop "$ticket"
