@@ -23,7 +23,7 @@ set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 kith=${KITH:-$top/build/kith}
 slack=${KITH_LAB_SLACK:-3}
-lab=${KITH_LAB:-} # the folder; set inside only
+lab=${KITH_LAB:-} # the folder; empty outside
 cases=0 failures=0 took=0 # took: milliseconds of the last wait
 declare -A ip4 ip6        # overlay addresses by machine, see learn
 
@@ -47,10 +47,12 @@ lab_missing() {
 # keep=FILE the inside may call lab_keep: then FILE tells how to find it, and it outlives the script.
 lab_enter() {
     local why inner status life
-    if [ -n "$lab" ]; then
+    if [ -n "${KITH_LAB_OUTSIDE:-}" ]; then
         lab_inside
         return
     fi
+    export KITH_LAB_OUTSIDE
+    KITH_LAB_OUTSIDE=$(lab_namespaces)
     why=$(lab_missing)
     [ -z "$why" ] || { echo "ok 1 - $(basename "$0") # SKIP $why" && exit 77; }
     lab=$(mktemp -d "${TMPDIR:-/tmp}/kith-lab.XXXXXX") || exit 1
@@ -59,12 +61,15 @@ lab_enter() {
     exec {life}> >(exec setsid sh -c 'trap "" INT TERM HUP; cat >/dev/null; rm -rf "$1"' \
         sh "$lab" >/dev/null 2>&1)
     # If this process dies, unshare dies; if unshare dies, so does process 1 inside.
-    local bound=(setpriv --pdeathsig KILL)
-    [ -z "${keep:-}" ] || bound=(setsid)
-    KITH_LAB=$lab "${bound[@]}" "${isolate[@]}" bash "$0" "$@" &
-    inner=$!
+    if [ -n "${keep:-}" ]; then
+        lab_outlive "$@"
+        inner=$!
+    else
+        KITH_LAB=$lab setpriv --pdeathsig KILL "${isolate[@]}" bash "$0" "$@" &
+        inner=$!
+    fi
     trap 'kill -KILL "$inner" 2>/dev/null' INT TERM HUP
-    [ -z "${keep:-}" ] || lab_outlive "$inner"
+    [ -z "${keep:-}" ] || lab_watch "$inner"
     wait "$inner"
     status=$?
     exec {life}>&-
@@ -72,38 +77,57 @@ lab_enter() {
     exit "$status"
 }
 
-# Exits when the inside wants to be kept; returns when it ended.
+# Starts an inside that outlives this process. It speaks through a relay, which ends with the mark,
+# so that whoever reads our output need not wait for the inside.
 lab_outlive() {
-    while kill -0 "$1" 2>/dev/null; do
-        [ ! -e "$lab/kept" ] || { echo "$1 $lab" >"$keep" && exit 0; }
-        sleep 0.05
-    done
+    exec {relayed}> >(exec sed -u '/^\x04$/Q')
+    relay=$!
+    KITH_LAB=$lab setsid "${isolate[@]}" bash "$0" "$@" >&"$relayed" 2>&1 &
+    exec {relayed}>&-
+}
+
+# Exits when the inside is to be kept; returns when it ended.
+lab_watch() {
+    wait "$relay"
+    [ ! -e "$lab/kept" ] || { echo "$1 $lab" >"$keep" && exit 0; }
 }
 
 # Inside: stays for good, with nobody watching.
 lab_keep() {
-    exec </dev/null >/dev/null 2>&1
     : >"$lab/kept"
+    printf '\x04\n'
+    exec </dev/null >/dev/null 2>&1
     while :; do wait; sleep 3600 & done
 }
 
 # lab_visit FILE ARGUMENT...: runs this script with these arguments inside the lab that was kept.
 lab_visit() {
-    local outer inner enter=(nsenter)
-    read -r outer lab <"$1" 2>/dev/null && read -r inner <"/proc/$outer/task/$outer/children" || return
+    local outer inner folder enter=(nsenter)
+    [ -e "$1" ] && read -r outer folder <"$1" || return
+    grep -qzxF "KITH_LAB=$folder" "/proc/$outer/environ" 2>/dev/null || return
+    read -r inner <"/proc/$outer/task/$outer/children" || return
     [ "$(id -u)" = 0 ] || enter+=(--user --preserve-credentials)
-    KITH_LAB=$lab exec "${enter[@]}" --target "$inner" --mount --net --pid bash "$0" "${@:2}"
+    KITH_LAB=$folder exec "${enter[@]}" --target "$inner" --mount --net --pid bash "$0" "${@:2}"
 }
 
 # lab_end FILE: ends the lab that was kept.
 lab_end() {
-    local outer
-    read -r outer lab <"$1" 2>/dev/null || return
+    local outer folder
+    [ -e "$1" ] && read -r outer folder <"$1" || return
     rm -f "$1"
-    kill -KILL "$outer" 2>/dev/null && eventually 5 test ! -e "$lab"
+    # Numbers are used again: is it still ours?
+    grep -qzxF "KITH_LAB=$folder" "/proc/$outer/environ" 2>/dev/null || return
+    kill -KILL "$outer" && eventually 5 test ! -e "$folder"
 }
 
+# The namespaces this process is in: network, mounts, processes.
+lab_namespaces() { readlink /proc/self/ns/{net,mnt,pid}; }
+
 lab_inside() {
+    # From here on interfaces and mounts are changed: not if a single namespace is still the old one.
+    if [ -z "$lab" ] || [ $$ != 1 ] || lab_namespaces | grep -qxF "$KITH_LAB_OUTSIDE"; then
+        echo "not in namespaces of its own" && exit 1
+    fi
     trap 'exit 143' TERM INT HUP # process 1 has no default actions
     mount -t tmpfs tmpfs /run    # a /run/netns of our own
     ip link set lo up
