@@ -74,27 +74,27 @@ bool kith_ip_is_link_local(const struct kith_ip *ip)
 /* ---- reading ---- */
 
 /* A decimal number up to max at *p, no leading zeros; moves *p on. */
-static bool read_number(const char **p, unsigned max, unsigned *ret)
+static bool read_number(const char **p, uint32_t max, uint32_t *ret)
 {
-    unsigned v = 0;
+    uint64_t v = 0; /* ten times a number up to max, and a digit, fit */
     const char *q = *p;
 
     if (*q < '0' || *q > '9' || (q[0] == '0' && q[1] >= '0' && q[1] <= '9'))
         return false;
     for (; *q >= '0' && *q <= '9'; q++) {
-        v = v * 10 + (unsigned)(*q - '0');
+        v = v * 10 + (uint64_t)(*q - '0');
         if (v > max)
             return false;
     }
     *p = q;
-    *ret = v;
+    *ret = (uint32_t)v;
     return true;
 }
 
 static bool read_ip4(const char **p, uint8_t b[4])
 {
     for (int i = 0; i < 4; i++) {
-        unsigned v;
+        uint32_t v;
         if (i > 0 && *(*p)++ != '.')
             return false;
         if (!read_number(p, 255, &v))
@@ -208,7 +208,7 @@ int kith_ip_parse(const char *text, struct kith_ip *ret)
 
 static bool read_port(const char **p, uint16_t *port)
 {
-    unsigned v;
+    uint32_t v;
 
     if (**p == '\0')
         return true;
@@ -218,26 +218,31 @@ static bool read_port(const char **p, uint16_t *port)
     return true;
 }
 
+/* "%3" after a link-local IPv6 address; nothing is fine too. */
+static bool read_scope(const char **p, struct kith_addr *a)
+{
+    if (**p != '%')
+        return true;
+    (*p)++;
+    return a->ip.family == KITH_FAMILY_IP6 && kith_ip_is_link_local(&a->ip) &&
+           read_number(p, UINT32_MAX, &a->scope);
+}
+
 int kith_addr_parse(const char *text, uint16_t default_port, struct kith_addr *ret)
 {
     struct kith_addr a = {.port = default_port};
     bool bracket = *text == '[';
-    bool ok;
 
     if (bracket)
         text++;
-    ok = read_ip(&text, &a.ip);
-    if (ok && *text == '%') {
-        unsigned scope;
-        text++;
-        ok = read_number(&text, 1u << 30, &scope) && kith_ip_is_link_local(&a.ip);
-        a.scope = ok ? scope : 0;
-    }
-    if (ok && bracket)
-        ok = *text++ == ']';
-    if (ok && (bracket || a.ip.family == KITH_FAMILY_IP4))
-        ok = read_port(&text, &a.port);
-    if (!ok || *text != '\0')
+    bool may_have_port = bracket || looks_like_ip4(text);
+    if (!read_ip(&text, &a.ip) || !read_scope(&text, &a))
+        return KITH_E_MALFORMED;
+    if (bracket && *text++ != ']')
+        return KITH_E_MALFORMED;
+    if (may_have_port && !read_port(&text, &a.port))
+        return KITH_E_MALFORMED;
+    if (*text != '\0')
         return KITH_E_MALFORMED;
     *ret = a;
     return KITH_OK;
@@ -245,17 +250,18 @@ int kith_addr_parse(const char *text, uint16_t default_port, struct kith_addr *r
 
 int kith_prefix_parse(const char *text, struct kith_prefix *ret)
 {
+    uint32_t most = looks_like_ip4(text) ? 32 : 128, bits = most;
     struct kith_ip ip;
-    unsigned bits;
 
     if (!read_ip(&text, &ip))
         return KITH_E_MALFORMED;
-    unsigned most = ip.family == KITH_FAMILY_IP4 ? 32 : 128;
-    if (*text == '\0')
-        bits = most;
-    else if (*text++ != '/' || !read_number(&text, most, &bits) || *text != '\0')
+    if (*text != '\0' && (*text++ != '/' || !read_number(&text, most, &bits) || *text != '\0'))
         return KITH_E_MALFORMED;
-
+    if (most == 128 && ip.family == KITH_FAMILY_IP4) { /* mapped: 96 of its bits are gone */
+        if (bits < 96)
+            return KITH_E_MALFORMED;
+        bits -= 96;
+    }
     struct kith_prefix p = kith_prefix_of(&ip, bits);
     if (!kith_ip_equal(&p.ip, &ip))
         return KITH_E_MALFORMED;

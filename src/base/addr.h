@@ -40,23 +40,29 @@ struct kith_ip kith_ip_from(struct kith_span bytes);
 struct kith_span kith_ip_bytes(const struct kith_ip *ip);
 bool kith_ip_equal(const struct kith_ip *a, const struct kith_ip *b);
 bool kith_addr_equal(const struct kith_addr *a, const struct kith_addr *b);
-bool kith_ip_is_unspecified(const struct kith_ip *ip);
+bool kith_ip_is_unspecified(const struct kith_ip *ip); /* 0.0.0.0, ::, and none */
 bool kith_ip_is_loopback(const struct kith_ip *ip);
 bool kith_ip_is_multicast(const struct kith_ip *ip); /* also the IPv4 limited broadcast */
 bool kith_ip_is_link_local(const struct kith_ip *ip);
 
-/* Parse whole texts; KITH_E_MALFORMED leaves *ret untouched. */
+/* Parse whole texts; KITH_E_MALFORMED leaves *ret untouched. No names, no leading zeros, no spaces.
+ */
 int kith_ip_parse(const char *text, struct kith_ip *ret) KITH_MUST_CHECK;
+/* "192.0.2.1:9000", "[2001:db8::1]:9000", "[fe80::1%3]:9000". Without ":port" it is default_port;
+ * IPv6 without brackets has no port. */
 int kith_addr_parse(const char *text, uint16_t default_port, struct kith_addr *ret) KITH_MUST_CHECK;
-/* "10.0.0.0/8"; KITH_E_MALFORMED also when host bits are set. */
+/* "10.0.0.0/8", or one address alone; KITH_E_MALFORMED also when host bits are set. A mapped IPv4
+ * prefix, "::ffff:10.0.0.0/104", becomes IPv4. */
 int kith_prefix_parse(const char *text, struct kith_prefix *ret) KITH_MUST_CHECK;
 
-/* Writes NUL-terminated text to buf (of the sizes above) and returns buf. */
+/* Writes NUL-terminated text to buf (of the sizes above, all of which fit) and returns buf. IPv6 as
+ * RFC 5952 says, never with an IPv4 tail; "none" for none. */
 const char *kith_ip_text(const struct kith_ip *ip, char *buf, size_t cap);
 const char *kith_addr_text(const struct kith_addr *a, char *buf, size_t cap);
 const char *kith_prefix_text(const struct kith_prefix *p, char *buf, size_t cap);
 
-/* The prefix of `bits` around ip; more bits than the family has are cut to that. */
+/* The prefix of `bits` around ip, host bits cleared; more bits than the family has are cut to that.
+ */
 struct kith_prefix kith_prefix_of(const struct kith_ip *ip, unsigned bits);
 bool kith_prefix_holds(const struct kith_prefix *p, const struct kith_ip *ip);
 bool kith_prefix_overlaps(const struct kith_prefix *a, const struct kith_prefix *b);

@@ -18,6 +18,16 @@ struct kith_span kith_buf_span(const struct kith_buf *b)
     return (struct kith_span){b->data == NULL ? NULL : b->data + b->start, kith_buf_len(b)};
 }
 
+/* The capacity to have when `need` bytes (at most max) must fit: doubled, never above max. */
+static size_t grown(const struct kith_buf *b, size_t need)
+{
+    size_t cap = b->cap == 0 ? 256 : b->cap;
+
+    while (cap < need && cap <= b->max / 2)
+        cap *= 2;
+    return cap < need || cap > b->max ? b->max : cap;
+}
+
 uint8_t *kith_buf_room(struct kith_buf *b, size_t n)
 {
     size_t len = kith_buf_len(b);
@@ -32,9 +42,7 @@ uint8_t *kith_buf_room(struct kith_buf *b, size_t n)
         b->end = len;
     }
     if (b->cap - len < n || b->data == NULL) {
-        size_t cap = b->cap == 0 ? 256 : b->cap;
-        while (cap < len + n)
-            cap *= 2;
+        size_t cap = grown(b, len + n);
         uint8_t *bigger = kith_resize(b->alloc, b->data, cap);
         if (bigger == NULL)
             return NULL;

@@ -11,7 +11,7 @@ struct kith_buf { /* init before use */
     size_t start, end, cap, max; /* the bytes are data[start..end) */
 };
 
-/* Holds at most max bytes; allocates nothing yet. */
+/* Holds at most max bytes, and never takes more memory than that; allocates nothing yet. */
 void kith_buf_init(struct kith_buf *b, const struct kith_alloc *a, size_t max);
 void kith_buf_fini(struct kith_buf *b);
 static inline size_t kith_buf_len(const struct kith_buf *b)
@@ -22,8 +22,10 @@ static inline size_t kith_buf_len(const struct kith_buf *b)
 struct kith_span kith_buf_span(const struct kith_buf *b);
 /* All or nothing: KITH_E_LIMIT over max, KITH_E_NOMEM. */
 int kith_buf_add(struct kith_buf *b, struct kith_span s) KITH_MUST_CHECK;
-/* Room for n more bytes to be written in place; follow with kith_buf_grew. NULL as for add. */
+/* Room for n more bytes to be written in place, until the next change; follow with kith_buf_grew.
+ * NULL when they are over max or memory is out. */
 uint8_t *kith_buf_room(struct kith_buf *b, size_t n);
+/* n of the bytes that kith_buf_room made room for have been written. */
 void kith_buf_grew(struct kith_buf *b, size_t n);
 /* Forgets the first n bytes (at most all). */
 void kith_buf_drop(struct kith_buf *b, size_t n);

@@ -124,7 +124,7 @@ void kith_put_u64(struct kith_writer *w, uint64_t v)
 
 void kith_put_bytes(struct kith_writer *w, struct kith_span s, size_t width, size_t max)
 {
-    if (s.n > max)
+    if (s.n > max || (width < sizeof s.n && s.n >> (8 * width) != 0))
         w->bad = true;
     put_be(w, s.n, width);
     kith_put_span(w, s);

@@ -25,7 +25,7 @@ void kith_get_copy(struct kith_reader *r, void *to, size_t n);
 /* A length of `width` (1 or 2) bytes and that many bytes; bad above max. */
 struct kith_span kith_get_bytes(struct kith_reader *r, size_t width, size_t max);
 size_t kith_reader_left(const struct kith_reader *r);
-/* KITH_E_MALFORMED after any mistake or when bytes are left over. */
+/* KITH_E_MALFORMED after any mistake or when bytes are left over. A `bad` reader stays bad. */
 int kith_reader_done(const struct kith_reader *r) KITH_MUST_CHECK;
 
 struct kith_writer {
@@ -34,12 +34,14 @@ struct kith_writer {
 };
 
 struct kith_writer kith_writer_on(uint8_t *buf, size_t cap);
+/* Nothing is written after the first thing that did not fit. */
 void kith_put_u8(struct kith_writer *w, uint8_t v);
 void kith_put_u16(struct kith_writer *w, uint16_t v);
 void kith_put_u32(struct kith_writer *w, uint32_t v);
 void kith_put_u64(struct kith_writer *w, uint64_t v);
 void kith_put_span(struct kith_writer *w, struct kith_span s);
-/* A length of `width` (1 or 2) bytes, then s; bad when s is longer than max. */
+/* A length of `width` (1 or 2) bytes, then s; bad when s is longer than max or than `width` bytes
+ * can say. */
 void kith_put_bytes(struct kith_writer *w, struct kith_span s, size_t width, size_t max);
 /* KITH_E_LIMIT when something did not fit; *ret_len is then untouched. */
 int kith_writer_done(const struct kith_writer *w, size_t *ret_len) KITH_MUST_CHECK;

@@ -57,16 +57,27 @@ int kith_level_parse(const char *name, enum kith_level *ret)
 
 /* ---- printing ---- */
 
-/* Collects text in a buffer that may be too small. */
+/* Collects text in a buffer that may be too small; what does not fit ends it. */
 struct out {
     char *p;
     size_t n, cap;
+    bool full;
 };
+
+/* n bytes that come together or not at all. */
+static void out_piece(struct out *o, const char *s, size_t n)
+{
+    if (o->full || o->n + n + 1 > o->cap) {
+        o->full = true;
+        return;
+    }
+    memcpy(o->p + o->n, s, n);
+    o->n += n;
+}
 
 static void out_char(struct out *o, char c)
 {
-    if (o->n + 1 < o->cap)
-        o->p[o->n++] = c;
+    out_piece(o, &c, 1);
 }
 
 static void out_text(struct out *o, const char *s)
@@ -82,28 +93,82 @@ static size_t out_done(struct out *o)
     return o->n;
 }
 
-/* Peers choose some texts: nothing they send may move a cursor or end a line. */
-static void out_safe_text(struct out *o, const char *s)
+enum { NO_UTF8 = 0x110000 }; /* one above the last code point */
+
+/* The character at s and how many bytes it has; NO_UTF8 of 1 byte where there is none (RFC 3629:
+ * also for overlong forms, surrogates and what is above U+10FFFF). */
+static uint32_t character_at(const char *s, size_t *ret_n)
 {
-    for (; *s != '\0'; s++)
-        out_char(o, (uint8_t)*s < 0x20 || *s == 0x7f ? '?' : *s);
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = (uint8_t)*s;
+    size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    uint32_t c = n < 2 ? first : first & (0x7fu >> n);
+
+    *ret_n = 1;
+    if (n == 0 || first >= 0xf8)
+        return NO_UTF8;
+    for (size_t i = 1; i < n; i++) {
+        if (((uint8_t)s[i] & 0xc0) != 0x80) /* also at the end of the text */
+            return NO_UTF8;
+        c = c << 6 | ((uint8_t)s[i] & 0x3f);
+    }
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return NO_UTF8;
+    *ret_n = n;
+    return c;
+}
+
+/* Peers choose some texts: nothing they send may move a cursor, end a line or turn it round. */
+static bool is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) ||      /* C0, DEL, C1 */
+           c == 0x2028 || c == 0x2029 ||               /* line and paragraph separator */
+           c == 0x61c || c == 0x200e || c == 0x200f || /* marks of direction, Unicode UAX 9 */
+           (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+static void put_plain(struct out *o, uint32_t c, const char *s, size_t n)
+{
+    if (c == NO_UTF8 || is_control(c))
+        out_char(o, '?');
+    else
+        out_piece(o, s, n);
+}
+
+static void put_escaped(struct out *o, uint32_t c, const char *s, size_t n)
+{
+    char esc[8];
+
+    if (c == NO_UTF8)
+        out_piece(o, "\\ufffd", 6);
+    else if (is_control(c))
+        out_piece(o, kith_format(esc, sizeof esc, "\\u%04x", (unsigned)c), 6);
+    else if (c == '"' || c == '\\')
+        out_piece(o, c == '"' ? "\\\"" : "\\\\", 2);
+    else
+        out_piece(o, s, n);
+}
+
+/* s character by character, at most KITH_EVENT_TEXT_MAX bytes of output. */
+static void out_foreign(struct out *o, const char *s,
+                        void (*put)(struct out *o, uint32_t c, const char *s, size_t n))
+{
+    size_t start = o->n, n;
+
+    for (; *s != '\0' && !o->full; s += n) {
+        if (o->n - start > KITH_EVENT_TEXT_MAX - 6 - 3) { /* the longest character and the dots */
+            out_text(o, "...");
+            return;
+        }
+        uint32_t c = character_at(s, &n);
+        put(o, c, s, n);
+    }
 }
 
 static void out_json_string(struct out *o, const char *s)
 {
-    char esc[8];
-
     out_char(o, '"');
-    for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\') {
-            out_char(o, '\\');
-            out_char(o, *s);
-        } else if ((uint8_t)*s < 0x20 || *s == 0x7f) {
-            out_text(o, kith_format(esc, sizeof esc, "\\u%04x", (unsigned)(uint8_t)*s));
-        } else {
-            out_char(o, *s);
-        }
-    }
+    out_foreign(o, s, put_escaped);
     out_char(o, '"');
 }
 
@@ -113,18 +178,12 @@ enum { FIELD_TEXT = 96 };
 static const char *field_text(const struct kith_field *f, char buf[FIELD_TEXT])
 {
     switch (f->type) {
-    case KITH_FIELD_NONE:
-        return "";
-    case KITH_FIELD_U64:
-        return kith_format(buf, FIELD_TEXT, "%llu", (unsigned long long)f->u64);
-    case KITH_FIELD_TEXT:
-        return f->text != NULL ? f->text : "";
-    case KITH_FIELD_ID:
-        return kith_base32_text((struct kith_span){f->id, 32}, buf, FIELD_TEXT);
-    case KITH_FIELD_ADDR:
-        return kith_addr_text(f->addr, buf, FIELD_TEXT);
-    case KITH_FIELD_ERR:
-        return kith_err_text(f->err);
+    case KITH_FIELD_NONE: return "";
+    case KITH_FIELD_U64: return kith_format(buf, FIELD_TEXT, "%llu", (unsigned long long)f->u64);
+    case KITH_FIELD_TEXT: return f->text != NULL ? f->text : "";
+    case KITH_FIELD_ID: return kith_base32_text((struct kith_span){f->id, 32}, buf, FIELD_TEXT);
+    case KITH_FIELD_ADDR: return kith_addr_text(f->addr, buf, FIELD_TEXT);
+    case KITH_FIELD_ERR: return kith_err_text(f->err);
     case KITH_FIELD_DUR:
         if (f->u64 >= KITH_SEC)
             return kith_format(buf, FIELD_TEXT, "%.1f s", (double)f->u64 / 1e9);
@@ -150,7 +209,7 @@ static void out_field(struct out *o, const struct kith_field *f)
 
     if (f->type == KITH_FIELD_ID && text == buf)
         buf[8] = '\0'; /* the short form of an id */
-    out_safe_text(o, text);
+    out_foreign(o, text, put_plain);
 }
 
 size_t kith_event_text(const struct kith_event *ev, char *buf, size_t cap)
@@ -208,6 +267,8 @@ size_t kith_event_json(const struct kith_event *ev, kith_wall at, char *buf, siz
             out_text(&o, field_text(f, text));
         else if (f->type == KITH_FIELD_DUR)
             out_text(&o, kith_format(text, sizeof text, "%.6f", (double)f->u64 / 1e9));
+        else if (f->type == KITH_FIELD_ERR)
+            out_json_string(&o, kith_err_name(f->err));
         else
             out_json_string(&o, field_text(f, text));
     }
@@ -216,8 +277,6 @@ size_t kith_event_json(const struct kith_event *ev, kith_wall at, char *buf, siz
 }
 
 /* ---- rate of lines that peers provoke ---- */
-
-enum { LIMIT_BURST = 10 };
 
 bool kith_event_limit_pass(struct kith_event_limit *l, const struct kith_event *ev, kith_time now,
                            uint64_t *ret_held)
@@ -230,7 +289,7 @@ bool kith_event_limit_pass(struct kith_event_limit *l, const struct kith_event *
         return true;
     if (full_at < now)
         full_at = now;
-    if (full_at - now > (LIMIT_BURST - 1) * KITH_SEC) {
+    if (full_at - now > (KITH_EVENT_BURST - 1) * KITH_SEC) {
         l->kind[ev->kind].held++;
         return false;
     }

@@ -38,7 +38,7 @@ enum kith_field_type {
     KITH_FIELD_TEXT, /* NUL-terminated UTF-8 */
     KITH_FIELD_ID,   /* 32 bytes, shown as the first 8 characters of base32; JSON has all 52 */
     KITH_FIELD_ADDR,
-    KITH_FIELD_ERR, /* a kith_err */
+    KITH_FIELD_ERR, /* a kith_err; its sentence for people, JSON has its name */
     KITH_FIELD_DUR,
 };
 
@@ -80,23 +80,36 @@ const char *kith_level_name(enum kith_level level);
 /* KITH_E_NOTFOUND for an unknown name. */
 int kith_level_parse(const char *name, enum kith_level *ret) KITH_MUST_CHECK;
 
-/* Both print one line without a newline, cut to cap, NUL-terminated; return its length.
- * Control characters in text fields are replaced (text) or escaped (JSON). */
+enum {
+    KITH_EVENT_TEXT_MAX = 384, /* printed bytes of one TEXT field; a longer one ends in "..." */
+    KITH_EVENT_LINE = 2048,    /* no printed line needs more: four such fields, names, time */
+};
+
+/* Both print one line without a newline, cut to cap between characters, NUL-terminated; return its
+ * length. With cap KITH_EVENT_LINE nothing is cut but long TEXT fields, and JSON stays whole.
+ * What a peer wrote can neither end the line nor move a cursor: controls, line separators, marks
+ * that turn the writing round and bytes that are no UTF-8 become '?' in text; JSON escapes them,
+ * the last as U+FFFD. */
 size_t kith_event_text(const struct kith_event *ev, char *buf, size_t cap);
-/* {"time":"2026-11-20T18:31:00Z","level":"info","event":"node_ready",…fields} */
+/* {"time":"2026-11-20T18:31:00Z","level":"info","event":"node_ready",…fields}. U64 is a number, DUR
+ * a number of seconds, ERR the name of the error, all others strings. */
 size_t kith_event_json(const struct kith_event *ev, kith_wall at, char *buf, size_t cap);
-/* RFC 3339 UTC with seconds; needs 21 bytes. */
+/* RFC 3339 UTC with seconds, years 1970 to 9999 (later ones are counted modulo 10,000); needs 21
+ * bytes. */
 const char *kith_wall_text(kith_wall at, char *buf, size_t cap);
 
-/* Holds back lines that peers provoke: per kind at most `burst` at once and then one a second.
- * All-zero is valid. */
+enum { KITH_EVENT_BURST = 10 }; /* lines of one kind: enough to see what is going on */
+
+/* Holds back lines that peers provoke, those of level PEER and DEBUG: per kind at most
+ * KITH_EVENT_BURST at once and then one a second. All-zero is valid. */
 struct kith_event_limit {
     struct {
         kith_time full_at; /* when the bucket is full again */
         uint64_t held;     /* suppressed since the last that passed */
     } kind[KITH_EVENT_COUNT];
 };
-/* Whether ev may be shown at `now`; *ret_held says how many of its kind were held back before it. */
+/* Whether ev may be shown at `now`; *ret_held says how many of its kind were held back since the
+ * last that was shown, 0 when it may not. */
 bool kith_event_limit_pass(struct kith_event_limit *l, const struct kith_event *ev, kith_time now,
                            uint64_t *ret_held);
 

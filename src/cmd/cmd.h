@@ -26,6 +26,7 @@ struct kith_cmd {
     bool json;
     bool colour;   /* standard output is a terminal and NO_COLOR is not set */
     bool progress; /* standard error is a terminal that can redraw a line */
+    bool telling;  /* such a line stands there now */
 };
 
 #define COMMAND(name, ...) int kith_cmd_##name(struct kith_cmd *c);
@@ -42,7 +43,7 @@ struct kith_cmd {
 int kith_cmd_fail(int code, const char *fmt, ...) KITH_PRINTF(2, 3);
 /* Tells what is being done, on a terminal only, in a line that the next one replaces; NULL clears.
  */
-void kith_cmd_progress(const struct kith_cmd *c, const char *text);
+void kith_cmd_progress(struct kith_cmd *c, const char *text);
 /* Prints a JSON value and a newline to standard output; returns the exit code. Takes the value. */
 int kith_cmd_json(json_t *value);
 

@@ -125,22 +125,28 @@ static void put_bash_commands(void)
     }
 }
 
-/* Words of the command line that are options with a value of their own. */
+/* Patterns of "command --option" for options whose value is the next word. */
+static void put_bash_skip(const struct kith_command *c, const char *words)
+{
+    for (const struct kith_opt_row *o = c->opt; o->word != NULL; o++) {
+        if (o->metavar == NULL)
+            continue;
+        printf("|%s' --%s'", words, o->word);
+        if (o->letter != 0)
+            printf("|%s' -%c'", words, o->letter);
+    }
+}
+
 static void put_bash_skips(void)
 {
-    const char *bar = "";
-
-    fputs("        ", stdout);
+    fputs("        ''", stdout);
+    put_bash_skip(kith_command_row(KITH_COMMAND_global), "*");
     for (size_t i = 0; i < KITH_COMMANDS; i++) {
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
-        for (const struct kith_opt_row *o = c->opt; o->word != NULL; o++) {
-            if (o->metavar == NULL)
-                continue;
-            printf("%s--%s", bar, o->word);
-            if (o->letter != 0)
-                printf("|-%c", o->letter);
-            bar = "|";
-        }
+        char words[72];
+        (void)kith_format(words, sizeof words, "'%s'", c->words);
+        if (c->shown)
+            put_bash_skip(c, words);
     }
     fputs(") ((i++)) ;;\n", stdout);
 }
@@ -156,10 +162,10 @@ static void put_bash(void)
             printf("|%s", kith_command_row((enum kith_command_id)i)->words);
     fputs("|'\n"
           "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-          "        case ${COMP_WORDS[i]} in\n",
+          "        case \"$path ${COMP_WORDS[i]}\" in\n",
           stdout);
     put_bash_skips();
-    fputs("        -*) ;;\n"
+    fputs("        *' -'*) ;;\n"
           "        *) next=\"${path:+$path }${COMP_WORDS[i]}\"\n"
           "           case $commands in *\"|$next|\"*|*\"|$next \"*) path=$next ;; esac ;;\n"
           "        esac\n"

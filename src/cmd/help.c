@@ -3,7 +3,8 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 
-enum { TERM = 26 }; /* column where explanations begin */
+/* Columns where explanations begin: of commands ("network admin remove") and of options. */
+enum { COMMAND_TERM = 24, OPTION_TERM = 26 };
 
 /* "NAME", "[FILE]", "[COMMAND]..." */
 static void print_arg(const struct kith_arg_row *arg, FILE *to)
@@ -14,16 +15,16 @@ static void print_arg(const struct kith_arg_row *arg, FILE *to)
 }
 
 /* A term and its explanation in two columns. */
-static void print_term(const char *term, const char *about, FILE *to)
+static void print_term(const char *term, const char *about, size_t column, FILE *to)
 {
     size_t n = strlen(term) + 2;
 
     fprintf(to, "  %s", term);
-    if (n + 2 > TERM)
-        fprintf(to, "\n%*s", TERM, "");
+    if (n + 2 > column)
+        fprintf(to, "\n%*s", (int)column, "");
     else
-        fprintf(to, "%*s", (int)(TERM - n), "");
-    kith_out_wrap(to, about, TERM, TERM, KITH_OUT_WIDTH);
+        fprintf(to, "%*s", (int)(column - n), "");
+    kith_out_wrap(to, about, column, column, KITH_OUT_WIDTH);
 }
 
 static void print_opts(const struct kith_opt_row *opt, FILE *to)
@@ -35,7 +36,7 @@ static void print_opts(const struct kith_opt_row *opt, FILE *to)
         (void)kith_format(term, sizeof term, "%s--%s%s%s", letter, opt->word,
                           opt->metavar == NULL ? "" : " ",
                           opt->metavar == NULL ? "" : opt->metavar);
-        print_term(term, opt->about, to);
+        print_term(term, opt->about, OPTION_TERM, to);
     }
 }
 
@@ -53,7 +54,7 @@ static void print_command(const struct kith_command *c, FILE *to)
     if (c->arg->metavar != NULL)
         fputc('\n', to);
     for (const struct kith_arg_row *arg = c->arg; arg->metavar != NULL; arg++)
-        print_term(arg->metavar, arg->about, to);
+        print_term(arg->metavar, arg->about, OPTION_TERM, to);
     if (c->opt->word != NULL)
         fputs("\noptions:\n", to);
     print_opts(c->opt, to);
@@ -67,7 +68,7 @@ static void print_list(const char *words, FILE *to)
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
         bool within = n == 0 || (strncmp(c->words, words, n) == 0 && c->words[n] == ' ');
         if (c->shown && within)
-            print_term(c->words, c->about, to);
+            print_term(c->words, c->about, COMMAND_TERM, to);
     }
 }
 

@@ -36,12 +36,15 @@ int kith_cmd_fail(int code, const char *fmt, ...)
     return code;
 }
 
-void kith_cmd_progress(const struct kith_cmd *c, const char *text)
+void kith_cmd_progress(struct kith_cmd *c, const char *text)
 {
-    if (!c->progress)
+    if (!c->progress || (text == NULL && !c->telling))
         return;
-    fprintf(stderr, text == NULL ? "\r\033[K" : "\r\033[K%.76s ...", text == NULL ? "" : text);
+    fputs("\r\033[K", stderr);
+    if (text != NULL)
+        fprintf(stderr, "%.76s ...", text);
     (void)fflush(stderr);
+    c->telling = text != NULL;
 }
 
 int kith_cmd_json(json_t *value)
@@ -81,8 +84,8 @@ static int run(int argc, char *const *argv)
     struct kith_args_error error;
     struct kith_cmd c = {.args = &args};
 
-    if (argc > 0 && strcmp(argv[0], "--version") == 0)
-        argv = (char *const[]){(char *)"version"};
+    if (argc > 0 && strcmp(argv[0], "--version") == 0) /* what people type without asking */
+        return kith_cmd_version(&c);
     if (kith_args_parse(argc, argv, &args, &error) < 0) {
         return argc == 0 ? kith_cmd_global(&c) : usage(&error);
     }

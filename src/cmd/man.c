@@ -120,13 +120,15 @@ static void put_kith(void)
 static void put_option(enum kith_option o)
 {
     const struct kith_option_row *row = kith_option_row(o);
-    char env[KITH_CONF_ENV_NAME];
+    char env[KITH_CONF_ENV_NAME], bounds[80];
 
     fputs(".TP\n.B ", stdout);
     put_line(row->key);
     put_line(row->about);
     fputs("Type: ", stdout);
     put(kith_option_type_text(row->type));
+    fputs(kith_option_bounds_text(o, bounds, sizeof bounds)[0] == '\0' ? "" : ", ", stdout);
+    put(bounds);
     fputs(". Default: ", stdout);
     put(row->preset[0] == '\0' ? "none" : row->preset);
     printf(". Variable: %s. ", kith_option_env(o, env, sizeof env));

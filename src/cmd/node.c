@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/daemon.h"
 #include "kith/version.h"
+#include "loop/daemon.h"
 
 int kith_cmd_down(struct kith_cmd *c)
 {
@@ -76,8 +76,6 @@ static int id_without_node(struct kith_cmd *c)
     char state[KITH_CONF_PATH], id[53];
     int err;
 
-    if (kith_daemon_identity == NULL)
-        return kith_cmd_fail(KITH_EXIT_FAILED, "this program was built without the node");
     if (kith_cmd_state_dir(c->args, state, sizeof state) < 0)
         return kith_cmd_fail(KITH_EXIT_FAILED, "no state directory: set HOME or give --state");
     err = kith_daemon_identity(state, id, &error);

@@ -57,11 +57,12 @@ static void put_method(const struct kith_ctl_method_row *m)
 static void put_option(enum kith_option o)
 {
     const struct kith_option_row *row = kith_option_row(o);
-    char env[KITH_CONF_ENV_NAME];
+    char env[KITH_CONF_ENV_NAME], bounds[80];
 
-    printf("| `%s` | %s | `%s` | %s | %s `%s`. |\n", row->key, kith_option_type_text(row->type),
-           row->preset[0] == '\0' ? "\"\"" : row->preset, row->reload ? "SIGHUP" : "restart",
-           row->about, kith_option_env(o, env, sizeof env));
+    (void)kith_option_bounds_text(o, bounds, sizeof bounds);
+    printf("| `%s` | %s%s%s | `%s` | %s | %s `%s`. |\n", row->key, kith_option_type_text(row->type),
+           bounds[0] == '\0' ? "" : ", ", bounds, row->preset[0] == '\0' ? "\"\"" : row->preset,
+           row->reload ? "SIGHUP" : "restart", row->about, kith_option_env(o, env, sizeof env));
 }
 
 static void put_options(void)

@@ -94,13 +94,17 @@ static double loss_of(const struct pinging *p)
     return p->sent == 0 ? 0 : (double)(p->sent - p->received) / (double)p->sent;
 }
 
-/* What came until Ctrl-C, in the shape of the method's result. */
+/* What came until Ctrl-C, in the shape of the method's result; without an address when nothing did.
+ */
 static json_t *own_summary(const struct pinging *p)
 {
-    return json_pack("{s:s, s:I, s:I, s:f, s:o, s:o, s:o}", "name", p->c->args->arg[0], "sent",
-                     (json_int_t)p->sent, "received", (json_int_t)p->received, "loss", loss_of(p),
-                     "min_ms", ms_or_null(p, p->min), "avg_ms",
-                     ms_or_null(p, p->sum / (double)p->received), "max_ms", ms_or_null(p, p->max));
+    json_t *address = json_object_get(json_array_get(p->replies, 0), "address");
+
+    return json_pack("{s:s, s:O*, s:I, s:I, s:f, s:o, s:o, s:o}", "name", p->c->args->arg[0],
+                     "address", address, "sent", (json_int_t)p->sent, "received",
+                     (json_int_t)p->received, "loss", loss_of(p), "min_ms", ms_or_null(p, p->min),
+                     "avg_ms", ms_or_null(p, p->sum / (double)p->received), "max_ms",
+                     ms_or_null(p, p->max));
 }
 
 static int ping_end(const struct pinging *p, json_t *summary)

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/daemon.h"
+#include "loop/daemon.h"
 
 struct starting {
     struct kith_cmd *c;
@@ -70,6 +70,7 @@ static int run(struct starting *s, const struct kith_conf *conf, bool foreground
         .state_dir = s->state,
         .socket_path = s->socket_path,
         .foreground = foreground,
+        .json = s->c->json,
         .ready = ready,
         .reload = reload,
         .ctx = s,
@@ -77,10 +78,6 @@ static int run(struct starting *s, const struct kith_conf *conf, bool foreground
     int err;
 
     message[0] = '\0';
-    if (kith_daemon_run == NULL) {
-        (void)kith_format(message, cap, "this program was built without the node");
-        return KITH_EXIT_FAILED;
-    }
     err = kith_daemon_run(conf, &options, &error);
     if (err == KITH_OK)
         return KITH_EXIT_OK;

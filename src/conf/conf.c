@@ -49,8 +49,8 @@ struct kith_conf_value kith_conf_get(const struct kith_conf *conf, enum kith_opt
 #define SET_SIZE(f) ((f) = v->number)
 #define SET_DUR SET_SIZE
 #define SET_LEVEL(f) ((f) = (enum kith_level)v->number)
-#define SET_CONGESTION(f) ((f) = (enum kith_congestion)v->number)
-#define SET_CIPHER(f) ((f) = (enum kith_cipher)v->number)
+#define SET_CONGESTION(f) ((f) = (enum kith_conf_congestion)v->number)
+#define SET_CIPHER(f) ((f) = (enum kith_conf_cipher)v->number)
 #define SET_INBOUND(f) ((f) = (enum kith_inbound)v->number)
 #define SET_LABEL(f) ((f) = v->text)
 #define SET_IFNAME SET_LABEL

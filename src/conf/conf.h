@@ -30,11 +30,11 @@ enum {
 #define KITH_CIPHER_TABLE(X) X(AUTO, "auto") X(AES, "aes") X(CHACHA, "chacha")
 #define KITH_INBOUND_TABLE(X) X(ALLOW, "allow") X(DENY, "deny")
 /* clang-format on */
-#define X(name, text) KITH_CONGESTION_##name,
-enum kith_congestion { KITH_CONGESTION_TABLE(X) };
+#define X(name, text) KITH_CONF_CONGESTION_##name,
+enum kith_conf_congestion { KITH_CONGESTION_TABLE(X) };
 #undef X
-#define X(name, text) KITH_CIPHER_##name,
-enum kith_cipher { KITH_CIPHER_TABLE(X) };
+#define X(name, text) KITH_CONF_CIPHER_##name,
+enum kith_conf_cipher { KITH_CIPHER_TABLE(X) };
 #undef X
 #define X(name, text) KITH_INBOUND_##name,
 enum kith_inbound { KITH_INBOUND_TABLE(X) };
@@ -58,8 +58,8 @@ struct kith_conf_text {
     T(SIZE,       uint64_t,               number, "a size, as in 512KiB")                          \
     T(DUR,        kith_dur,               number, "a duration, as in 90s, 15m, 24h or 30d")        \
     T(LEVEL,      enum kith_level,        number, "bug, host, peer, info or debug")                \
-    T(CONGESTION, enum kith_congestion,   number, "cubic or bbr")                                  \
-    T(CIPHER,     enum kith_cipher,       number, "auto, aes or chacha")                           \
+    T(CONGESTION, enum kith_conf_congestion, number, "cubic or bbr")                                  \
+    T(CIPHER,     enum kith_conf_cipher,  number, "auto, aes or chacha")                           \
     T(INBOUND,    enum kith_inbound,      number, "allow or deny")                                 \
     T(LABEL,      struct kith_conf_text,  text,   "a name of a-z, 0-9 and inner hyphens")          \
     T(IFNAME,     struct kith_conf_text,  text,   "an interface name of 1 to 15 characters")       \
@@ -102,8 +102,8 @@ struct kith_conf_origin {
 #define KITH_OPTION_FIELD_SIZE uint64_t
 #define KITH_OPTION_FIELD_DUR kith_dur
 #define KITH_OPTION_FIELD_LEVEL enum kith_level
-#define KITH_OPTION_FIELD_CONGESTION enum kith_congestion
-#define KITH_OPTION_FIELD_CIPHER enum kith_cipher
+#define KITH_OPTION_FIELD_CONGESTION enum kith_conf_congestion
+#define KITH_OPTION_FIELD_CIPHER enum kith_conf_cipher
 #define KITH_OPTION_FIELD_INBOUND enum kith_inbound
 #define KITH_OPTION_FIELD_LABEL struct kith_conf_text
 #define KITH_OPTION_FIELD_IFNAME struct kith_conf_text
@@ -150,6 +150,9 @@ const char *kith_conf_layer_text(enum kith_conf_layer from);
 int kith_option_find(const char *name, enum kith_option *ret) KITH_MUST_CHECK;
 /* "KITH_NET_MTU"; buf needs KITH_CONF_ENV_NAME bytes. Returns buf. */
 const char *kith_option_env(enum kith_option o, char *buf, size_t cap);
+
+/* "from 1280 to 1420", or empty where there are no bounds; 80 bytes hold any. Returns buf. */
+const char *kith_option_bounds_text(enum kith_option o, char *buf, size_t cap);
 
 /* Reads text as the option's type and within its bounds. KITH_E_INVAL; `why` then says what is
  * wrong with it ("must be from 1280 to 1420"). */

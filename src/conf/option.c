@@ -165,8 +165,8 @@ static const char *size_text(uint64_t v, char *buf, size_t cap)
                        size_units[i].name);
 }
 
-/* Linux: 1 to 15 bytes, no space, no slash, no colon, not "." or ".."; a percent sign would ask the
- * kernel to number it. */
+/* Linux: 1 to 15 bytes (here of ASCII), no space, no slash, no colon, not "." or ".."; a percent
+ * sign would ask the kernel to number it. */
 static bool ifname_valid(const char *text)
 {
     size_t n = strlen(text);
@@ -174,7 +174,7 @@ static bool ifname_valid(const char *text)
     if (n == 0 || n > 15 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
         return false;
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text == 0x7f || strchr("/:%", *text) != NULL)
+        if (*text <= ' ' || *text >= 0x7f || strchr("/:%", *text) != NULL)
             return false;
     return true;
 }
@@ -264,15 +264,26 @@ static const char *bound_text(enum kith_option_type type, uint64_t v, char *buf,
     return kith_format(buf, cap, "%llu", (unsigned long long)v);
 }
 
-static int bounds_check(const struct kith_option_row *row, uint64_t v, char *why, size_t cap)
+const char *kith_option_bounds_text(enum kith_option o, char *buf, size_t cap)
 {
+    const struct kith_option_row *row = &rows[o];
     char least[32], most[32];
+
+    if (row->most == 0)
+        return kith_format(buf, cap, "%s", "");
+    return kith_format(buf, cap, "from %s to %s",
+                       bound_text(row->type, row->least, least, sizeof least),
+                       bound_text(row->type, row->most, most, sizeof most));
+}
+
+static int bounds_check(enum kith_option o, uint64_t v, char *why, size_t cap)
+{
+    const struct kith_option_row *row = &rows[o];
+    char bounds[80];
 
     if (row->most == 0 || (v >= row->least && v <= row->most))
         return KITH_OK;
-    (void)kith_format(why, cap, "must be from %s to %s",
-                      bound_text(row->type, row->least, least, sizeof least),
-                      bound_text(row->type, row->most, most, sizeof most));
+    (void)kith_format(why, cap, "must be %s", kith_option_bounds_text(o, bounds, sizeof bounds));
     return KITH_E_INVAL;
 }
 
@@ -343,7 +354,7 @@ int kith_option_parse(enum kith_option o, const char *text, struct kith_conf_val
         say_expected(row->type, text, why, cap);
         return KITH_E_INVAL;
     }
-    err = bounds_check(row, v.number, why, cap);
+    err = bounds_check(o, v.number, why, cap);
     if (err < 0)
         return err;
     *ret = v;

@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "conf/toml.h"
+#include "conf/toml_text.h"
 
 namespace
 {
@@ -87,22 +88,7 @@ void tell_table(const teller &to, const char *section, const toml::table &table)
     }
 }
 
-/* The first control character TOML does not allow (TOML 1.0, "Comment", "String"), or text.size().
- */
-size_t control_in(std::string_view text)
-{
-    size_t i = 0;
-
-    while (i < text.size()) {
-        unsigned char c = static_cast<unsigned char>(text[i]);
-        if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-            break;
-        i++;
-    }
-    return i;
-}
-
-void refuse_control(std::string_view text, size_t at, struct kith_toml_error *ret_error)
+void refuse_byte(std::string_view text, size_t at, struct kith_toml_error *ret_error)
 {
     size_t line_start = text.rfind('\n', at);
 
@@ -111,7 +97,9 @@ void refuse_control(std::string_view text, size_t at, struct kith_toml_error *re
     ret_error->column =
         static_cast<uint32_t>(line_start == std::string_view::npos ? at + 1 : at - line_start);
     std::snprintf(ret_error->what, sizeof ret_error->what,
-                  "a control character (0x%02x) in the text",
+                  static_cast<unsigned char>(text[at]) >= 0x80
+                      ? "a character that is not ASCII (0x%02x) outside a comment"
+                      : "a control character (0x%02x)",
                   static_cast<unsigned>(static_cast<unsigned char>(text[at])));
 }
 
@@ -122,10 +110,10 @@ extern "C" int kith_toml_read(const char *text, size_t n,
                               struct kith_toml_error *ret_error)
 try {
     std::string_view document(n == 0 ? "" : text, n);
-    size_t control = control_in(document);
+    size_t foreign = kith_toml_text_foreign(document.data(), n);
 
-    if (control < n) {
-        refuse_control(document, control, ret_error);
+    if (foreign < n) {
+        refuse_byte(document, foreign, ret_error);
         return KITH_E_MALFORMED;
     }
     tell_table({tell, ctx}, nullptr, toml::parse(document));

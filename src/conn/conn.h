@@ -71,7 +71,8 @@ enum {
     KITH_STREAM_OPENED = 1,   /* by the peer */
     KITH_STREAM_READABLE = 2, /* bytes or the end are there to be read */
     KITH_STREAM_ROOM = 4,     /* a send that was refused for room may be tried again */
-    KITH_STREAM_RESET = 8,    /* the peer gave up the stream, one way or both */
+    KITH_STREAM_RESET = 8,    /* the peer gave up the stream, one way or both; bytes not read are gone
+                                 unless the end had come */
     KITH_STREAM_DONE = 16,    /* both ways are finished; the id is gone after this event */
 };
 
@@ -107,6 +108,8 @@ void *kith_conn_owner(const struct kith_conn *c);
 
 /* Opens a stream. KITH_E_LIMIT when the peer allows no more now, KITH_E_STATE, KITH_E_NOMEM. */
 int kith_conn_stream_open(struct kith_conn *c, int64_t *ret_id) KITH_MUST_CHECK;
+/* Whether this side opened it. */
+bool kith_conn_is_local(const struct kith_conn *c, int64_t id);
 /* Queues all of s, and the end when fin. KITH_E_AGAIN when it has no room (a ROOM flag follows),
  * KITH_E_CLOSED when the stream is finished or reset, KITH_E_NOTFOUND. */
 int kith_conn_stream_send(struct kith_conn *c, int64_t id, struct kith_span s, bool fin)

@@ -339,8 +339,7 @@ bool kith_netview_next_new(struct kith_netview *v, struct kith_span *ret)
 
 void kith_netview_tick(struct kith_netview *v, kith_wall now)
 {
-    if (now >= v->deadline)
-        settle_all(v, now);
+    settle_all(v, now); /* not only past the deadline: calendars are set back, too */
 }
 
 kith_wall kith_netview_deadline(const struct kith_netview *v)

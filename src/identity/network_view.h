@@ -54,7 +54,8 @@ int kith_netview_offer(struct kith_netview *v, struct kith_span object, kith_wal
  * are borrowed until the next offer, which forgets those not asked for. */
 bool kith_netview_next_new(struct kith_netview *v, struct kith_span *ret);
 
-/* Notices what only time changed (certificates that ended or began). */
+/* Notices what only time changed: certificates that ended or began, or did so no longer because the
+ * calendar was set back. */
 void kith_netview_tick(struct kith_netview *v, kith_wall now);
 /* When to tick next; KITH_NEVER when nothing is going to change by itself. */
 kith_wall kith_netview_deadline(const struct kith_netview *v);
@@ -118,7 +119,9 @@ bool kith_netview_is_signer(const struct kith_netview *v, const struct kith_peer
 const struct kith_object *kith_netview_admin(const struct kith_netview *v,
                                              const struct kith_peer_id *peer, kith_wall now);
 /* These fill *ret and return true for anyone with a certificate, whatever its standing; name and
- * address find only those whose certificate stands (a member, or one that expired or is early). */
+ * address find only those whose certificate stands (a member, or one that expired or is early).
+ * After a change the first of them sorts the members anew (thus not const); IPv6 is searched one
+ * by one. */
 bool kith_netview_member(struct kith_netview *v, const struct kith_peer_id *peer, kith_wall now,
                          struct kith_member *ret);
 bool kith_netview_by_name(struct kith_netview *v, struct kith_span name, kith_wall now,

@@ -119,6 +119,7 @@ bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known
            !revoked(v, k, k->cert->obj.member.serial) && !left(v, k);
 }
 
+/* Spec objects 3.3.2. */
 enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct kith_known *k,
                                       kith_wall now)
 {

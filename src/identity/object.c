@@ -92,7 +92,7 @@ int kith_object_verify(const struct kith_object *obj, const struct kith_public_k
 
 /* ---- opening ---- */
 
-/* Whether spki hashes to id. */
+/* Whether spki hashes to id. Spec identity 3.4. */
 static int shown_key_fits(struct kith_span spki, const uint8_t id[32])
 {
     struct kith_hash h;
@@ -141,13 +141,26 @@ static int open_admin(struct kith_object *o)
     return shown_key_fits(o->admin.spki, o->admin.peer.b);
 }
 
+static bool subnets_ok(const struct kith_records *subnets)
+{
+    struct kith_reader r = kith_reader_on(subnets->bytes);
+    struct kith_subnet_item item;
+
+    while (kith_subnet_item_next(&r, &item))
+        if (item.prefix.ip.family == KITH_FAMILY_NONE)
+            return false;
+    return true;
+}
+
 static int open_member(struct kith_object *o)
 {
     int err = kith_member_body_decode(o->env.body, &o->member);
 
     if (err < 0)
         return err;
-    if (o->member.ipv4.family != KITH_FAMILY_IP4 || o->member.not_before > o->member.not_after)
+    /* spec objects 3.3.1, 3.3.4 */
+    if (o->member.ipv4.family != KITH_FAMILY_IP4 || o->member.not_before > o->member.not_after ||
+        !subnets_ok(&o->member.subnets))
         return KITH_E_MALFORMED;
     return shown_key_fits(o->member.spki, o->member.peer.b);
 }
@@ -200,7 +213,7 @@ int kith_object_open(struct kith_span bytes, struct kith_object *ret)
     struct kith_peer_id subject;
 
     if (bytes.n > 0 && bytes.p[0] != KITH_OBJECT_VERSION)
-        return KITH_E_VERSION;
+        return KITH_E_VERSION; /* spec objects 2.1 */
     int err = kith_envelope_decode(bytes, &o.env);
     if (err == KITH_OK)
         err = open_body(&o, &subject);

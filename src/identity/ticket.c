@@ -122,6 +122,7 @@ int kith_ticket_parse(const char *text, uint8_t *buf, size_t cap, struct kith_ti
 
 /* ---- id and proof ---- */
 
+/* Spec ticket 3.1. */
 int kith_ticket_id(const struct kith_ticket_secret *secret, struct kith_ticket_id *ret)
 {
     struct kith_span parts[] = {kith_span_text("kith ticket id v1"), KITH_SPAN_OF(*secret)};
@@ -157,6 +158,7 @@ int kith_ticket_prove(const struct kith_ticket_secret *secret, const struct kith
     return err;
 }
 
+/* Spec enrolment 3.3. */
 int kith_ticket_check(const struct kith_ticket_secret *secret, const struct kith_enrol_claim *c,
                       const struct kith_ticket_proof *proof)
 {

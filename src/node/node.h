@@ -71,6 +71,8 @@ kith_time kith_node_deadline(const struct kith_node *n);
 void kith_node_flush(struct kith_node *n, struct kith_now now);
 /* vpn.inbound = allow|deny, at run time. */
 void kith_node_set_inbound(struct kith_node *n, bool deny);
+/* network.renew_before, at run time; it counts from the next hourly look at certificates. */
+void kith_node_set_renew_before(struct kith_node *n, kith_wall seconds);
 
 enum kith_node_effect_kind {
     KITH_NODE_OVERLAY, /* addresses or routes of the interface are to be set anew */
@@ -191,8 +193,8 @@ int kith_node_admin_remove(struct kith_node *n, const char *member, const char *
                            struct kith_node_why *why) KITH_MUST_CHECK;
 /* The sealed root (identity/backup.h; KITH_BACKUP_MAX bytes at most). Blocks 0.1 s. */
 int kith_node_backup(struct kith_node *n, const char *network, struct kith_span passphrase,
-                     uint8_t *buf, size_t cap, size_t *ret_len, struct kith_network_info *ret,
-                     struct kith_node_why *why) KITH_MUST_CHECK;
+                     struct kith_now now, uint8_t *buf, size_t cap, size_t *ret_len,
+                     struct kith_network_info *ret, struct kith_node_why *why) KITH_MUST_CHECK;
 /* Takes over the root of a network from a backup; joins it if this node is no member yet. */
 int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_span passphrase,
                       struct kith_now now, struct kith_network_info *ret,

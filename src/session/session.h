@@ -120,7 +120,7 @@ int kith_sessions_get(struct kith_sessions *all, const struct kith_peer_id *peer
                       struct kith_session **ret) KITH_MUST_CHECK;
 /* Visits every session; start with *at NULL. */
 struct kith_session *kith_sessions_next(const struct kith_sessions *all, struct kith_session *at);
-/* Sessions that are up. */
+/* Sessions that are up, guests not counted. */
 size_t kith_sessions_count(const struct kith_sessions *all);
 /* Connections in being, for tests of bounds. */
 size_t kith_sessions_connections(const struct kith_sessions *all);

@@ -453,7 +453,7 @@ size_t kith_sessions_count(const struct kith_sessions *all)
 
     for (struct kith_session *s = kith_sessions_next(all, NULL); s != NULL;
          s = kith_sessions_next(all, s))
-        n += s->used != NULL ? 1u : 0u;
+        n += s->used != NULL && s->trusted ? 1u : 0u;
     return n;
 }
 

@@ -144,8 +144,19 @@ static bool is_own_transport(const struct kith_vpn *v, const struct kith_packet 
     return false;
 }
 
+/* A loop provokes itself: once a second says enough. */
+static void tell_loop(struct kith_vpn *v, const struct kith_packet *p, kith_time now)
+{
+    const struct kith_addr to = {.ip = p->dst, .port = p->dst_port};
+
+    if (now < v->loop_again_at)
+        return;
+    v->loop_again_at = kith_after(now, KITH_SEC);
+    kith_event_route_loop(v->env.events, &to);
+}
+
 /* Whether the packet may leave at all, wherever it goes; counts it when not. */
-static bool may_leave(struct kith_vpn *v, const struct kith_packet *p)
+static bool may_leave(struct kith_vpn *v, const struct kith_packet *p, kith_time now)
 {
     enum kith_vpn_drop why = kith_vpn_judge_address(&p->dst);
 
@@ -154,8 +165,7 @@ static bool may_leave(struct kith_vpn *v, const struct kith_packet *p)
     if (why == KITH_VPN_DROPS && p->source_routed)
         why = KITH_VPN_DROP_source_routed;
     if (why == KITH_VPN_DROPS && is_own_transport(v, p)) {
-        const struct kith_addr to = {.ip = p->dst, .port = p->dst_port};
-        kith_event_route_loop(v->env.events, &to);
+        tell_loop(v, p, now);
         why = KITH_VPN_DROP_own_transport;
     }
     if (why != KITH_VPN_DROPS)
@@ -265,7 +275,7 @@ void kith_vpn_from_tun(struct kith_vpn *v, uint8_t *data, size_t len, kith_time 
         drop(v, KITH_VPN_DROP_bad_header);
         return;
     }
-    if (!may_leave(v, &p))
+    if (!may_leave(v, &p, now))
         return;
     struct kith_member *m = route(v, packet, &p, now);
     if (m == NULL)

@@ -62,7 +62,7 @@ void kith_routes_remove(struct kith_routes *r, const struct kith_prefix *to)
         --*length_count(r, to);
 }
 
-void *kith_routes_find(const struct kith_routes *r, const struct kith_ip *ip)
+void *kith_routes_match(const struct kith_routes *r, const struct kith_ip *ip, unsigned *ret_bits)
 {
     bool v6 = ip->family == KITH_FAMILY_IP6;
 
@@ -74,8 +74,11 @@ void *kith_routes_find(const struct kith_routes *r, const struct kith_ip *ip)
         struct kith_prefix p = kith_prefix_of(ip, bits);
         struct route_key k = key_of(&p);
         void *value = kith_map_find(&r->map, &k);
-        if (value != NULL)
-            return value;
+        if (value == NULL)
+            continue;
+        if (ret_bits != NULL)
+            *ret_bits = bits;
+        return value;
     }
     return NULL;
 }

@@ -25,7 +25,12 @@ int kith_routes_add(struct kith_routes *r, const struct kith_prefix *to,
                     void *value) KITH_MUST_CHECK;
 /* Forgets the route to exactly this prefix; harmless when there is none. */
 void kith_routes_remove(struct kith_routes *r, const struct kith_prefix *to);
-/* The value of the longest prefix that holds ip, or NULL. */
-void *kith_routes_find(const struct kith_routes *r, const struct kith_ip *ip);
+/* The value of the longest prefix that holds ip, or NULL; then *ret_bits, which may be NULL, stays
+ * as it is, else it is the prefix's length. */
+void *kith_routes_match(const struct kith_routes *r, const struct kith_ip *ip, unsigned *ret_bits);
+static inline void *kith_routes_find(const struct kith_routes *r, const struct kith_ip *ip)
+{
+    return kith_routes_match(r, ip, NULL);
+}
 
 #endif

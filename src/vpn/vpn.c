@@ -21,6 +21,22 @@ static int init_optional(struct kith_vpn *v)
     return err;
 }
 
+int kith_vpn_set_inbound(struct kith_vpn *v, bool deny)
+{
+    if (deny == v->config.inbound_deny)
+        return KITH_OK;
+    if (deny) {
+        int err = kith_flows_init(&v->flows, &v->env);
+        if (err < 0)
+            return err;
+    } else {
+        kith_flows_fini(&v->flows);
+        v->flows = (struct kith_flows){0};
+    }
+    v->config.inbound_deny = deny;
+    return KITH_OK;
+}
+
 struct member_key {
     uint32_t handle, slot;
 };
@@ -73,6 +89,8 @@ void kith_vpn_free(struct kith_vpn *v)
 
 bool kith_vpn_is_ours(const struct kith_vpn *v, const struct kith_ip *ip)
 {
+    if (ip->family == KITH_FAMILY_NONE) /* which networks without one of the families have */
+        return false;
     for (size_t i = 0; i < KITH_VPN_SLOTS; i++) {
         const struct kith_slot *s = &v->slot[i];
         if (s->used && (kith_ip_equal(&s->is.ip4, ip) || kith_ip_equal(&s->is.ip6, ip)))
@@ -81,15 +99,26 @@ bool kith_vpn_is_ours(const struct kith_vpn *v, const struct kith_ip *ip)
     return false;
 }
 
+/* Whether a subnet of ours is at least as near to ip as the nearest route to a member: two nodes
+ * may both advertise 0.0.0.0/0, and each stands for the Internet without standing for members. */
+static bool is_in_own_subnet(const struct kith_vpn *v, const struct kith_slot *s,
+                             const struct kith_ip *ip)
+{
+    unsigned theirs = 0;
+
+    kith_routes_match(&v->routes, ip, &theirs);
+    for (size_t i = 0; i < s->is.subnet_count; i++)
+        if (s->subnets[i].bits >= theirs && kith_prefix_holds(&s->subnets[i], ip))
+            return !kith_vpn_is_ours(v, ip);
+    return false;
+}
+
 bool kith_vpn_stands_for(const struct kith_vpn *v, const struct kith_slot *s,
                          const struct kith_ip *ip)
 {
     if (kith_ip_equal(&s->is.ip4, ip) || kith_ip_equal(&s->is.ip6, ip))
         return true;
-    for (size_t i = 0; i < s->is.subnet_count; i++)
-        if (kith_prefix_holds(&s->subnets[i], ip))
-            return !kith_vpn_is_ours(v, ip) && kith_routes_find(&v->routes, ip) == NULL;
-    return false;
+    return s->is.subnet_count > 0 && is_in_own_subnet(v, s, ip);
 }
 
 bool kith_vpn_member_has(const struct kith_vpn *v, const struct kith_member *m,

@@ -15,8 +15,9 @@
  *   after any of these             next_effect until it says no.
  * Nothing is dropped without a counter (counters.def); a member's fault is also an event. A packet
  * that goes straight through allocates nothing.
- * Page: docs/modules/vpn.md. Tests: tests/unit/vpn_test.c, tests/property/vpn_offload_test.c,
- * tests/fuzz/vpn_from_tun.c, tests/fuzz/vpn_from_peer.c. */
+ * Page: docs/modules/vpn.md. Tests: tests/unit/vpn_outbound_test.c, vpn_inbound_test.c and
+ * vpn_members_test.c, tests/property/vpn_offload_test.c, tests/fuzz/vpn_from_tun.c,
+ * tests/fuzz/vpn_from_peer.c. */
 #ifndef KITH_VPN_VPN_H
 #define KITH_VPN_VPN_H
 
@@ -31,7 +32,7 @@ enum {
     KITH_VPN_MEMBERS_MAX = 65536, /* over all networks: a whole /16 of addresses */
     KITH_VPN_SUBNETS_MAX = 1024,  /* advertised by all members together */
     KITH_VPN_OWN_SUBNETS = 16,    /* advertised by this node, per network */
-    KITH_VPN_LISTENING = 8,       /* addresses our transports listen on */
+    KITH_VPN_LISTENING = 64,      /* addresses our transports listen on */
     KITH_VPN_MTU_MIN = 1280,      /* IPv6 needs it (RFC 8200, 5) */
     KITH_VPN_MTU = 1400,          /* the default; fits IPv4 and IPv6 underlays of 1500 */
     KITH_VPN_PEER_ID = 32,        /* bytes of a peer id */
@@ -95,6 +96,9 @@ int kith_vpn_new(const struct kith_vpn_config *config, const struct kith_env *en
                  struct kith_vpn **ret) KITH_MUST_CHECK;
 void kith_vpn_free(struct kith_vpn *v);
 
+/* vpn.inbound, at run time. Going over to deny lets in only what answers packets sent from then on.
+ * KITH_E_NOMEM leaves it as it was. */
+int kith_vpn_set_inbound(struct kith_vpn *v, bool deny) KITH_MUST_CHECK;
 /* Sets or replaces what we are in a network; its members stay. KITH_E_INVAL for an unknown slot or
  * too many subnets, KITH_E_TAKEN when one of the addresses is a member's or ours in another
  * network; then nothing has changed. */
@@ -114,7 +118,9 @@ void kith_vpn_member_remove(struct kith_vpn *v, uint32_t member, uint8_t slot);
 /* Where our own transports listen, replacing the list before; n is at most KITH_VPN_LISTENING, else
  * KITH_E_INVAL. UDP packets that leave from one of these ports with an address of this node are our
  * own datagrams, routed into the tunnel they carry: they are refused, with the event route_loop.
- * So are packets from members to these ports of ours. */
+ * So are packets from members to these ports of ours. A listener counts for all our overlay
+ * addresses; where we advertise a subnet that holds an address of this host, list it with that
+ * address too. */
 int kith_vpn_refuse_underlay(struct kith_vpn *v, const struct kith_addr *listening,
                              size_t n) KITH_MUST_CHECK;
 

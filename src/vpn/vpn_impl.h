@@ -43,6 +43,7 @@ struct kith_vpn {
     struct kith_coalesce coalesce;    /* empty unless config.offload */
     struct kith_split split;          /* of the super-packet at hand */
     uint8_t scratch[KITH_PACKET_MAX]; /* a received packet that has to be changed */
+    kith_time loop_again_at;          /* when route_loop may be told again */
     kith_time icmp_full_at;           /* when the bucket of ICMP errors is full again */
     struct kith_vpn_counters counters;
 };
@@ -54,7 +55,7 @@ bool kith_vpn_is_ours(const struct kith_vpn *v, const struct kith_ip *ip);
 /* Whether one of our transports listens on this port. */
 bool kith_vpn_is_listening(const struct kith_vpn *v, uint16_t port);
 /* Whether this node stands for ip in the network: its own address or one in a subnet it advertises.
- * Addresses of members are never ours, however wide the subnet. */
+ * An address that is nearer to a member is never ours, however wide the subnet. */
 bool kith_vpn_stands_for(const struct kith_vpn *v, const struct kith_slot *s,
                          const struct kith_ip *ip);
 /* Whether the member may use ip: its own address, or one for which it has the longest route. */

@@ -9,27 +9,7 @@
 #define RECORD(name, doc) static inline void skip_##name(struct kith_reader *r);
 #define MESSAGE(name, number, doc) RECORD(name, doc)
 #define BODY(name, number, doc) RECORD(name, doc)
-#define U8(f, doc)
-#define U16(f, doc)
-#define U32(f, doc)
-#define U64(f, doc)
-#define RANGE8(f, lo, hi, doc)
-#define ID(f, type, doc)
-#define SECRET(f, type, doc)
-#define RAW(f, len, doc)
-#define SPKI(f, doc)
-#define BYTES8(f, max, doc)
-#define BYTES16(f, max, doc)
-#define REST(f, doc)
-#define TEXT8(f, max, doc)
-#define LABEL(f, doc)
-#define LABEL0(f, doc)
-#define IP(f, doc)
-#define ADDR(f, doc)
-#define PREFIX(f, doc)
-#define LIST8(f, record, max, doc)
-#define LIST16(f, record, max, doc)
-#define END(name)
+#include "wire/no_fields.h"
 #include KITH_WIRE_TABLE
 #include "wire/undef.h"
 
@@ -182,27 +162,7 @@
     }
 #define MESSAGE(name, number, doc) RECORD(name, doc)
 #define BODY(name, number, doc) RECORD(name, doc)
-#define U8(f, doc)
-#define U16(f, doc)
-#define U32(f, doc)
-#define U64(f, doc)
-#define RANGE8(f, lo, hi, doc)
-#define ID(f, type, doc)
-#define SECRET(f, type, doc)
-#define RAW(f, len, doc)
-#define SPKI(f, doc)
-#define BYTES8(f, max, doc)
-#define BYTES16(f, max, doc)
-#define REST(f, doc)
-#define TEXT8(f, max, doc)
-#define LABEL(f, doc)
-#define LABEL0(f, doc)
-#define IP(f, doc)
-#define ADDR(f, doc)
-#define PREFIX(f, doc)
-#define LIST8(f, record, max, doc)
-#define LIST16(f, record, max, doc)
-#define END(name)
+#include "wire/no_fields.h"
 #include KITH_WIRE_TABLE
 #include "wire/undef.h"
 /* clang-format on */

@@ -3,7 +3,7 @@
  *
  * To write: encode at buf + KITH_FRAME_HEAD, then kith_frame_close. To read: collect the stream's
  * bytes, take frames off the front until there is no whole one.
- * Test: tests/unit/wire_frame_test.c. */
+ * Test: tests/unit/wire_field_test.c. */
 #ifndef KITH_WIRE_FRAME_H
 #define KITH_WIRE_FRAME_H
 

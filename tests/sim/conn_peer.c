@@ -50,6 +50,12 @@ static void start(struct conn_peer *p, const struct kith_quic_config *cfg)
 void conn_peer_init(struct conn_peer *p, struct sim_net *net, const char *addr, uint8_t seed,
                     const struct kith_quic_config *cfg)
 {
+    conn_peer_init_with(p, net, addr, seed, cfg, &kith_heap);
+}
+
+void conn_peer_init_with(struct conn_peer *p, struct sim_net *net, const char *addr, uint8_t seed,
+                         const struct kith_quic_config *cfg, const struct kith_alloc *alloc)
+{
     struct kith_sign_seed s = {{seed}};
     struct kith_public_key pub;
     struct kith_hash h;
@@ -58,8 +64,7 @@ void conn_peer_init(struct conn_peer *p, struct sim_net *net, const char *addr, 
     memset(p, 0, sizeof *p);
     p->net = net;
     p->events = (struct kith_events){.sink = on_event, .ctx = p};
-    p->env = (struct kith_env){
-        .alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
+    p->env = (struct kith_env){.alloc = alloc, .random = sim_net_random(net), .events = &p->events};
     if (kith_sign_key_from_seed(&kith_heap, &s, &p->key) < 0)
         abort();
     kith_sign_key_public(p->key, &pub);
@@ -110,7 +115,8 @@ static void read_stream(struct conn_peer *p, struct kith_conn *c, int64_t id)
     }
     if (p->echo && kith_conn_stream_send(c, id, in, fin) < 0)
         abort();
-    if (p->echo && in.n == room && kith_conn_stream_send(c, id, (struct kith_span){in.p, 1}, false) != KITH_E_AGAIN && !fin)
+    if (p->echo && in.n == room &&
+        kith_conn_stream_send(c, id, (struct kith_span){in.p, 1}, false) != KITH_E_AGAIN && !fin)
         abort(); /* asks to be told of room */
     for (size_t i = 0; i < in.n; i++)
         p->stream_hash = (p->stream_hash ^ in.p[i]) * 0x100000001b3u;
@@ -137,14 +143,9 @@ static void take_events(struct conn_peer *p)
             if (p->n_established < PEER_CONNS)
                 p->established[p->n_established++] = ev.conn;
             break;
-        case KITH_CONN_MOVED:
-            p->n_moved++;
-            break;
-        case KITH_CONN_STREAM:
-            on_stream(p, &ev);
-            break;
-        case KITH_CONN_WRITABLE:
-            break;
+        case KITH_CONN_MOVED: p->n_moved++; break;
+        case KITH_CONN_STREAM: (p->on_stream != NULL ? p->on_stream : on_stream)(p, &ev); break;
+        case KITH_CONN_WRITABLE: p->writable++; break;
         case KITH_CONN_CLOSED:
             p->n_closed++;
             p->last_end = *kith_conn_end(ev.conn);
@@ -154,7 +155,7 @@ static void take_events(struct conn_peer *p)
     }
 }
 
-static void pump(struct conn_peer *p)
+void conn_peer_pump(struct conn_peer *p)
 {
     kith_time now = sim_net_now(p->net);
 
@@ -174,7 +175,7 @@ bool conn_peers_run(struct conn_peer **peers, size_t n, bool (*pred)(void *ctx),
     for (;;) {
         kith_time next = end;
         for (size_t i = 0; i < n; i++)
-            pump(peers[i]);
+            conn_peer_pump(peers[i]);
         if (pred != NULL && pred(ctx))
             return true;
         for (size_t i = 0; i < n; i++)

@@ -28,6 +28,10 @@ struct conn_peer {
     size_t last_datagram_len;
     uint64_t stream_hash; /* of all stream bytes in order, FNV-1a */
     size_t fins, resets, done;
+    /* takes stream events instead of this file, when set */
+    void (*on_stream)(struct conn_peer *p, const struct kith_conn_event *ev);
+    void *on_stream_ctx;
+    size_t writable;
     bool echo;   /* send stream bytes back */
     bool unread; /* leave stream bytes where they are */
     unsigned seen[KITH_EVENT_COUNT];
@@ -36,10 +40,15 @@ struct conn_peer {
 /* `seed` makes the key; cfg may be NULL. */
 void conn_peer_init(struct conn_peer *p, struct sim_net *net, const char *addr, uint8_t seed,
                     const struct kith_quic_config *cfg);
+/* The same with an allocator of the test's for the endpoint and all its connections. */
+void conn_peer_init_with(struct conn_peer *p, struct sim_net *net, const char *addr, uint8_t seed,
+                         const struct kith_quic_config *cfg, const struct kith_alloc *alloc);
 void conn_peer_fini(struct conn_peer *p);
 /* A restart: the endpoint forgets everything but its keys. */
 void conn_peer_restart(struct conn_peer *p, const struct kith_quic_config *cfg);
 struct kith_conn *conn_peer_dial(struct conn_peer *p, struct conn_peer *to);
+/* One turn at the present time: ticks, takes events, writes. */
+void conn_peer_pump(struct conn_peer *p);
 /* Runs all peers until pred(ctx) or `limit` from now; whether pred came true. */
 bool conn_peers_run(struct conn_peer **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
                     kith_dur limit);

@@ -171,6 +171,25 @@ static void text_of_a_value_reads_as_the_same_value(void **state)
     }
 }
 
+static void bounds_are_part_of_the_range_and_nothing_beyond_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KITH_OPTION_COUNT; i++) {
+        enum kith_option o = (enum kith_option)i;
+        const struct kith_option_row *row = kith_option_row(o);
+        const uint64_t tries[] = {row->least - 1, row->least, row->most, row->most + 1};
+        for (size_t k = 0; row->most > 0 && k < KITH_COUNT(tries); k++) {
+            struct kith_conf_value v;
+            char text[40], why[200];
+            (void)kith_format(text, sizeof text,
+                              row->type == KITH_OPTION_TYPE_DUR ? "%lluns" : "%llu",
+                              (unsigned long long)tries[k]);
+            assert_int_equal(kith_option_parse(o, text, &v, why, sizeof why),
+                             k == 1 || k == 2 ? KITH_OK : KITH_E_INVAL);
+        }
+    }
+}
+
 static void a_list_in_the_file_is_a_list_of_texts(void **state)
 {
     (void)state;
@@ -259,10 +278,41 @@ static void a_control_character_is_refused_where_it_stands(void **state)
     struct kith_conf_input in = {.file = "f", .text = {(const uint8_t *)"\n[\0vpn]\n", 8}};
 
     assert_int_equal(kith_conf_load(&conf, &in, &problems), KITH_E_INVAL);
-    assert_string_equal(told(0), "f:2:2: a control character (0x00) in the text");
+    assert_string_equal(told(0), "f:2:2: a control character (0x00)");
     assert_int_equal(load_file("[vpn]\r\n\tmtu = 1300\r\n"), KITH_OK);
     assert_int_equal(load_file("[vpn]\ntun = \"a\x1b\"\n"), KITH_E_INVAL);
-    assert_string_equal(told(0), "kith.toml:2:9: a control character (0x1b) in the text");
+    assert_string_equal(told(0), "kith.toml:2:9: a control character (0x1b)");
+}
+
+static void what_is_not_ASCII_stands_in_comments_only(void **state)
+{
+    (void)state;
+    const struct {
+        const char *file;
+        uint32_t line, column; /* of the mistake; 0: there is none */
+    } cases[] = {
+        {"# Gr\xc3\xbc\xc3\x9f"
+         "e\n[vpn]\nmtu = 1300 # \xce\xbc\n",
+         0, 0},
+        {"[vpn]\ntun = \"\xc3\xbc\"\n", 2, 8},
+        {"[vpn]\ntun = '\xc3\xbc'\n", 2, 8},
+        {"[vpn]\ntun = \"\"\"\n\xc3\xbc\"\"\"\n", 3, 1},
+        {"[vpn]\ntun = \"\\\"# \xc3\xbc\"\n", 2, 12},
+        {"[vpn]\ntun = \"#\" \xc3\xbc\n", 2, 11},
+        {"[vpn]\ntun = ''' ' '' ''''' \xc3\xbc\n", 2, 22},
+        {"[v\xc3\xbcpn]\n", 1, 3},
+    };
+
+    for (size_t i = 0; i < KITH_COUNT(cases); i++) {
+        int err = load_file(cases[i].file);
+        assert_int_equal(err, cases[i].line == 0 ? KITH_OK : KITH_E_INVAL);
+        if (err == KITH_OK)
+            continue;
+        assert_int_equal(problems.at[0].line, cases[i].line);
+        assert_int_equal(problems.at[0].column, cases[i].column);
+    }
+    assert_string_equal(told(0),
+                        "kith.toml:1:3: a character that is not ASCII (0xc3) outside a comment");
 }
 
 static void all_mistakes_are_told_in_the_order_of_their_lines(void **state)
@@ -383,11 +433,13 @@ int main(void)
         cmocka_unit_test(each_layer_overrides_the_one_before),
         cmocka_unit_test(every_option_can_be_set_by_variable_flag_and_file),
         cmocka_unit_test(text_of_a_value_reads_as_the_same_value),
+        cmocka_unit_test(bounds_are_part_of_the_range_and_nothing_beyond_them),
         cmocka_unit_test(a_list_in_the_file_is_a_list_of_texts),
         cmocka_unit_test(the_ninth_address_of_a_list_is_refused),
         cmocka_unit_test(mistakes_in_the_file_are_told_with_line_and_column),
         cmocka_unit_test(a_broken_document_is_told_with_line_and_column),
         cmocka_unit_test(a_control_character_is_refused_where_it_stands),
+        cmocka_unit_test(what_is_not_ASCII_stands_in_comments_only),
         cmocka_unit_test(all_mistakes_are_told_in_the_order_of_their_lines),
         cmocka_unit_test(more_mistakes_than_fit_are_counted),
         cmocka_unit_test(a_failed_load_leaves_the_old_options),

@@ -166,6 +166,35 @@ static void a_table_full_of_refusals_gives_up_the_oldest(void **state)
     kith_enrol_limits_free(l);
 }
 
+static bool memory_is_short;
+
+static void *sometimes(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    return memory_is_short && n > 0 ? NULL : kith_heap.resize(kith_heap.ctx, p, n);
+}
+
+static void without_memory_guessing_is_still_slowed(void **state)
+{
+    const struct kith_alloc alloc = {.resize = sometimes};
+    struct kith_enrol_limits *l = new_limits(0), *none = NULL;
+
+    (void)state;
+    kith_enrol_limits_free(l);
+    env.alloc = &alloc;
+    memory_is_short = true;
+    assert_int_equal(kith_enrol_limits_new(&env, 0, &none), KITH_E_NOMEM);
+    assert_null(none);
+    memory_is_short = false;
+    assert_int_equal(kith_enrol_limits_new(&env, 0, &l), KITH_OK);
+    memory_is_short = true;
+    for (uint32_t i = 0; i < KITH_ENROL_BURST; i++)
+        assert_false(failed(l, kith_ip4(10, 0, 0, 1), 1, T0));
+    memory_is_short = false;
+    assert_int_equal(check(l, kith_ip4(10, 0, 0, 1), 1, T0), KITH_E_AGAIN);
+    kith_enrol_limits_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +205,7 @@ int main(void)
         cmocka_unit_test(success_forgets_the_peers_failures_but_not_its_sources),
         cmocka_unit_test(many_failures_from_everywhere_slow_all_enrolments_down_and_no_more),
         cmocka_unit_test(a_flood_of_strangers_does_not_free_who_is_refused),
+        cmocka_unit_test(without_memory_guessing_is_still_slowed),
         cmocka_unit_test(a_table_full_of_refusals_gives_up_the_oldest),
     };
 

@@ -111,6 +111,24 @@ static void a_member_sees_that_its_certificate_ends_and_begins(void **state)
     assert_int_equal(kith_netview_deadline(f.view), KITH_NEVER);
 }
 
+static void changes_nobody_was_told_of_are_told_as_one(void **state)
+{
+    uint64_t serial = f.issuer[ADMIN_A].next_serial;
+
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    assert_offer(f.view, revocation(&f, ADMIN_A, ANNA, &serial, 1, 0), KITH_OFFER_NEW);
+    assert_no_effect(); /* it came and went */
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0 + 1), KITH_OFFER_NEW);
+    assert_effect(KITH_CHANGE_ADDED, ANNA);
+    serial += 2;
+    assert_offer(f.view, revocation(&f, ADMIN_A, ANNA, &serial, 1, 0), KITH_OFFER_NEW);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0 + 2), KITH_OFFER_NEW);
+    assert_effect(KITH_CHANGE_CERT, ANNA); /* it went and came */
+    assert_no_effect();
+}
+
 /* ---- what is refused ---- */
 
 static void a_stranger_vouches_for_nobody(void **state)
@@ -542,6 +560,7 @@ int main(void)
         T(a_certificate_of_the_root_or_an_admin_makes_a_member),
         T(the_same_object_again_is_known_and_an_older_one_stale),
         T(a_member_sees_that_its_certificate_ends_and_begins),
+        T(changes_nobody_was_told_of_are_told_as_one),
         T(a_stranger_vouches_for_nobody),
         T(one_changed_bit_is_refused),
         T(an_admin_is_held_to_its_block_and_its_serials),

@@ -110,6 +110,27 @@ static void structure_is_judged_on_opening(void **state)
     assert_int_equal(kith_object_open(span_of(&good), &o), KITH_E_MALFORMED);
 }
 
+static void a_subnet_is_a_prefix_and_not_none(void **state)
+{
+    uint8_t good[] = {4, 10, 1, 0, 0, 16}, none[] = {0, 0};
+    struct kith_new_member m = {.key = f.who[ANNA].pub,
+                                .name = kith_span_text("anna"),
+                                .ip4 = kith_ip4(100, 77, 16, 1),
+                                .subnets = {KITH_SPAN_OF(good), 1},
+                                .number = T0};
+    struct kith_object o;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            kith_issue_member(&f.issuer[ADMIN_A], &m, T0, f.last.b, sizeof f.last.b, &f.last.n),
+            KITH_OK);
+        assert_int_equal(kith_object_open(span_of(&f.last), &o),
+                         i == 0 ? KITH_OK : KITH_E_MALFORMED);
+        m.subnets = (struct kith_records){KITH_SPAN_OF(none), 1};
+    }
+}
+
 static void a_list_of_members_is_in_order_and_names_nobody_twice(void **state)
 {
     struct kith_member_item items[PEOPLE];
@@ -189,6 +210,7 @@ int main(void)
         T(keys_are_those_of_an_independent_computation),
         T(a_certificate_opens_and_verifies_by_its_signer_only),
         T(structure_is_judged_on_opening),
+        T(a_subnet_is_a_prefix_and_not_none),
         T(a_list_of_members_is_in_order_and_names_nobody_twice),
         T(the_higher_number_wins_and_at_equality_the_smaller_hash),
         T(a_buffer_too_small_is_refused_without_using_a_serial),

@@ -10,11 +10,10 @@
 
 /* Written byte by byte in Python after docs/spec/ticket.md: network aa…, issuer bb…, secret 00 …
  * 1f, expires 1800000000, name anna, network home, address 192.0.2.1:9000. */
-static const char foreign_text[] = "kith1agvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvo53xo"
-                                   "53xo53xo53xo53xo53xo53xo53xo53xo5"
-                                   "3xo53xo53aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypqaa"
-                                   "aaabvutuqaarqw43tbarug63lfaecmaa"
-                                   "acaersr6vdcm2q";
+static const char foreign_text[] =
+    "kith1agvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvkvo53xo53xo53xo53xo53xo53xo53xo53x"
+    "o53xo53xo53xo53xo53aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypqaaaaabvutuqaarqw43t"
+    "barug63lfaecmaaacaersr6vdcm2q";
 
 static struct kith_ticket foreign_ticket(uint8_t addr[8])
 {

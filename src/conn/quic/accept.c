@@ -220,6 +220,7 @@ static void begin(struct kith_quic *q, const struct kith_path *path, uint8_t ecn
         return;
     }
     play_held(q, c, path, &hd->dcid, now);
+    conn_settle(c, now); /* noise is no connection and leaves at once */
 }
 
 static void stranger_initial(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,

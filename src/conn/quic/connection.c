@@ -311,7 +311,8 @@ int kith_quic_dial(struct kith_quic *q, const struct kith_path *path,
     ngtcp2_cid scid = cid_fresh(q), dcid = {.datalen = 18};
     kith_random_fill(q->env->random, dcid.data, dcid.datalen);
     set_parameters(q, now, &settings, &params);
-    if (ngtcp2_conn_client_new(&c->nc, &dcid, &scid, paths_made_up(c->paths.current, &made_up),
+    if (ngtcp2_conn_client_new(&c->nc, &dcid, &scid,
+                               paths_made_up(&c->paths, c->paths.current, &made_up),
                                NGTCP2_PROTO_VER_V1, &callbacks, &settings, &params, &q->mem,
                                c) != 0)
         err = KITH_E_NOMEM;
@@ -347,6 +348,7 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
     if (err < 0)
         return err;
     q->n_handshakes++;
+    c->paths.one_local = true;
     c->paths.current = paths_add(&c->paths, path, cid_number(&info->client_dcid));
     c->first_dcid = info->client_dcid;
 
@@ -364,8 +366,8 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
     params.stateless_reset_token_present = 1;
     cid_reset_token(q, &scid, params.stateless_reset_token);
     if (ngtcp2_conn_server_new(&c->nc, &info->client_scid, &scid,
-                               paths_made_up(c->paths.current, &made_up), info->version, &callbacks,
-                               &settings, &params, &q->mem, c) != 0)
+                               paths_made_up(&c->paths, c->paths.current, &made_up), info->version,
+                               &callbacks, &settings, &params, &q->mem, c) != 0)
         err = KITH_E_NOMEM;
     else
         err = conn_begin(c, &scid, now);
@@ -485,6 +487,12 @@ static void emit_refusal(const struct kith_conn *c)
     }
 }
 
+/* A connection that ended in silence, or was never one, has nobody to answer (RFC 9000 10.2). */
+static bool lingers(ngtcp2_conn *nc)
+{
+    return ngtcp2_conn_in_closing_period(nc) || ngtcp2_conn_in_draining_period(nc);
+}
+
 /* Enters CLOSED with c->end set; `why` NULL when the peer is not told. */
 static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time now)
 {
@@ -499,7 +507,7 @@ static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time
     if (c->state == CONN_HANDSHAKE && !c->dialled)
         q->n_handshakes--;
     c->state = CONN_CLOSED;
-    if (q->n_lingering < LINGER_MAX) {
+    if (lingers(c->nc) && q->n_lingering < LINGER_MAX) {
         q->n_lingering++;
         c->linger_until = kith_after(now, 3 * ngtcp2_conn_get_pto(c->nc));
     }
@@ -541,6 +549,7 @@ static void end_by_tls(struct kith_conn *c)
 {
     c->end.kind = KITH_END_REFUSED;
     c->end.code = ngtcp2_conn_get_tls_alert(c->nc);
+    quic_tls_blame(c);
     if (c->end.refusal == KITH_REFUSAL_NONE)
         c->end.refusal = KITH_REFUSAL_PROTOCOL;
     if (c->end.text[0] == '\0')
@@ -612,7 +621,9 @@ void kith_conn_free(struct kith_conn *c, kith_time now)
     c->tell_closed = false;
     c->owner = NULL;
     kith_list_remove(&c->ready);
-    conn_settle(c, now);
+    /* not now: the caller may still look at bytes it borrowed. The next tick takes it away. */
+    if (c->linger_until < now && kith_due_set(&c->q->due, &c->due, now) < 0)
+        conn_mark_dirty(c);
 }
 
 /* ---- reading ---- */
@@ -709,7 +720,8 @@ static void notice_stray(struct kith_conn *c, const struct kith_path *path, kith
     conn_mark_ready(c);
     uint32_t number = paths_add(&c->paths, path, 0);
     if (c->confirmed)
-        (void)ngtcp2_conn_initiate_migration(c->nc, paths_made_up(number, &made_up), now);
+        (void)ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up),
+                                            now);
 }
 
 static void answer_late(struct kith_conn *c)
@@ -735,8 +747,8 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
         return 0;
     }
     uint32_t number = number_for(c, path, dcid);
-    int rv = ngtcp2_conn_read_pkt(c->nc, paths_made_up(number, &made_up), &pi, packet.p, packet.n,
-                                  now);
+    int rv = ngtcp2_conn_read_pkt(c->nc, paths_made_up(&c->paths, number, &made_up), &pi, packet.p,
+                                  packet.n, now);
     if (rv == NGTCP2_ERR_RETRY)
         return rv;
     if (rv != 0) {
@@ -884,7 +896,8 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
     if (!c->dialled || c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
     uint32_t number = paths_add(&c->paths, path, 0);
-    int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(number, &made_up), now);
+    int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up),
+                                            now);
     conn_mark_dirty(c);
     if (rv == NGTCP2_ERR_CONN_ID_BLOCKED)
         return KITH_E_AGAIN;

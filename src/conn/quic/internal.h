@@ -92,6 +92,7 @@ struct kith_conn {
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
     bool tell_established, tell_moved, tell_writable, tell_closed;
     bool wants_writable; /* a datagram was held back */
+    bool wants_room;     /* by the batch: the next write that finds room says so */
     bool handshake_done, confirmed;
     struct kith_peer_id peer;     /* proved, or expected while dialling */
     bool peer_proved;
@@ -203,6 +204,8 @@ int quic_tls_attach(struct quic_tls_contexts *t, struct kith_conn *c);
 void quic_tls_detach(struct kith_conn *c);
 /* Checks the peer's key once more, after the handshake, and reads the exporter. */
 int quic_tls_conclude(struct kith_conn *c);
+/* After TLS failed: notes the refusal that OpenSSL's reason stands for, if there is one. */
+void quic_tls_blame(struct kith_conn *c);
 
 /* ---- strangers (accept.c) ---- */
 void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,

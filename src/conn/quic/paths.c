@@ -79,9 +79,10 @@ static void make_up(ngtcp2_sockaddr_in6 *sa, uint8_t end, uint32_t number)
         b[12 + i] = (uint8_t)(number >> (24 - 8 * i));
 }
 
-const ngtcp2_path *paths_made_up(uint32_t number, struct made_up_storage *s)
+const ngtcp2_path *paths_made_up(const struct conn_paths *p, uint32_t number,
+                                 struct made_up_storage *s)
 {
-    make_up(&s->local, 1, number);
+    make_up(&s->local, 1, p->one_local ? 0 : number);
     make_up(&s->remote, 2, number);
     s->path = (ngtcp2_path){
         .local = {.addr = (ngtcp2_sockaddr *)&s->local, .addrlen = sizeof s->local},

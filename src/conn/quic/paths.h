@@ -22,6 +22,12 @@ struct conn_paths {
     struct made_up_path way[PATHS_KEPT];
     uint32_t last;    /* highest number given out */
     uint32_t current; /* the number that ngtcp2 sends on */
+    /* accepting side: all numbers share one local address. When only the remote one changes and the
+     * peer keeps using the same id of ours, a NAT has moved it, and ngtcp2 follows without spending
+     * one of the peer's ids (RFC 9000 9.5); with none left it would never follow again. The price:
+     * ngtcp2 1.24 ends the connection (ERR_CONNECTION_ID_LIMIT) when a migration of the peer's
+     * overtakes the check of a rebinding, because it retires an id it goes on counting. */
+    bool one_local;
     /* dialling side: datagrams from a new source that would be the peer after it moved */
     struct kith_path stray;
     unsigned stray_seen; /* in a row */
@@ -45,7 +51,8 @@ void paths_remap(struct conn_paths *p, uint32_t number, const struct kith_path *
 /* The peer uses this id of ours over it from now on. */
 void paths_set_dcid(struct conn_paths *p, uint32_t number, uint64_t dcid);
 /* ngtcp2's view of a number; s holds the memory. */
-const ngtcp2_path *paths_made_up(uint32_t number, struct made_up_storage *s);
+const ngtcp2_path *paths_made_up(const struct conn_paths *p, uint32_t number,
+                                 struct made_up_storage *s);
 /* The number in a path of ngtcp2's. */
 uint32_t paths_number(const ngtcp2_path *path);
 

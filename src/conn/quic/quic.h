@@ -6,7 +6,7 @@
  * of datagrams, kith_quic_flush writes into a batch.
  *
  * Order per turn: receive any number of runs; tick when kith_quic_deadline is due; take events
- * until there are none; flush. Datagrams of connections are handed to the sink during receive; the
+ * until there are none; flush, which may cause events of its own. Datagrams of connections are handed to the sink during receive; the
  * sink must not call back into the endpoint. */
 #ifndef KITH_CONN_QUIC_QUIC_H
 #define KITH_CONN_QUIC_QUIC_H

@@ -200,7 +200,12 @@ int stream_received(struct stream *s, struct kith_span data, bool fin)
 
 void stream_reset_by_peer(struct stream *s)
 {
+    if (s->rx_fin)
+        return; /* all of it is here already (RFC 9000 3.2) */
     s->rx_closed = true;
+    /* what was not read never will be: the window is for other streams again */
+    ngtcp2_conn_extend_max_offset(s->conn->nc, kith_buf_len(&s->rx));
+    kith_buf_drop(&s->rx, kith_buf_len(&s->rx));
     stream_tell(s, KITH_STREAM_RESET);
 }
 
@@ -252,6 +257,12 @@ int kith_conn_stream_open(struct kith_conn *c, int64_t *ret_id)
     s->id = id;
     *ret_id = id;
     return KITH_OK;
+}
+
+bool kith_conn_is_local(const struct kith_conn *c, int64_t id)
+{
+    /* RFC 9000 2.1: the lowest bit says who opened it, 0 the client */
+    return ((id & 1) == 0) == c->dialled;
 }
 
 int kith_conn_stream_send(struct kith_conn *c, int64_t id, struct kith_span in, bool fin)

@@ -3,6 +3,7 @@
  * Spec: docs/spec/session.md 2. */
 #include "conn/quic/internal.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -154,10 +155,25 @@ static int on_verify(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
+/* Whether both sides agreed on kith/1. OpenSSL is content with a server that says nothing. */
+static bool speaks_kith(const SSL *ssl)
+{
+    const uint8_t *name;
+    unsigned n;
+
+    SSL_get0_alpn_selected(ssl, &name, &n);
+    return kith_span_equal((struct kith_span){name, n},
+                           (struct kith_span){alpn + 1, sizeof alpn - 1});
+}
+
 int quic_tls_conclude(struct kith_conn *c)
 {
     struct kith_peer_id id;
 
+    if (!speaks_kith(c->ssl)) {
+        note_refusal(c, KITH_REFUSAL_ALPN, "the peer does not speak kith/1");
+        return KITH_E_AUTH;
+    }
     if (!judge_key(c, SSL_get0_peer_rpk(c->ssl), &id))
         return KITH_E_AUTH;
     if (SSL_export_keying_material(c->ssl, c->exporter, sizeof c->exporter, exporter_label,
@@ -166,6 +182,31 @@ int quic_tls_conclude(struct kith_conn *c)
     c->peer = id;
     c->peer_proved = true;
     return KITH_OK;
+}
+
+/* What OpenSSL itself refused, where a reason of its names one of ours. */
+void quic_tls_blame(struct kith_conn *c)
+{
+    unsigned long e = ERR_peek_last_error();
+
+    ERR_clear_error();
+    if (ERR_GET_LIB(e) != ERR_LIB_SSL)
+        return;
+    switch (ERR_GET_REASON(e)) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        note_refusal(c, KITH_REFUSAL_NO_KEY, "the peer showed no key");
+        break;
+    case SSL_R_BAD_KEY_SHARE: /* also a HelloRetryRequest for a group nobody offered */
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+        note_refusal(c, KITH_REFUSAL_GROUP, "the peer wants another group than ML-KEM-768");
+        break;
+    case SSL_R_WRONG_SIGNATURE_TYPE:
+        note_refusal(c, KITH_REFUSAL_SIGALG, "the peer signs with another scheme than ML-DSA-65");
+        break;
+    default:
+        break;
+    }
 }
 
 /* ---- contexts ---- */

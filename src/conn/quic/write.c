@@ -114,6 +114,11 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
     }
     ngtcp2_conn_update_pkt_tx_time(c->nc, now);
     conn_refresh_due(c, now);
+    if (c->wants_room) {
+        c->wants_room = c->wants_writable = false;
+        c->tell_writable = true;
+        conn_mark_ready(c);
+    }
     return true;
 }
 
@@ -151,6 +156,9 @@ int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
         }
         if (written == 0) {
             c->wants_writable = true;
+            c->wants_room = room == NULL;
+            if (c->wants_room)
+                conn_mark_dirty(c);
             return KITH_E_AGAIN;
         }
         commit(c, b, &ps.path, &pi, (size_t)written);

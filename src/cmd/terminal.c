@@ -1,0 +1,51 @@
+#include "cmd/terminal.h"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+int kith_terminal_read_line(int fd, char *buf, size_t cap)
+{
+    size_t n = 0;
+    char byte = 0;
+    ssize_t got = 0;
+
+    while (n < cap && (got = read(fd, &byte, 1)) == 1 && byte != '\n')
+        buf[n++] = byte;
+    if (n == cap)
+        return KITH_E_LIMIT;
+    if (got != 1 && n == 0)
+        return KITH_E_CLOSED;
+    if (n > 0 && buf[n - 1] == '\r')
+        n--;
+    buf[n] = '\0';
+    return KITH_OK;
+}
+
+static int ask_silently(int tty, const char *prompt, char *buf, size_t cap)
+{
+    struct termios before, silent;
+    int err;
+
+    if (tcgetattr(tty, &before) < 0)
+        return KITH_E_IO;
+    silent = before;
+    silent.c_lflag &= (tcflag_t)~ECHO;
+    (void)tcsetattr(tty, TCSAFLUSH, &silent);
+    (void)!write(tty, prompt, strlen(prompt));
+    err = kith_terminal_read_line(tty, buf, cap);
+    (void)tcsetattr(tty, TCSAFLUSH, &before);
+    (void)!write(tty, "\n", 1);
+    return err;
+}
+
+int kith_terminal_ask(const char *prompt, char *buf, size_t cap)
+{
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC), err;
+
+    if (tty < 0)
+        return KITH_E_IO;
+    err = ask_silently(tty, prompt, buf, cap);
+    (void)close(tty);
+    return err;
+}

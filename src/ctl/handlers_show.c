@@ -1,0 +1,280 @@
+/* Questions: they change nothing and are answered at once. */
+
+#include <stdlib.h>
+
+#include "ctl/conf_json.h"
+#include "ctl/handlers_parts.h"
+#include "kith/version.h"
+
+int kith_ctl_do_version(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                        json_t **ret, struct kith_ctl_error *e)
+{
+    (void)h, (void)call, (void)params, (void)e;
+    return kith_ctl_give(json_pack("{s:i, s:s}", "api", KITH_CTL_API, "software", kith_version()),
+                         ret);
+}
+
+int kith_ctl_do_id(struct kith_ctl_handlers *h, uint64_t call, const json_t *params, json_t **ret,
+                   struct kith_ctl_error *e)
+{
+    (void)call, (void)params, (void)e;
+    return kith_ctl_give(json_pack("{s:o}", "peer_id", kith_ctl_peer_json(kith_node_id(h->node))),
+                         ret);
+}
+
+int kith_ctl_do_config_show(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                            json_t **ret, struct kith_ctl_error *e)
+{
+    (void)call, (void)params, (void)e;
+    return kith_ctl_give(kith_ctl_conf_json(h->host->conf), ret);
+}
+
+/* Appends made (taken) to list; false when memory ran out on the way. */
+static bool append(json_t *list, json_t *made)
+{
+    return made != NULL && json_array_append_new(list, made) == 0;
+}
+
+/* list, or NULL and nothing left of it when it is not whole. */
+static json_t *whole(json_t *list, bool ok)
+{
+    if (ok)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* ---- networks ---- */
+
+struct networks {
+    size_t n;
+    struct kith_network_info at[KITH_NODE_NETWORKS_MAX];
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct kith_network_info *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+static void networks_of(const struct kith_ctl_handlers *h, struct networks *ret)
+{
+    kith_wall wall = kith_ctl_host_now(h).wall;
+    size_t at = 0;
+
+    ret->n = 0;
+    while (ret->n < KITH_COUNT(ret->at) &&
+           kith_node_next_network(h->node, &at, wall, &ret->at[ret->n]))
+        ret->n++;
+    qsort(ret->at, ret->n, sizeof ret->at[0], by_name);
+}
+
+/* What status says of a network. */
+static json_t *network_glance(const struct kith_network_info *n)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:I}", "name", n->name, "id",
+                     kith_ctl_network_id_json(&n->id), "ipv4", kith_ctl_ip_json(&n->ip4), "ipv6",
+                     kith_ctl_ip_json(&n->ip6), "members", (json_int_t)n->members);
+}
+
+static json_t *network_row(const struct kith_network_info *n)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:b, s:o}", "name", n->name, "id",
+                     kith_ctl_network_id_json(&n->id), "range", kith_ctl_prefix_json(&n->range4),
+                     "ipv4", kith_ctl_ip_json(&n->ip4), "ipv6", kith_ctl_ip_json(&n->ip6),
+                     "members", (json_int_t)n->members, "admin", n->admin, "root", n->root,
+                     "expires", kith_ctl_wall_json(n->expires));
+}
+
+static json_t *networks_json(const struct kith_ctl_handlers *h,
+                             json_t *(*row)(const struct kith_network_info *n))
+{
+    json_t *list = json_array();
+    struct networks nets;
+    bool ok = list != NULL;
+
+    networks_of(h, &nets);
+    for (size_t i = 0; ok && i < nets.n; i++)
+        ok = append(list, row(&nets.at[i]));
+    return whole(list, ok);
+}
+
+int kith_ctl_do_network_list(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                             json_t **ret, struct kith_ctl_error *e)
+{
+    (void)call, (void)params, (void)e;
+    return kith_ctl_give(json_pack("{s:o}", "networks", networks_json(h, network_row)), ret);
+}
+
+static json_t *listen_json(const struct kith_ctl_host *host)
+{
+    json_t *list = json_array();
+    char text[KITH_ADDR_TEXT];
+    bool ok = list != NULL;
+
+    for (size_t i = 0; ok && i < host->n_listen; i++)
+        ok = append(list, json_string(kith_addr_text(&host->listen[i], text, sizeof text)));
+    return whole(list, ok);
+}
+
+int kith_ctl_do_status(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                       json_t **ret, struct kith_ctl_error *e)
+{
+    const struct kith_ctl_host *host = h->host;
+
+    (void)call, (void)params, (void)e;
+    return kith_ctl_give(
+        json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:I, s:s?}", "peer_id",
+                  kith_ctl_peer_json(kith_node_id(h->node)), "version", kith_version(), "uptime_s",
+                  (json_int_t)kith_ctl_uptime(h), "state_dir", host->state_dir, "listen",
+                  listen_json(host), "networks", networks_json(h, network_glance), "sessions",
+                  (json_int_t)kith_node_session_count(h->node), "tun", host->tun(host->ctx)),
+        ret);
+}
+
+/* ---- members ---- */
+
+static json_t *groups_json(const struct kith_member_info *m)
+{
+    json_t *list = json_array();
+    bool ok = list != NULL;
+
+    for (size_t i = 0; ok && i < m->n_groups; i++)
+        ok = append(list, json_string(m->groups[i]));
+    return whole(list, ok);
+}
+
+static json_t *member_row(const struct kith_member_info *m)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o}", "network",
+                     m->network_name, "name", m->name, "peer_id", kith_ctl_peer_json(&m->peer),
+                     "ipv4", kith_ctl_ip_json(&m->ip4), "ipv6", kith_ctl_ip_json(&m->ip6), "groups",
+                     groups_json(m), "admin", m->admin, "self", m->self, "connected",
+                     m->online && !m->self, "expires", kith_ctl_wall_json(m->expires));
+}
+
+static bool append_members(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
+                           json_t *list)
+{
+    kith_wall wall = kith_ctl_host_now(h).wall;
+    struct kith_member_info m;
+    size_t at = 0;
+
+    while (kith_node_next_member(h->node, &net->id, &at, wall, &m))
+        if (!append(list, member_row(&m)))
+            return false;
+    return true;
+}
+
+int kith_ctl_do_members(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                        json_t **ret, struct kith_ctl_error *e)
+{
+    const char *name = kith_ctl_text(params, "network", NULL);
+    struct networks nets = {.n = 1};
+    struct kith_node_why why;
+    int err = KITH_OK;
+
+    (void)call;
+    if (name == NULL)
+        networks_of(h, &nets);
+    else
+        err = kith_node_find_network(h->node, name, kith_ctl_host_now(h).wall, &nets.at[0], &why);
+    if (err < 0)
+        return kith_ctl_explain(e, err, &why);
+
+    json_t *list = json_array();
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < nets.n; i++)
+        ok = append_members(h, &nets.at[i], list);
+    return kith_ctl_give(json_pack("{s:o}", "members", whole(list, ok)), ret);
+}
+
+int kith_ctl_do_ip(struct kith_ctl_handlers *h, uint64_t call, const json_t *params, json_t **ret,
+                   struct kith_ctl_error *e)
+{
+    struct kith_node_why why;
+    struct kith_member_info m;
+    int err = kith_node_find_member(h->node, kith_ctl_text(params, "name", ""),
+                                    kith_ctl_text(params, "network", NULL),
+                                    kith_ctl_host_now(h).wall, &m, &why);
+
+    (void)call;
+    if (err < 0)
+        return kith_ctl_explain(e, err, &why);
+    return kith_ctl_give(json_pack("{s:s, s:s, s:o, s:o}", "network", m.network_name, "name",
+                                   m.name, "ipv4", kith_ctl_ip_json(&m.ip4), "ipv6",
+                                   kith_ctl_ip_json(&m.ip6)),
+                         ret);
+}
+
+/* ---- sessions ---- */
+
+/* Of all datagrams of the session so far. */
+static double loss_of(const struct kith_session_info *s)
+{
+    if (s->packets_out == 0)
+        return 0;
+    return s->packets_lost >= s->packets_out ? 1 : (double)s->packets_lost / (double)s->packets_out;
+}
+
+static json_t *peer_row(const struct kith_peer_info *p, struct kith_now now)
+{
+    const struct kith_session_info *s = &p->session;
+    uint64_t age = kith_since(now.mono, s->since) / KITH_SEC;
+
+    return json_pack(
+        "{s:s?, s:o, s:s, s:o, s:f, s:I, s:I, s:o, s:I}", "name", p->name[0] ? p->name : NULL,
+        "peer_id", kith_ctl_peer_json(&s->peer), "route", p->route, "rtt_ms",
+        s->rtt == 0 ? json_null() : kith_ctl_ms_json(s->rtt), "loss", loss_of(s), "sent_bytes",
+        (json_int_t)s->bytes_out, "received_bytes", (json_int_t)s->bytes_in, "since",
+        kith_ctl_wall_json(now.wall > age ? now.wall - age : 0), "since_s", (json_int_t)age);
+}
+
+/* Names first, in order; then the nameless, by id. */
+static int peers_compare(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+    const char *name_x = json_string_value(json_object_get(x, "name"));
+    const char *name_y = json_string_value(json_object_get(y, "name"));
+
+    if (name_x != NULL && name_y != NULL && strcmp(name_x, name_y) != 0)
+        return strcmp(name_x, name_y);
+    if ((name_x == NULL) != (name_y == NULL))
+        return name_x == NULL ? 1 : -1;
+    return strcmp(json_string_value(json_object_get(x, "peer_id")),
+                  json_string_value(json_object_get(y, "peer_id")));
+}
+
+/* The items of list in order, as a new list; NULL without memory. */
+static json_t *peers_sorted(const struct kith_alloc *a, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    json_t **item = kith_new_array(a, n + 1, sizeof *item), *sorted = json_array();
+    bool ok = item != NULL && sorted != NULL;
+
+    for (size_t i = 0; ok && i < n; i++)
+        item[i] = json_array_get(list, i);
+    if (ok)
+        qsort(item, n, sizeof item[0], peers_compare);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = json_array_append(sorted, item[i]) == 0;
+    kith_free(a, item);
+    return whole(sorted, ok);
+}
+
+int kith_ctl_do_peers(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                      json_t **ret, struct kith_ctl_error *e)
+{
+    struct kith_now now = kith_ctl_host_now(h);
+    json_t *list = json_array(), *sorted;
+    struct kith_session *at = NULL;
+    struct kith_peer_info p;
+    bool ok = list != NULL;
+
+    (void)call, (void)params, (void)e;
+    while (ok && kith_node_next_peer(h->node, &at, now.wall, &p))
+        ok = append(list, peer_row(&p, now));
+    sorted = ok ? peers_sorted(h->ctl->env->alloc, list) : NULL;
+    json_decref(list);
+    return kith_ctl_give(json_pack("{s:o}", "peers", sorted), ret);
+}

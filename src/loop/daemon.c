@@ -1,0 +1,172 @@
+#include "loop/daemon.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "loop/instance.h"
+#include "os/process.h"
+
+enum { FILES_WANTED = 4096 }; /* descriptors: sockets, clients and database take 60 */
+
+/* ---- what the pump asks ---- */
+
+static void on_effect(void *ctx, const struct kith_node_effect *fx)
+{
+    struct kith_instance *d = ctx;
+
+    switch (fx->kind) {
+    case KITH_NODE_OVERLAY:
+        kith_overlay_apply(&d->overlay, d->node, kith_pump_now(&d->pump).wall);
+        break;
+    case KITH_NODE_DONE:
+    case KITH_NODE_PONG: kith_ctl_handlers_effect(&d->handlers, fx); break;
+    case KITH_NODE_STOPPED: d->stopped = true; break;
+    }
+}
+
+static void on_clocks(void *ctx, struct kith_clocks_news news)
+{
+    struct kith_instance *d = ctx;
+    char by[24];
+
+    if (news.jumped != 0)
+        kith_event_clock_jumped(d->env.events,
+                                kith_format(by, sizeof by, "%+lld", (long long)news.jumped));
+    if (!news.resumed)
+        return;
+    kith_event_host_resumed(d->env.events);
+    if (d->node != NULL)
+        kith_watch_resumed(&d->watch);
+}
+
+static void on_turn(void *ctx)
+{
+    struct kith_instance *d = ctx;
+    kith_time now = kith_pump_now(&d->pump).mono;
+
+    if (kith_ctl_deadline(&d->ctl) <= now)
+        kith_ctl_tick(&d->ctl, now);
+    kith_watch_turn(&d->watch);
+    kith_control_retry(&d->control);
+    if (d->stop_by != 0 && d->stop_by <= now)
+        d->stopped = true;
+}
+
+static kith_time next_deadline(void *ctx)
+{
+    const struct kith_instance *d = ctx;
+    kith_time at = kith_sooner(kith_ctl_deadline(&d->ctl), kith_watch_deadline(&d->watch));
+
+    at = kith_sooner(at, kith_control_deadline(&d->control));
+    return d->stop_by == 0 ? at : kith_sooner(at, d->stop_by);
+}
+
+static void on_settled(void *ctx, bool blocked)
+{
+    struct kith_instance *d = ctx;
+
+    kith_loop_udp_want(&d->udp, blocked);
+    kith_loop_tun_pause(&d->tun, blocked);
+    kith_ctl_handlers_turn(&d->handlers);
+    kith_control_turn(&d->control);
+    if (d->stopped)
+        uv_stop(&d->loop);
+}
+
+const struct kith_pump_ops kith_instance_ops = {
+    .effect = on_effect,
+    .clocks = on_clocks,
+    .turn = on_turn,
+    .deadline = next_deadline,
+    .settled = on_settled,
+};
+
+/* ---- its life ---- */
+
+void kith_instance_stop(struct kith_instance *d)
+{
+    struct kith_now now = kith_pump_now(&d->pump);
+
+    if (d->stop_by != 0) {
+        d->stopped = true;
+        return;
+    }
+    d->stop_by = kith_after(now.mono, KITH_INSTANCE_STOP);
+    (void)!kith_sd_notify("STOPPING=1", NULL);
+    kith_node_stop(d->node, now);
+}
+
+static void tell_ready(struct kith_instance *d)
+{
+    kith_event_node_ready(d->env.events, kith_node_id(d->node)->b);
+    if (d->options->ready != NULL)
+        d->options->ready(d->options->ctx);
+    (void)!kith_sd_notify("READY=1", NULL);
+}
+
+/* Keys stay inside this process; what the system does not let us do is no reason to stop. */
+static void prepare_process(void)
+{
+    uint64_t limit;
+
+    (void)!kith_process_hide_memory(NULL);
+    (void)!kith_process_raise_files(FILES_WANTED, &limit, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* the other end of a pipe is told by an error */
+}
+
+static enum kith_log_form form_of(const struct kith_daemon_options *o)
+{
+    if (!o->foreground)
+        return KITH_LOG_SILENT;
+    return o->json ? KITH_LOG_JSON : KITH_LOG_TEXT;
+}
+
+static struct kith_instance *instance_new(const struct kith_conf *conf,
+                                          const struct kith_daemon_options *options)
+{
+    struct kith_instance *d = kith_new_zero(&kith_heap, sizeof *d);
+
+    if (d == NULL)
+        return NULL;
+    d->options = options;
+    d->conf = *conf;
+    d->random = kith_random_system();
+    kith_log_init(&d->log, &kith_heap, kith_clock_now, form_of(options), 2);
+    d->log.level = conf->node.log_level;
+    d->env = (struct kith_env){.alloc = &kith_heap, .random = &d->random, .events = &d->log.events};
+    return d;
+}
+
+int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_options *options,
+                    struct kith_ctl_error *ret_error)
+{
+    struct kith_instance *d = instance_new(conf, options);
+    int err;
+
+    if (d == NULL)
+        return kith_ctl_error_set(ret_error, KITH_E_NOMEM, "out of memory");
+    prepare_process();
+    err = kith_instance_start(d, ret_error);
+    if (err == KITH_OK) {
+        tell_ready(d);
+        kith_pump_turn(&d->pump);
+        (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+    }
+    kith_instance_end(d);
+    kith_log_fini(&d->log);
+    kith_free(&kith_heap, d);
+    return err;
+}
+
+int kith_daemon_identity(const char *state_dir, char ret_peer_id[53],
+                         struct kith_ctl_error *ret_error)
+{
+    struct kith_identity identity = {.key = NULL};
+    int err = kith_state_identity(state_dir, &identity, ret_error);
+
+    if (err < 0)
+        return err;
+    (void)kith_peer_id_text(&identity.id, ret_peer_id, KITH_ID_TEXT);
+    kith_identity_fini(&identity);
+    return KITH_OK;
+}

@@ -1,0 +1,137 @@
+#include "loop/tun.h"
+
+#include <unistd.h>
+
+/* ---- opening ---- */
+
+/* What the person at this machine can do about it. */
+static void remedy_of(int err, const char *name, char *buf, size_t cap)
+{
+    char program[KITH_CONF_PATH];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    program[n < 0 ? 0 : n] = '\0';
+    if (err == KITH_E_PERM)
+        (void)kith_format(buf, cap, "sudo setcap cap_net_admin+ep %s",
+                          n < 0 ? "$(command -v kith)" : program);
+    else if (err == KITH_E_UNSUPPORTED)
+        (void)kith_format(buf, cap, "sudo modprobe tun; in a container, pass it /dev/net/tun");
+    else if (err == KITH_E_INUSE || err == KITH_E_EXISTS)
+        (void)kith_format(buf, cap, "kith up --tun NAME, with a name other than %s", name);
+    else
+        (void)kith_format(buf, cap, "kith up --no-tun does without one");
+}
+
+/* A persistent device may carry what a process that died left on it. */
+static int link_up(const struct kith_loop_tun *t, const struct kith_conf *conf,
+                   struct kith_netlink *nl, struct kith_os_why *why)
+{
+    const struct kith_link_change change = {
+        .mtu = conf->vpn.mtu, .queue = KITH_TUN_QUEUE, .up = true};
+    int err = t->tun.persistent ? kith_netlink_link_clear(nl, t->tun.ifindex, why) : KITH_OK;
+
+    /* where /proc/sys cannot be written the packet path refuses what this would have kept out */
+    (void)!kith_netlink_link_quiet(nl, t->tun.ifindex, NULL);
+    return err < 0 ? err : kith_netlink_link_set(nl, t->tun.ifindex, &change, why);
+}
+
+int kith_loop_tun_open(struct kith_loop_tun *t, const struct kith_conf *conf,
+                       struct kith_netlink *nl, const struct kith_env *env)
+{
+    struct kith_os_why why = {.text = ""};
+    char remedy[KITH_CONF_PATH + 64];
+    int err = kith_tun_open(&t->tun, conf->vpn.tun.s, conf->vpn.offload, &why);
+
+    t->env = env;
+    if (err == KITH_OK && (err = link_up(t, conf, nl, &why)) < 0)
+        kith_tun_close(&t->tun);
+    if (err < 0) {
+        remedy_of(err, conf->vpn.tun.s, remedy, sizeof remedy);
+        kith_event_tun_unavailable(env->events, why.text, remedy);
+        return err;
+    }
+    t->open = true;
+    kith_event_tun_up(env->events, t->tun.name, conf->vpn.mtu);
+    return KITH_OK;
+}
+
+/* ---- packets ---- */
+
+static void gone(struct kith_loop_tun *t)
+{
+    (void)uv_poll_stop(&t->handle);
+    t->polled = false;
+    kith_event_tun_unavailable(t->env->events, "the interface was deleted",
+                               "restart the node: kith down, kith up");
+}
+
+static void on_tun(uv_poll_t *handle, int status, int events)
+{
+    struct kith_loop_tun *t = handle->data;
+    struct kith_now now = kith_pump_now(t->pump);
+    int err = KITH_OK;
+    size_t n;
+
+    (void)events;
+    for (int i = 0; i < KITH_TUN_READS && err == KITH_OK && !t->pump->batch->blocked; i++) {
+        err = kith_tun_read(&t->tun, t->buf, sizeof t->buf, &n);
+        if (err == KITH_OK)
+            kith_node_from_tun(t->pump->node, t->buf, n, now);
+    }
+    if (err == KITH_E_CLOSED || status < 0)
+        gone(t);
+}
+
+static bool write_packet(void *ctx, const struct kith_span *parts, size_t n)
+{
+    struct kith_loop_tun *t = ctx;
+    struct kith_iov iov[KITH_TUN_IOV_MAX];
+
+    if (n > KITH_COUNT(iov))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        iov[i] = (struct kith_iov){.p = parts[i].p, .n = parts[i].n};
+    return kith_tun_write(&t->tun, iov, n) == KITH_OK;
+}
+
+struct kith_vpn_in kith_loop_tun_in(struct kith_loop_tun *t)
+{
+    if (!t->open)
+        return (struct kith_vpn_in){.write = NULL};
+    return (struct kith_vpn_in){.write = write_packet, .ctx = t};
+}
+
+int kith_loop_tun_start(struct kith_loop_tun *t, uv_loop_t *loop, struct kith_pump *pump)
+{
+    if (!t->open)
+        return KITH_OK;
+    t->pump = pump;
+    if (uv_poll_init(loop, &t->handle, t->tun.fd) < 0)
+        return KITH_E_IO;
+    t->handle.data = t;
+    t->initialised = t->polled = true;
+    return uv_poll_start(&t->handle, UV_READABLE, on_tun) < 0 ? KITH_E_IO : KITH_OK;
+}
+
+void kith_loop_tun_pause(struct kith_loop_tun *t, bool paused)
+{
+    if (!t->polled || t->paused == paused)
+        return;
+    t->paused = paused;
+    if (paused)
+        (void)uv_poll_stop(&t->handle);
+    else
+        (void)uv_poll_start(&t->handle, UV_READABLE, on_tun);
+}
+
+void kith_loop_tun_close(struct kith_loop_tun *t)
+{
+    if (t->initialised)
+        uv_close((uv_handle_t *)&t->handle, NULL);
+    t->initialised = t->polled = false;
+    if (!t->open)
+        return;
+    kith_tun_close(&t->tun);
+    kith_event_tun_down(t->env->events, t->tun.name);
+    t->open = false;
+}

@@ -1,0 +1,37 @@
+/* tun.h: the tunnel interface in the loop: its packets go to the node, the node's go to it.
+ *
+ * Without the right to make one a node runs on: it can be a member, an admin, a relay. Reading
+ * stops while no transport takes datagrams, so that the kernel's own queue tells programs to slow
+ * down. Addresses and routes are overlay.h's. */
+#ifndef KITH_LOOP_TUN_H
+#define KITH_LOOP_TUN_H
+
+#include "conf/conf.h"
+#include "loop/pump.h"
+#include "os/netlink.h"
+#include "os/tun.h"
+
+enum { KITH_TUN_READS = 32 }; /* of one wake-up: 2 MB of super-packets, two batches' worth */
+
+struct kith_loop_tun { /* all-zero: not open */
+    struct kith_pump *pump;
+    const struct kith_env *env;
+    struct kith_tun tun;
+    uv_poll_t handle;
+    bool open, polled, paused, initialised;
+    uint8_t buf[KITH_TUN_READ_MAX];
+};
+
+/* Makes the interface and brings it up; KITH_E_* and the event tun_unavailable, with the remedy,
+ * when this host does not let us. nl is an open rtnetlink socket. */
+int kith_loop_tun_open(struct kith_loop_tun *t, const struct kith_conf *conf,
+                       struct kith_netlink *nl, const struct kith_env *env) KITH_MUST_CHECK;
+/* Starts reading. */
+int kith_loop_tun_start(struct kith_loop_tun *t, uv_loop_t *loop,
+                        struct kith_pump *pump) KITH_MUST_CHECK;
+/* Takes packets of the node; write NULL when there is no interface. */
+struct kith_vpn_in kith_loop_tun_in(struct kith_loop_tun *t);
+void kith_loop_tun_pause(struct kith_loop_tun *t, bool paused);
+void kith_loop_tun_close(struct kith_loop_tun *t);
+
+#endif

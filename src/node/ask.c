@@ -1,0 +1,187 @@
+/* ask.c: answers about networks, members and peers. */
+#include "node/internal.h"
+
+void ask_route(const struct kith_session_info *info, char *buf, size_t cap)
+{
+    char addr[KITH_ADDR_TEXT];
+
+    kith_format(buf, cap, "direct udp %s",
+                kith_addr_text(&info->path.remote, addr, sizeof addr));
+}
+
+/* ---- networks ---- */
+
+void ask_network(const struct kith_node *n, const struct node_network *net, kith_wall now,
+                 struct kith_network_info *ret)
+{
+    const struct kith_object *o = kith_netview_network(net->view);
+    struct kith_member self;
+
+    *ret = (struct kith_network_info){.id = net->id, .slot = net->slot};
+    memcpy(ret->name, net->name, sizeof ret->name);
+    ret->members = kith_netview_member_count(net->view, now);
+    ret->root = net->root.key != NULL;
+    ret->admin = issue_may(n, net, now);
+    ret->ip6 = kith_network_ip6(&net->id, &n->identity->id);
+    ret->range6 = kith_prefix_of(&ret->ip6, 64);
+    if (o != NULL)
+        ret->range4 = o->network.ipv4;
+    if (!network_self(n, net, now, &self))
+        return;
+    ret->ip4 = self.ip4;
+    ret->expires = self.cert->member.not_after;
+}
+
+bool kith_node_next_network(const struct kith_node *n, size_t *at, kith_wall now,
+                            struct kith_network_info *ret)
+{
+    while (*at < KITH_NODE_NETWORKS_MAX) {
+        const struct node_network *net = &n->network[(*at)++];
+        if (!net->used)
+            continue;
+        ask_network(n, net, now, ret);
+        return true;
+    }
+    return false;
+}
+
+int kith_node_find_network(const struct kith_node *n, const char *name, kith_wall now,
+                           struct kith_network_info *ret, struct kith_node_why *why)
+{
+    struct node_network *net;
+    int err = network_find(n, name, &net, why);
+
+    if (err >= 0)
+        ask_network(n, net, now, ret);
+    return err;
+}
+
+/* ---- members ---- */
+
+static void copy_groups(const struct kith_object *cert, struct kith_member_info *ret)
+{
+    struct kith_reader r = kith_reader_on(cert->member.groups.bytes);
+    struct kith_group_item item;
+
+    while (ret->n_groups < KITH_NODE_GROUPS_MAX && kith_group_item_next(&r, &item))
+        kith_format(ret->groups[ret->n_groups++], KITH_LABEL_MAX + 1, "%.*s", (int)item.name.n,
+                    (const char *)item.name.p);
+}
+
+void ask_member(const struct kith_node *n, const struct node_network *net,
+                const struct kith_member *m, kith_wall now, struct kith_member_info *ret)
+{
+    const struct kith_session *s = kith_sessions_find(n->sessions, &m->peer);
+    const struct node_peer *p = peer_find(n, &m->peer);
+
+    *ret = (struct kith_member_info){.peer = m->peer,
+                                     .network = net->id,
+                                     .ip4 = m->ip4,
+                                     .ip6 = m->ip6,
+                                     .self = peer_is_self(n, &m->peer),
+                                     .expires = m->cert->member.not_after};
+    memcpy(ret->network_name, net->name, sizeof ret->network_name);
+    memcpy(ret->name, m->name, sizeof ret->name);
+    ret->root = ret->self && net->root.key != NULL;
+    ret->admin = ret->root || kith_netview_is_signer(net->view, &m->peer, now);
+    ret->online = ret->self || (s != NULL && kith_session_is_up(s) && p != NULL &&
+                                (p->proved & 1u << net->slot) != 0);
+    copy_groups(m->cert, ret);
+}
+
+bool kith_node_next_member(const struct kith_node *n, const struct kith_network_id *network,
+                           size_t *at, kith_wall now, struct kith_member_info *ret)
+{
+    const struct node_network *net = network_by_id(n, network);
+    struct kith_member m;
+
+    while (net != NULL && kith_netview_next_member(net->view, at, now, &m)) {
+        if (m.standing != KITH_STANDING_MEMBER)
+            continue;
+        ask_member(n, net, &m, now, ret);
+        return true;
+    }
+    return false;
+}
+
+/* "name", "name.network" and "name.network.kith": cut at the first dot. */
+static void split_name(const char *text, char *name, char *network)
+{
+    const char *dot = strchr(text, '.');
+    size_t len = dot != NULL ? (size_t)(dot - text) : strlen(text);
+
+    kith_format(name, KITH_LABEL_MAX + 1, "%.*s", (int)(len < 64 ? len : 64), text);
+    network[0] = '\0';
+    if (dot == NULL)
+        return;
+    const char *rest = dot + 1, *end = strchr(rest, '.');
+    len = end != NULL && strcmp(end, ".kith") == 0 ? (size_t)(end - rest) : strlen(rest);
+    kith_format(network, KITH_LABEL_MAX + 1, "%.*s", (int)(len < 64 ? len : 64), rest);
+}
+
+/* Whether the text means this peer in the network. */
+static bool lookup(struct node_network *net, const char *text, const char *name, kith_wall now,
+                   struct kith_member *ret)
+{
+    struct kith_peer_id id;
+    struct kith_ip ip;
+
+    if (kith_peer_id_parse(text, &id) == KITH_OK)
+        return kith_netview_member(net->view, &id, now, ret);
+    if (kith_ip_parse(text, &ip) == KITH_OK)
+        return kith_netview_by_ip(net->view, &ip, now, ret);
+    return kith_netview_by_name(net->view, kith_span_text(name), now, ret);
+}
+
+int kith_node_find_member(const struct kith_node *n, const char *text, const char *network,
+                          kith_wall now, struct kith_member_info *ret, struct kith_node_why *why)
+{
+    char name[KITH_LABEL_MAX + 1], in[KITH_LABEL_MAX + 1];
+    struct kith_member m;
+    bool any = false;
+
+    split_name(text, name, in);
+    if (network == NULL && in[0] != '\0' && network_by_name(n, in) != NULL)
+        network = in;
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct node_network *net = (struct node_network *)&n->network[i];
+        if (!net->used || (network != NULL && strcmp(net->name, network) != 0))
+            continue;
+        any = true;
+        if (!lookup(net, text, name, now, &m) || m.standing != KITH_STANDING_MEMBER)
+            continue;
+        ask_member(n, net, &m, now, ret);
+        return KITH_OK;
+    }
+    if (!any && network != NULL)
+        return node_say(why, KITH_E_NOTFOUND, "kith network list shows those there are",
+                        "this node is in no network named \"%s\"", network);
+    return node_say(why, KITH_E_NOTFOUND,
+                    any ? "kith members shows who there is"
+                        : "kith network create NAME makes one, kith join TICKET joins one",
+                    any ? "there is no member \"%s\"" : "this node is in no network yet (\"%s\")",
+                    text);
+}
+
+/* ---- sessions ---- */
+
+bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
+                         struct kith_peer_info *ret)
+{
+    struct kith_member m;
+
+    while ((*at = kith_sessions_next(n->sessions, *at)) != NULL) {
+        *ret = (struct kith_peer_info){.name = ""};
+        kith_session_info(*at, &ret->session);
+        if (!ret->session.up)
+            continue;
+        ask_route(&ret->session, ret->route, sizeof ret->route);
+        for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX && ret->name[0] == '\0'; i++)
+            if (n->network[i].used &&
+                kith_netview_member(n->network[i].view, &ret->session.peer, now, &m) &&
+                m.standing == KITH_STANDING_MEMBER)
+                kith_format(ret->name, sizeof ret->name, "%s", m.name);
+        return true;
+    }
+    return false;
+}

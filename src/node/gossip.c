@@ -1,0 +1,478 @@
+/* gossip.c: what members of a network tell each other: who they are and which objects they hold.
+ *
+ * Nothing about a network is said to a peer before the view says it is a member of it; what a peer
+ * says about a network counts only after it has proved its membership in this session.
+ * Spec: docs/spec/control-stream.md. */
+#include "node/internal.h"
+
+int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, to);
+
+    if (s == NULL)
+        return KITH_E_STATE;
+    return kith_session_send_control(s, (struct kith_span){n->scratch, len}, now.mono);
+}
+
+static bool is_up(const struct kith_node *n, const struct node_peer *p)
+{
+    const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    return s != NULL && kith_session_is_up(s);
+}
+
+/* ---- memberships ---- */
+
+/* Not before the view says that the peer is in the network, but for the issuer of a ticket: the
+ * ticket says so. */
+void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                            struct kith_now now)
+{
+    struct kith_membership m = {.network = net->id, .slot = net->slot};
+    struct kith_member self;
+    size_t len;
+
+    if (!is_up(n, p) || !network_self(n, net, now.wall, &self) ||
+        !(kith_netview_is_member(net->view, &p->id, now.wall) || join_is_with(n, &p->id)))
+        return;
+    m.cert = self.cert->bytes;
+    const struct kith_object *admin =
+        kith_netview_admin(net->view, &self.cert->env.signer, now.wall);
+    if (admin != NULL)
+        m.admin = admin->bytes;
+    if (kith_membership_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
+        gossip_send(n, &p->id, len, now) < 0)
+        return;
+    p->shown |= 1u << net->slot;
+    gossip_send_digest(n, p, net, now);
+}
+
+void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->network[i].used && (p->member_of & 1u << i) != 0)
+            gossip_show_membership(n, p, &n->network[i], now);
+    p->digest_at = kith_after(now.mono, DIGEST_INTERVAL);
+}
+
+static void membership_proved(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                              uint8_t theirs, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    p->proved |= 1u << net->slot;
+    if (s == NULL)
+        return;
+    kith_session_trust(s, true);
+    kith_session_allow_slot(s, theirs, net->slot);
+    if ((p->shown & 1u << net->slot) == 0)
+        gossip_show_membership(n, p, net, now);
+    kith_vpn_session_ready(n->vpn, p->handle, now.mono);
+    join_member_proved(n, &p->id, net);
+}
+
+static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
+                          struct kith_span message, struct kith_now now)
+{
+    struct kith_membership m;
+    enum kith_offer offer;
+    const char *why = "";
+    int err = kith_membership_decode(message, &m);
+
+    if (err < 0) {
+        kith_event_peer_broke_rules(n->env->events, from->b, "a malformed membership");
+        return;
+    }
+    struct node_network *net = network_by_id(n, &m.network);
+    if (net == NULL)
+        return; /* whether we are in it is not its business */
+    if (m.admin.n > 0)
+        err = object_take(n, net, m.admin, from, now, &offer, &why);
+    if (err >= 0)
+        err = object_take(n, net, m.cert, from, now, &offer, &why);
+    if (err < 0)
+        kith_event_object_refused(n->env->events, from->b, "membership", why);
+    struct node_peer *p = peer_find(n, from);
+    if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
+        membership_proved(n, p, net, m.slot, now);
+}
+
+static void on_membership_end(struct kith_node *n, const struct kith_peer_id *from,
+                              struct kith_span message)
+{
+    struct kith_membership_end m;
+    struct node_peer *p = peer_find(n, from);
+
+    if (kith_membership_end_decode(message, &m) < 0 || p == NULL)
+        return;
+    const struct node_network *net = network_by_id(n, &m.network);
+    if (net != NULL)
+        p->proved &= ~(1u << net->slot);
+}
+
+/* ---- digests, pulls, pushes ---- */
+
+/* The network a message speaks of, if its sender has proved to be in it. */
+static struct node_network *shared_network(const struct kith_node *n,
+                                           const struct kith_network_id *id,
+                                           const struct node_peer *p)
+{
+    struct node_network *net = network_by_id(n, id);
+
+    return net != NULL && p != NULL && (p->proved & 1u << net->slot) != 0 ? net : NULL;
+}
+
+enum { DIGESTS_PER_MESSAGE = 1000 };
+
+static int send_digest_items(struct kith_node *n, const struct kith_peer_id *to,
+                             const struct node_network *net, const uint8_t *items, size_t len,
+                             uint16_t count, struct kith_now now)
+{
+    struct kith_digest digest = {.network = net->id, .entries = {{items, len}, count}};
+    size_t n_out;
+    int err = kith_digest_encode(&digest, n->scratch, KITH_FRAME_BODY_MAX, &n_out);
+
+    return err < 0 ? err : gossip_send(n, to, n_out, now);
+}
+
+void gossip_send_digest(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                        struct kith_now now)
+{
+    uint8_t items[DIGESTS_PER_MESSAGE * 24];
+    struct kith_digest_item item;
+    size_t at = 0;
+    bool more = true;
+
+    while (more) {
+        struct kith_writer w = kith_writer_on(items, sizeof items);
+        uint16_t count = 0;
+        size_t len = 0;
+        while (count < DIGESTS_PER_MESSAGE &&
+               (more = kith_netview_next_digest(net->view, &at, &item))) {
+            kith_digest_item_put(&w, &item);
+            count++;
+        }
+        if (count == 0 || kith_writer_done(&w, &len) < 0 ||
+            send_digest_items(n, &p->id, net, items, len, count, now) < 0)
+            return;
+    }
+}
+
+void gossip_announce(struct kith_node *n, const struct node_network *net,
+                     const struct kith_object *obj, const struct kith_peer_id *except,
+                     struct kith_now now)
+{
+    struct kith_digest_item item = {.key = obj->key, .number = obj->env.number};
+    struct kith_push push = {.object = obj->bytes};
+    uint8_t bytes[24];
+    struct kith_writer w = kith_writer_on(bytes, sizeof bytes);
+    bool urgent = obj->env.kind == KITH_OBJECT_revocation_body;
+    size_t len;
+
+    kith_digest_item_put(&w, &item);
+    for (size_t i = 0; i < n->n_handles; i++) {
+        struct node_peer *p = n->by_handle[i];
+        if ((p->proved & 1u << net->slot) == 0 ||
+            (except != NULL && kith_peer_id_equal(&p->id, except)))
+            continue;
+        if (!urgent)
+            (void)!send_digest_items(n, &p->id, net, bytes, sizeof bytes, 1, now);
+        else if (kith_push_encode(&push, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+            (void)!gossip_send(n, &p->id, len, now);
+    }
+}
+
+/* Asks for the next few objects that the peer has and we lack. */
+static void pull_more(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    const struct node_network *net = &n->network[p->lack_slot];
+    size_t count = p->n_lack < PULL_BATCH ? p->n_lack : PULL_BATCH, len;
+
+    if (count == 0 || p->pulls_out > 0 || !net->used)
+        return;
+    const struct kith_object_key *first = &p->lack[p->n_lack - count];
+    struct kith_pull pull = {.network = net->id,
+                             .keys = {{(const uint8_t *)first, count * sizeof *first},
+                                      (uint16_t)count}};
+    if (kith_pull_encode(&pull, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
+        gossip_send(n, &p->id, len, now) < 0)
+        return;
+    p->n_lack -= count;
+    p->pulls_out = (unsigned)count;
+}
+
+static void note_lack(struct kith_node *n, struct node_peer *p, const struct kith_object_key *key)
+{
+    if (p->lack == NULL)
+        p->lack = kith_new_array(n->env->alloc, LACK_MAX, sizeof *p->lack);
+    if (p->lack == NULL || p->n_lack == LACK_MAX)
+        return; /* the next digest names it again */
+    for (size_t i = 0; i < p->n_lack; i++)
+        if (kith_object_key_equal(&p->lack[i], key))
+            return;
+    p->lack[p->n_lack++] = *key;
+}
+
+static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                      struct kith_now now)
+{
+    struct kith_digest digest;
+    struct kith_digest_item item;
+
+    if (kith_digest_decode(message, &digest) < 0)
+        return;
+    struct node_network *net = shared_network(n, &digest.network, p);
+    if (net == NULL)
+        return;
+    if (p->lack_slot != net->slot) {
+        p->n_lack = 0; /* one network at a time; the other's digest comes again */
+        p->pulls_out = 0;
+        p->lack_slot = net->slot;
+    }
+    struct kith_reader r = kith_reader_on(digest.entries.bytes);
+    while (kith_digest_item_next(&r, &item))
+        if (kith_netview_lacks(net->view, &item))
+            note_lack(n, p, &item.key);
+    pull_more(n, p, now);
+}
+
+static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now)
+{
+    struct kith_pull pull;
+    struct kith_key_item item;
+    size_t len;
+
+    if (kith_pull_decode(message, &pull) < 0)
+        return;
+    struct node_network *net = shared_network(n, &pull.network, p);
+    if (net == NULL)
+        return;
+    struct kith_reader r = kith_reader_on(pull.keys.bytes);
+    for (unsigned i = 0; i < 2 * PULL_BATCH && kith_key_item_next(&r, &item); i++) {
+        const struct kith_object *o = kith_netview_find(net->view, &item.key);
+        struct kith_push push;
+        if (o == NULL)
+            continue;
+        push.object = o->bytes;
+        if (kith_push_encode(&push, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
+            gossip_send(n, &p->id, len, now) < 0)
+            return; /* it asks again after the next digest */
+    }
+}
+
+static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now)
+{
+    struct kith_push push;
+    struct kith_object o;
+    enum kith_offer offer;
+    const char *why = "";
+
+    if (kith_push_decode(message, &push) < 0 || kith_object_open(push.object, &o) < 0)
+        return;
+    struct node_network *net = shared_network(n, &o.env.network, p);
+    if (net == NULL)
+        return;
+    const struct kith_peer_id from = p->id;
+    if (object_take(n, net, push.object, &from, now, &offer, &why) < 0)
+        kith_event_object_refused(n->env->events, from.b, "object", why);
+    if (p->pulls_out > 0)
+        p->pulls_out--;
+    pull_more(n, p, now);
+}
+
+/* ---- other messages ---- */
+
+/* Its issuer stops vouching for it; another admin, whose list never named it, revokes that one
+ * certificate instead. Either way it may come back with a new ticket. */
+static int note_leave(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                      uint64_t serial, struct kith_now now)
+{
+    struct kith_store_lease lease;
+    int err = kith_store_lease_by_peer(n->store, net->id.b, peer->b, &lease);
+
+    if (err < 0 || lease.serial != serial)
+        return issue_revoke(n, net, peer, &serial, false, "left", now);
+    err = kith_store_lease_remove(n->store, net->id.b, serial);
+    issue_list_soon(net, now);
+    return err;
+}
+
+static void on_leave(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                     struct kith_now now)
+{
+    struct kith_leave leave;
+    struct kith_member m;
+
+    if (kith_leave_decode(message, &leave) < 0)
+        return;
+    struct node_network *net = shared_network(n, &leave.network, p);
+    if (net == NULL || !issue_may(n, net, now.wall) ||
+        !kith_netview_member(net->view, &p->id, now.wall, &m))
+        return;
+    int err = note_leave(n, net, &p->id, m.cert->member.serial, now);
+    if (err < 0)
+        kith_event_store_failed(n->env->events, "note that a member left", kith_err_text(err));
+}
+
+static void on_observed(struct kith_node *n, const struct node_peer *p, struct kith_span message,
+                        struct kith_now now)
+{
+    struct kith_observed_address m;
+
+    if (p != NULL && p->proved != 0 && kith_observed_address_decode(message, &m) >= 0)
+        endpoints_observed(n, &m.addr, now);
+}
+
+static void on_control(struct kith_node *n, const struct kith_session_effect *fx,
+                       struct kith_now now)
+{
+    const struct kith_peer_id from = *kith_session_peer(fx->session);
+    struct node_peer *p = peer_find(n, &from);
+
+    switch (fx->message.p[0]) {
+    case KITH_WIRE_membership:
+        on_membership(n, &from, fx->message, now);
+        return;
+    case KITH_WIRE_membership_end:
+        on_membership_end(n, &from, fx->message);
+        return;
+    case KITH_WIRE_observed_address:
+        on_observed(n, p, fx->message, now);
+        return;
+    case KITH_WIRE_renew_request:
+        issue_renew_request(n, &from, fx->message, now);
+        return;
+    case KITH_WIRE_renew_answer:
+        issue_renew_answer(n, &from, fx->message, now);
+        return;
+    default:
+        break;
+    }
+    if (p == NULL)
+        return;
+    switch (fx->message.p[0]) {
+    case KITH_WIRE_digest:
+        on_digest(n, p, fx->message, now);
+        return;
+    case KITH_WIRE_pull:
+        on_pull(n, p, fx->message, now);
+        return;
+    case KITH_WIRE_push:
+        on_push(n, p, fx->message, now);
+        return;
+    case KITH_WIRE_leave:
+        on_leave(n, p, fx->message, now);
+        return;
+    default:
+        return; /* a later version's message: not for us */
+    }
+}
+
+/* ---- sessions' news ---- */
+
+static void tell_observed(struct kith_node *n, const struct kith_session *s, struct kith_now now)
+{
+    struct kith_session_info info;
+    struct kith_observed_address m;
+    size_t len;
+
+    kith_session_info(s, &info);
+    m.addr = info.path.remote;
+    if (kith_observed_address_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+        (void)!gossip_send(n, &info.peer, len, now);
+}
+
+static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct kith_now now)
+{
+    const struct kith_peer_id id = *kith_session_peer(s);
+    struct node_peer *p = peer_find(n, &id);
+
+    if (p != NULL && anew) {
+        p->proved = p->shown = 0;
+        p->n_lack = p->pulls_out = 0;
+    }
+    if (join_is_with(n, &id))
+        join_session_up(n, &id, now);
+    if (p == NULL || p->member_of == 0)
+        return;
+    peer_note_address(n, s, now);
+    tell_observed(n, s, now);
+    gossip_greet(n, p, now);
+}
+
+static void on_down(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
+{
+    const struct kith_peer_id *id = kith_session_peer(fx->session);
+    struct node_peer *p = peer_find(n, id);
+
+    if (p == NULL)
+        return;
+    p->proved = p->shown = 0;
+    p->n_lack = p->pulls_out = 0;
+    p->digest_at = KITH_NEVER;
+    /* told to go: coming back at once would only be told again */
+    if (fx->end->kind == KITH_END_PEER &&
+        (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {
+        p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
+        kith_session_want(fx->session, false, now.mono);
+    }
+    n->peers_at = now.mono;
+}
+
+void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
+{
+    switch (fx->kind) {
+    case KITH_SESSION_UP:
+    case KITH_SESSION_RESTARTED:
+        on_up(n, fx->session, true, now);
+        break;
+    case KITH_SESSION_MOVED:
+        on_up(n, fx->session, false, now);
+        break;
+    case KITH_SESSION_CONTROL:
+        on_control(n, fx, now);
+        break;
+    case KITH_SESSION_STREAM:
+        if (fx->stream_kind == KITH_STREAM_ENROL && !kith_conn_is_local(fx->conn, fx->stream))
+            enrol_stream(n, fx, now);
+        else if (fx->stream_kind == KITH_STREAM_ENROL)
+            join_stream(n, fx, now);
+        else if ((fx->flags & KITH_STREAM_OPENED) != 0)
+            kith_conn_stream_reset(fx->conn, fx->stream, KITH_CLOSE_REFUSED);
+        break;
+    case KITH_SESSION_PONG:
+        ping_pong(n, fx);
+        break;
+    case KITH_SESSION_DIAL_FAILED:
+        join_dial_failed(n, kith_session_peer(fx->session), fx->end->text);
+        break;
+    case KITH_SESSION_DOWN:
+        on_down(n, fx, now);
+        break;
+    }
+}
+
+void gossip_tick(struct kith_node *n, struct kith_now now)
+{
+    for (size_t i = 0; i < n->n_handles; i++) {
+        struct node_peer *p = n->by_handle[i];
+        if (p->digest_at > now.mono)
+            continue;
+        p->digest_at = kith_after(now.mono, DIGEST_INTERVAL);
+        p->pulls_out = 0; /* what did not come by now is asked for again */
+        for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
+            if (n->network[k].used && (p->proved & 1u << k) != 0)
+                gossip_send_digest(n, p, &n->network[k], now);
+    }
+}
+
+kith_time gossip_deadline(const struct kith_node *n)
+{
+    kith_time at = KITH_NEVER;
+
+    for (size_t i = 0; i < n->n_handles; i++)
+        at = kith_sooner(at, n->by_handle[i]->digest_at);
+    return at;
+}

@@ -1,0 +1,301 @@
+/* internal.h: what the files of this folder share.
+ *
+ *   node.c       life, the turn of the loop, effects
+ *   networks.c   the networks this node belongs to: loading, making, leaving, backing up
+ *   objects.c    signed objects on their way in: view, store, others; and what changes follow
+ *   peers.c      who is known, and whom this node wants a session with
+ *   gossip.c     memberships, digests, pulls and pushes between members
+ *   issue.c      what a root or an admin signs
+ *   enrol.c      enrolment at the issuer; join.c: at the joiner
+ *   requests.c   invitations, revocations, admins: what people ask for
+ *   ask.c        answers about networks, members and peers
+ *   endpoints.c  where this node can be reached
+ *   overlay.c    between the packet core and the sessions
+ *   ping.c       round trips on request */
+#ifndef KITH_NODE_INTERNAL_H
+#define KITH_NODE_INTERNAL_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "identity/backup.h"
+#include "identity/issuer.h"
+#include "identity/limits.h"
+#include "identity/network_view.h"
+#include "identity/ticket.h"
+#include "node/node.h"
+#include "store/address.h"
+#include "store/lease.h"
+#include "store/network.h"
+#include "store/object.h"
+#include "store/setting.h"
+#include "store/ticket.h"
+#include "wire/enrol.h"
+#include "wire/frame.h"
+
+enum {
+    PEERS_MAX = 10000,
+    LACK_MAX = 4096,      /* objects of a network that one peer still has to send us */
+    PULL_BATCH = 24,      /* asked for at once: about 130 kB */
+    EAGER_MAX = 64,       /* in networks up to this size a node keeps a session with everybody */
+    DONE_MAX = 16,        /* finished requests not yet told */
+    PONGS_MAX = 64,       /* ping replies not yet told */
+    JOIN_SECONDS = 30,
+    OBSERVED_MAX = 4,     /* addresses others saw us at */
+};
+#define DIGEST_INTERVAL (300 * KITH_SEC)    /* anti-entropy: digests repeated this often */
+#define LIST_DELAY (2 * KITH_SEC)           /* MEMBERS lists gather changes this long */
+#define ENDPOINTS_DELAY (KITH_SEC / 2)      /* addresses settle before they are told */
+#define ENDPOINTS_VALID ((kith_wall)7 * 86400)
+#define ON_DEMAND_IDLE (300 * KITH_SEC)     /* a session asked for by traffic is kept this long */
+#define CLOCK_JUMP 5 /* seconds by which the calendar may drift between two ticks */
+#define UNWELCOME_TIME (60 * KITH_SEC)
+#define STOP_PATIENCE (KITH_SEC / 2)
+
+struct node_network {
+    bool used;
+    uint8_t slot;
+    struct kith_network_id id;
+    char name[KITH_LABEL_MAX + 1];
+    struct kith_netview *view;
+    struct kith_identity root; /* its key is NULL when another holds it */
+    kith_time wake_at;         /* when the view changes by time alone */
+    kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
+    kith_time renew_at;        /* when to look at our certificate again */
+    kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */
+    kith_wall endpoints_until;
+    uint64_t endpoints_number;
+};
+
+struct node_peer {
+    struct kith_peer_id id;
+    uint32_t handle;    /* the packet core's name for it: index into node.by_handle */
+    uint32_t member_of; /* bit per slot: the view says it is a member */
+    uint32_t proved;    /* bit per slot: it showed a valid membership in this session */
+    uint32_t shown;     /* bit per slot: we showed ours */
+    kith_time digest_at; /* when to send digests again; KITH_NEVER while down */
+    kith_time unwelcome_until; /* it sent us away; not before then again */
+    kith_time needed_until; /* traffic or a request wants a session until then */
+    uint8_t lack_slot;
+    struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
+    size_t n_lack;
+    unsigned pulls_out; /* asked for, not yet come */
+};
+
+/* ENDED: told; the session with the issuer is to be closed if nothing else wants it. */
+enum join_state { JOIN_FREE, JOIN_DIALLING, JOIN_ASKED, JOIN_WAITING, JOIN_ENDED };
+
+struct node_join {
+    enum join_state state;
+    uint64_t call;
+    bool silent; /* its caller has gone */
+    kith_time until;
+    struct kith_peer_id issuer;
+    struct kith_network_id network;
+    struct kith_ticket_secret secret;
+    char name[KITH_LABEL_MAX + 1];
+    struct kith_conn *conn;
+    int64_t stream;
+    char last_failure[100];
+};
+
+struct node_ping {
+    bool used;
+    uint64_t call;
+    struct kith_peer_id peer;
+    uint32_t count, sent;
+    kith_dur interval;
+    kith_time waiting_since; /* for a session; 0: not yet */
+    kith_time next_at;
+    struct {
+        uint64_t token;
+        uint32_t seq;
+        kith_time until; /* 0: free */
+    } out[8];
+};
+
+struct node_done {
+    uint64_t call;
+    int err;
+    struct kith_node_why why;
+    struct kith_network_id network;
+};
+
+struct node_pong {
+    uint64_t call;
+    uint32_t seq;
+    bool lost;
+    kith_dur rtt;
+    char route[96];
+};
+
+struct kith_node {
+    const struct kith_env *env;
+    struct kith_store *store;
+    const struct kith_identity *identity;
+    char name[KITH_LABEL_MAX + 1];
+    kith_wall renew_before;
+    struct kith_sessions *sessions;
+    struct kith_vpn *vpn;
+    struct kith_vpn_in tun;
+    struct kith_tx_batch *batch;
+    struct kith_enrol_limits *limits;
+    struct kith_addr listen[KITH_VPN_LISTENING];
+    size_t n_listen;
+    struct node_network network[KITH_NODE_NETWORKS_MAX];
+    struct kith_map peers; /* by id -> node_peer */
+    struct node_peer **by_handle;
+    size_t n_handles, cap_handles;
+    /* where this host can be reached */
+    struct kith_ip host[KITH_NODE_ADDRS_MAX];
+    size_t n_host;
+    struct kith_addr observed[OBSERVED_MAX];
+    size_t n_observed;
+    /* requests */
+    struct node_join join[KITH_NODE_JOINS_MAX];
+    struct node_ping ping[KITH_NODE_PINGS_MAX];
+    struct node_done done[DONE_MAX];
+    size_t n_done;
+    struct node_pong pong[PONGS_MAX];
+    size_t n_pong;
+    bool overlay_changed, stopping, stopped_told;
+    kith_time stop_at;
+    int64_t clock_gap; /* calendar less monotonic time at the last tick, seconds */
+    kith_time peers_at; /* when to look over wishes for sessions again */
+    uint8_t *scratch;   /* KITH_FRAME_MAX bytes for encoding one message */
+};
+
+/* node.c */
+int node_say(struct kith_node_why *why, int err, const char *remedy, const char *fmt, ...)
+    KITH_PRINTF(4, 5);
+void node_done(struct kith_node *n, uint64_t call, int err, const struct kith_network_id *network,
+               const char *remedy, const char *text);
+
+/* networks.c */
+int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why *why);
+void networks_free(struct kith_node *n);
+struct node_network *network_by_id(const struct kith_node *n, const struct kith_network_id *id);
+struct node_network *network_by_name(const struct kith_node *n, const char *name);
+/* By name, or the only one when name is NULL or empty. */
+int network_find(const struct kith_node *n, const char *name, struct node_network **ret,
+                 struct kith_node_why *why);
+/* A free place with a view; nothing is stored yet. KITH_E_FULL, KITH_E_NOMEM. */
+int network_add(struct kith_node *n, const struct kith_network_id *id, struct node_network **ret);
+void network_drop(struct kith_node *n, struct node_network *net);
+/* Takes over a network after enrolment: stores it with its first objects. */
+int network_adopt(struct kith_node *n, const struct kith_network_id *id, struct kith_span network,
+                  struct kith_span admin, struct kith_span cert, struct kith_now now,
+                  struct node_network **ret, struct kith_node_why *why);
+/* This node's own member in the network; false while it has no certificate. */
+bool network_self(const struct kith_node *n, const struct node_network *net, kith_wall now,
+                  struct kith_member *ret);
+void network_forget(struct kith_node *n, struct node_network *net, struct kith_now now);
+
+/* objects.c */
+/* Judges an object, keeps it if new, tells others (but not `from`, which may be NULL). */
+int object_take(struct kith_node *n, struct node_network *net, struct kith_span object,
+                const struct kith_peer_id *from, struct kith_now now, enum kith_offer *ret,
+                const char **ret_why);
+/* The same for what this node signed itself; an error is ours. */
+int object_publish(struct kith_node *n, struct node_network *net, struct kith_span object,
+                   struct kith_now now);
+int object_store(struct kith_node *n, const struct node_network *net, struct kith_span object);
+/* Carries out what the view reports as changed. */
+void objects_settle(struct kith_node *n, struct node_network *net, struct kith_now now);
+void objects_tick(struct kith_node *n, struct kith_now now);
+kith_time objects_deadline(const struct kith_node *n);
+
+/* peers.c */
+struct node_peer *peer_find(const struct kith_node *n, const struct kith_peer_id *id);
+struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id);
+void peers_free(struct kith_node *n);
+/* Gives the session layer what is known of its addresses, and whether it is wanted. */
+void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now);
+void peer_need(struct kith_node *n, struct node_peer *p, kith_dur how_long, struct kith_now now);
+void peers_tick(struct kith_node *n, struct kith_now now);
+void peer_note_address(struct kith_node *n, const struct kith_session *s, struct kith_now now);
+bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id);
+
+/* gossip.c */
+void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
+void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now);
+/* Announces one object to every proved member but `except`. */
+void gossip_announce(struct kith_node *n, const struct node_network *net,
+                     const struct kith_object *obj, const struct kith_peer_id *except,
+                     struct kith_now now);
+void gossip_send_digest(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                        struct kith_now now);
+void gossip_tick(struct kith_node *n, struct kith_now now);
+kith_time gossip_deadline(const struct kith_node *n);
+void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                            struct kith_now now);
+/* Sends the n bytes encoded at n->scratch. */
+int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, struct kith_now now);
+
+/* issue.c */
+bool issue_may(const struct kith_node *n, const struct node_network *net, kith_wall now);
+struct issue_member {
+    struct kith_public_key key;
+    struct kith_peer_id peer;
+    const char *name; /* wanted; never empty */
+    struct kith_records groups;
+};
+/* Signs and stores a certificate; inside a transaction of the caller's. Renewals keep name and
+ * address. buf is KITH_CERT_MAX. */
+int issue_cert(struct kith_node *n, struct node_network *net, const struct issue_member *m,
+               struct kith_now now, uint8_t *buf, size_t *ret_len, uint64_t *ret_serial,
+               char ret_name[KITH_LABEL_MAX + 1]);
+int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                 const uint64_t *serial, bool office, const char *reason, struct kith_now now);
+void issue_tick(struct kith_node *n, struct kith_now now);
+kith_time issue_deadline(const struct kith_node *n);
+void issue_list_soon(struct node_network *net, struct kith_now now);
+void issue_renew_request(struct kith_node *n, const struct kith_peer_id *from,
+                         struct kith_span message, struct kith_now now);
+void issue_renew_answer(struct kith_node *n, const struct kith_peer_id *from,
+                        struct kith_span message, struct kith_now now);
+/* The signer this node is in the network: the root when it holds it, else itself. */
+const struct kith_identity *issue_signer(const struct kith_node *n,
+                                         const struct node_network *net);
+
+/* enrol.c, join.c */
+void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
+void join_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
+bool join_is_with(const struct kith_node *n, const struct kith_peer_id *peer);
+void join_session_up(struct kith_node *n, const struct kith_peer_id *peer, struct kith_now now);
+void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why);
+void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
+                        const struct node_network *net);
+void join_tick(struct kith_node *n, struct kith_now now);
+kith_time join_deadline(const struct kith_node *n);
+void join_cancel(struct kith_node *n, uint64_t call);
+
+/* endpoints.c */
+size_t endpoints_own(const struct kith_node *n, struct kith_addr *ret, size_t cap);
+void endpoints_changed(struct kith_node *n, struct kith_now now);
+void endpoints_observed(struct kith_node *n, const struct kith_addr *addr, struct kith_now now);
+void endpoints_tick(struct kith_node *n, struct kith_now now);
+kith_time endpoints_deadline(const struct kith_node *n);
+
+/* overlay.c */
+int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg);
+void overlay_network(struct kith_node *n, struct node_network *net, struct kith_now now);
+void overlay_member(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                    struct kith_now now);
+void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
+                    kith_time now);
+void overlay_effects(struct kith_node *n, struct kith_now now);
+
+/* ping.c */
+void ping_pong(struct kith_node *n, const struct kith_session_effect *fx);
+void ping_tick(struct kith_node *n, struct kith_now now);
+kith_time ping_deadline(const struct kith_node *n);
+void ping_cancel(struct kith_node *n, uint64_t call);
+
+/* ask.c */
+void ask_network(const struct kith_node *n, const struct node_network *net, kith_wall now,
+                 struct kith_network_info *ret);
+void ask_member(const struct kith_node *n, const struct node_network *net,
+                const struct kith_member *m, kith_wall now, struct kith_member_info *ret);
+void ask_route(const struct kith_session_info *info, char *buf, size_t cap);
+
+#endif

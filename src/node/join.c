@@ -1,0 +1,343 @@
+/* join.c: enrolment at the joiner: reach the issuer, prove the ticket, take over what comes.
+ *
+ * The ticket's secret stays here: the issuer gets a proof that is bound to this connection. A
+ * request ends when the issuer has shown its own membership, so that packets pass at once. */
+#include "node/internal.h"
+
+static struct node_join *join_with(const struct kith_node *n, const struct kith_peer_id *peer)
+{
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
+        if (n->join[i].state != JOIN_FREE && n->join[i].state != JOIN_ENDED &&
+            kith_peer_id_equal(&n->join[i].issuer, peer))
+            return (struct node_join *)&n->join[i];
+    return NULL;
+}
+
+bool join_is_with(const struct kith_node *n, const struct kith_peer_id *peer)
+{
+    return join_with(n, peer) != NULL;
+}
+
+/* The ticket's secret goes at once; the session with the issuer in the next tick. */
+static void join_end(struct kith_node *n, struct node_join *j, int err, const char *remedy,
+                     const char *text)
+{
+    const struct kith_peer_id issuer = j->issuer;
+
+    if (!j->silent)
+        node_done(n, j->call, err, &j->network, remedy, text);
+    kith_wipe(j, sizeof *j);
+    j->state = JOIN_ENDED;
+    j->issuer = issuer;
+}
+
+static void let_go_of_issuer(struct kith_node *n, struct node_join *j, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &j->issuer);
+    const struct node_peer *p = peer_find(n, &j->issuer);
+
+    j->state = JOIN_FREE;
+    if (s == NULL || join_with(n, &j->issuer) != NULL)
+        return;
+    if (p == NULL || p->member_of == 0)
+        kith_session_close(s, KITH_CLOSE_DONE, "the enrolment ended", now.mono);
+}
+
+/* ---- starting ---- */
+
+static int start(struct kith_node *n, struct node_join *j, const struct kith_ticket *t,
+                 struct kith_now now)
+{
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+    struct kith_reader r = kith_reader_on(t->addrs.bytes);
+    struct kith_addr_item item;
+    struct kith_session *s;
+    size_t count = 0;
+
+    while (count < KITH_SESSION_ADDRS_MAX && kith_addr_item_next(&r, &item))
+        addr[count++] = item.addr;
+    int err = kith_sessions_get(n->sessions, &j->issuer, now.mono, &s);
+    if (err < 0)
+        return err;
+    kith_session_trust(s, true); /* the ticket pins it */
+    kith_session_set_addrs(s, addr, count, now.mono);
+    kith_session_want(s, true, now.mono);
+    if (kith_session_is_up(s))
+        join_session_up(n, &j->issuer, now);
+    return KITH_OK;
+}
+
+static int check_ticket(const struct kith_node *n, const struct kith_ticket *t, struct kith_now now,
+                        struct kith_node_why *why)
+{
+    if (t->expires <= now.wall)
+        return node_say(why, KITH_E_EXPIRED, "ask for a new one; or is this machine's clock right?",
+                        "the ticket has expired");
+    if (peer_is_self(n, &t->issuer))
+        return node_say(why, KITH_E_INVAL, "use it on another machine",
+                        "this node issued the ticket itself");
+    if (network_by_id(n, &t->network) != NULL)
+        return node_say(why, KITH_E_EXISTS, "", "this node is a member of %s already",
+                        network_by_id(n, &t->network)->name);
+    if (join_is_with(n, &t->issuer))
+        return node_say(why, KITH_E_STATE, "wait for it to end",
+                        "an enrolment at that issuer is under way");
+    if (t->addrs.n == 0)
+        return node_say(why, KITH_E_UNREACHABLE, "ask for a ticket made while the issuer is online",
+                        "the ticket names no address of its issuer");
+    return KITH_OK;
+}
+
+static struct node_join *free_join(struct kith_node *n)
+{
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
+        if (n->join[i].state == JOIN_FREE)
+            return &n->join[i];
+    return NULL;
+}
+
+int kith_node_join(struct kith_node *n, const char *ticket, const char *name, uint64_t call,
+                   struct kith_now now, struct kith_node_why *why)
+{
+    uint8_t buf[KITH_TICKET_MAX];
+    struct kith_ticket t;
+    const char *text = "";
+    struct node_join *j = free_join(n);
+    int err = kith_ticket_parse(ticket, buf, sizeof buf, &t, &text);
+
+    if (err < 0) {
+        kith_wipe(buf, sizeof buf);
+        return node_say(why, err, "copy the whole line that kith invite printed", "%s", text);
+    }
+    err = check_ticket(n, &t, now, why);
+    if (err >= 0 && j == NULL)
+        err = node_say(why, KITH_E_FULL, "wait for one to end", "too many enrolments under way");
+    if (err >= 0) {
+        *j = (struct node_join){.state = JOIN_DIALLING,
+                                .call = call,
+                                .until = kith_after(now.mono, JOIN_SECONDS * KITH_SEC),
+                                .issuer = t.issuer,
+                                .network = t.network,
+                                .secret = t.secret};
+        kith_label_from(name != NULL ? name : n->name, j->name, sizeof j->name);
+        err = start(n, j, &t, now);
+        if (err < 0) {
+            kith_wipe(j, sizeof *j);
+            (void)node_say(why, err, "", "cannot join: %s", kith_err_text(err));
+        }
+    }
+    kith_wipe(buf, sizeof buf);
+    kith_wipe(&t, sizeof t);
+    return err;
+}
+
+/* ---- asking ---- */
+
+static int send_request(struct kith_node *n, struct node_join *j)
+{
+    struct kith_enrol_request request = {.version = 1,
+                                         .network = j->network,
+                                         .name = kith_span_text(j->name)};
+    struct kith_enrol_exporter exporter;
+    size_t len = 0, frame;
+
+    memcpy(exporter.b, kith_conn_exporter(j->conn), sizeof exporter.b);
+    struct kith_enrol_claim claim = {.exporter = &exporter,
+                                     .network = &j->network,
+                                     .issuer = &j->issuer,
+                                     .joiner = &n->identity->id,
+                                     .name = request.name};
+    request.spki = (struct kith_span){n->identity->pub.spki, sizeof n->identity->pub.spki};
+    int err = kith_ticket_id(&j->secret, &request.ticket);
+    if (err >= 0)
+        err = kith_ticket_prove(&j->secret, &claim, &request.proof);
+    if (err >= 0)
+        err = kith_enrol_request_encode(&request, n->scratch + KITH_FRAME_HEAD,
+                                        KITH_FRAME_BODY_MAX, &len);
+    if (err >= 0)
+        err = kith_frame_close(n->scratch, len, &frame);
+    if (err >= 0)
+        err = kith_conn_stream_send(j->conn, j->stream, (struct kith_span){n->scratch, frame}, true);
+    kith_wipe(&exporter, sizeof exporter);
+    return err;
+}
+
+void join_session_up(struct kith_node *n, const struct kith_peer_id *peer, struct kith_now now)
+{
+    struct node_join *j = join_with(n, peer);
+    struct kith_session *s = kith_sessions_find(n->sessions, peer);
+
+    (void)now;
+    if (j == NULL || s == NULL || j->state == JOIN_WAITING)
+        return;
+    kith_session_trust(s, true);
+    int err = kith_session_open_stream(s, KITH_STREAM_ENROL, &j->conn, &j->stream);
+    if (err >= 0)
+        err = send_request(n, j);
+    if (err < 0)
+        join_end(n, j, err, "", "cannot send the request");
+    else
+        j->state = JOIN_ASKED;
+}
+
+/* ---- the answer ---- */
+
+static const char *remedy_for(uint8_t status)
+{
+    switch (status) {
+    case KITH_ENROL_EXPIRED:
+    case KITH_ENROL_USED:
+    case KITH_ENROL_REFUSED:
+        return "ask the network's admin for a new ticket";
+    case KITH_ENROL_NAME:
+        return "choose a name with --name";
+    case KITH_ENROL_BUSY:
+        return "try again in a few minutes";
+    case KITH_ENROL_VERSION:
+        return "update kith on both machines";
+    default:
+        return "ask the network's admin";
+    }
+}
+
+static int error_for(uint8_t status)
+{
+    switch (status) {
+    case KITH_ENROL_EXPIRED:
+        return KITH_E_EXPIRED;
+    case KITH_ENROL_USED:
+        return KITH_E_USED;
+    case KITH_ENROL_REVOKED:
+        return KITH_E_REVOKED;
+    case KITH_ENROL_BUSY:
+        return KITH_E_AGAIN;
+    case KITH_ENROL_VERSION:
+        return KITH_E_VERSION;
+    case KITH_ENROL_NO_ADDRESS:
+        return KITH_E_FULL;
+    default:
+        return KITH_E_REFUSED;
+    }
+}
+
+static void on_answer(struct kith_node *n, struct node_join *j, struct kith_span message,
+                      struct kith_now now)
+{
+    struct kith_enrol_answer a;
+    struct kith_node_why why = {.text = ""};
+    struct node_network *net;
+
+    if (kith_enrol_answer_decode(message, &a) < 0) {
+        join_end(n, j, KITH_E_PROTOCOL, "update kith on both machines",
+                 "the issuer's answer makes no sense");
+        return;
+    }
+    if (a.status != KITH_ENROL_OK) {
+        char text[160];
+        kith_format(text, sizeof text, "the issuer says: %s", kith_enrol_status_text(a.status));
+        join_end(n, j, error_for(a.status), remedy_for(a.status), text);
+        return;
+    }
+    int err = network_adopt(n, &j->network, a.network, a.admin, a.cert, now, &net, &why);
+    if (err < 0) {
+        join_end(n, j, err, why.remedy, why.text);
+        return;
+    }
+    j->state = JOIN_WAITING;
+    char name[KITH_LABEL_MAX + 1];
+    kith_format(name, sizeof name, "%.*s", (int)a.name.n, (const char *)a.name.p);
+    kith_event_network_joined(n->env->events, net->name, name);
+    struct kith_session *s = kith_sessions_find(n->sessions, &j->issuer);
+    struct node_peer *p = peer_get(n, &j->issuer);
+    if (s != NULL) /* where the ticket found the issuer it will be found again */
+        peer_note_address(n, s, now);
+    if (p != NULL) /* it answers with its own membership */
+        gossip_show_membership(n, p, net, now);
+}
+
+void join_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
+{
+    struct node_join *j = join_with(n, kith_session_peer(fx->session));
+    struct kith_span message;
+    size_t used;
+    bool fin;
+
+    if (j == NULL || j->state != JOIN_ASKED || fx->conn != j->conn || fx->stream != j->stream)
+        return;
+    if ((fx->flags & KITH_STREAM_RESET) != 0) {
+        join_end(n, j, KITH_E_REFUSED, "ask the network's admin", "the issuer broke off");
+        return;
+    }
+    struct kith_span in = kith_conn_stream_peek(fx->conn, fx->stream, &fin);
+    int err = kith_frame_take(in, &message, &used);
+    if (err == KITH_E_AGAIN && !fin)
+        return;
+    if (err < 0) {
+        join_end(n, j, KITH_E_PROTOCOL, "update kith on both machines",
+                 "the issuer's answer is cut off");
+        return;
+    }
+    on_answer(n, j, message, now);
+    kith_conn_stream_consume(fx->conn, fx->stream, in.n);
+}
+
+void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
+                        const struct node_network *net)
+{
+    struct node_join *j = join_with(n, peer);
+
+    if (j != NULL && j->state == JOIN_WAITING && kith_network_id_equal(&j->network, &net->id))
+        join_end(n, j, KITH_OK, "", "");
+}
+
+/* ---- failing ---- */
+
+void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why)
+{
+    struct node_join *j = join_with(n, peer);
+
+    if (j != NULL)
+        kith_format(j->last_failure, sizeof j->last_failure, "%s", why);
+}
+
+void join_tick(struct kith_node *n, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
+        struct node_join *j = &n->join[i];
+        char text[160];
+        if (j->state == JOIN_ENDED)
+            let_go_of_issuer(n, j, now);
+        if (j->state == JOIN_FREE || now.mono < j->until)
+            continue;
+        if (j->state == JOIN_WAITING) { /* we are a member, only the issuer is slow to greet */
+            join_end(n, j, KITH_OK, "", "");
+            continue;
+        }
+        kith_format(text, sizeof text, "the issuer does not answer%s%s",
+                    j->last_failure[0] != '\0' ? ": " : "", j->last_failure);
+        join_end(n, j, KITH_E_UNREACHABLE,
+                 "check that it is running and that UDP reaches it from here", text);
+    }
+}
+
+kith_time join_deadline(const struct kith_node *n)
+{
+    kith_time at = KITH_NEVER;
+
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
+        if (n->join[i].state != JOIN_FREE)
+            at = kith_sooner(at, n->join[i].until);
+    return at;
+}
+
+void join_cancel(struct kith_node *n, uint64_t call)
+{
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
+        struct node_join *j = &n->join[i];
+        if (j->state == JOIN_FREE || j->state == JOIN_ENDED || j->call != call)
+            continue;
+        j->silent = true;
+        if (j->state != JOIN_WAITING)
+            join_end(n, j, KITH_E_CANCELLED, "", "");
+    }
+}

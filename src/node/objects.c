@@ -1,0 +1,171 @@
+/* objects.c: signed objects on their way in, and what follows from them. */
+#include "node/internal.h"
+
+/* Monotonic counterpart of a calendar time, which may lie in the past. */
+static kith_time when(kith_wall at, struct kith_now now)
+{
+    if (at == KITH_NEVER)
+        return KITH_NEVER;
+    return at <= now.wall ? now.mono : kith_after(now.mono, (at - now.wall) * KITH_SEC);
+}
+
+int object_store(struct kith_node *n, const struct node_network *net, struct kith_span object)
+{
+    struct kith_object o;
+    int err = kith_object_open(object, &o);
+
+    if (err < 0)
+        return err;
+    struct kith_store_object row = {
+        .kind = o.env.kind, .number = o.env.number, .bytes = object};
+    memcpy(row.key, o.key.b, sizeof row.key);
+    err = kith_store_object_put_if_newer(n->store, net->id.b, &row);
+    return err == KITH_E_EXISTS ? KITH_OK : err;
+}
+
+/* Keeps and announces an object that the view took over. */
+static int spread(struct kith_node *n, struct node_network *net, struct kith_span object,
+                  const struct kith_peer_id *from, struct kith_now now)
+{
+    struct kith_object o;
+    int err = object_store(n, net, object);
+
+    if (err >= 0)
+        err = kith_object_open(object, &o);
+    if (err >= 0)
+        gossip_announce(n, net, &o, from, now);
+    return err;
+}
+
+int object_take(struct kith_node *n, struct node_network *net, struct kith_span object,
+                const struct kith_peer_id *from, struct kith_now now, enum kith_offer *ret,
+                const char **ret_why)
+{
+    struct kith_span extra;
+    int err = kith_netview_offer(net->view, object, now.wall, ret, ret_why);
+
+    if (err < 0)
+        return err;
+    if (*ret == KITH_OFFER_NEW) {
+        err = spread(n, net, object, from, now);
+        while (kith_netview_next_new(net->view, &extra))
+            if (spread(n, net, extra, NULL, now) < 0)
+                err = KITH_E_IO;
+    }
+    objects_settle(n, net, now);
+    return err;
+}
+
+int object_publish(struct kith_node *n, struct node_network *net, struct kith_span object,
+                   struct kith_now now)
+{
+    enum kith_offer result;
+
+    return object_take(n, net, object, NULL, now, &result, NULL);
+}
+
+/* ---- what changes follow ---- */
+
+static void member_is_new(struct kith_node *n, struct node_network *net,
+                          const struct kith_peer_id *id, struct kith_now now)
+{
+    struct kith_member m;
+    struct node_peer *p = peer_get(n, id);
+
+    if (p == NULL || !kith_netview_member(net->view, id, now.wall, &m))
+        return;
+    if ((p->member_of & 1u << net->slot) == 0 && !peer_is_self(n, id))
+        kith_event_member_added(n->env->events, m.name, id->b, net->name);
+    p->member_of |= 1u << net->slot;
+    overlay_member(n, net, id, now);
+    peer_refresh(n, p, now);
+    n->peers_at = now.mono;
+}
+
+static void member_is_gone(struct kith_node *n, struct node_network *net,
+                           const struct kith_netview_effect *fx, struct kith_now now)
+{
+    struct node_peer *p = peer_find(n, &fx->peer);
+    uint32_t bit = 1u << net->slot;
+
+    if (fx->standing == KITH_STANDING_REVOKED)
+        kith_event_member_revoked(n->env->events, fx->peer.b, net->name);
+    if (p == NULL)
+        return;
+    p->member_of &= ~bit;
+    p->proved &= ~bit;
+    p->shown &= ~bit;
+    kith_vpn_member_remove(n->vpn, p->handle, net->slot);
+    struct kith_session *s = kith_sessions_find(n->sessions, &fx->peer);
+    if (s == NULL || p->member_of != 0)
+        return;
+    bool revoked = fx->standing == KITH_STANDING_REVOKED;
+    kith_session_trust(s, false);
+    kith_session_close(s, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER,
+                       revoked ? "revoked" : "no longer a member", now.mono);
+}
+
+static void apply(struct kith_node *n, struct node_network *net,
+                  const struct kith_netview_effect *fx, struct kith_now now)
+{
+    struct node_peer *p;
+
+    switch (fx->change) {
+    case KITH_CHANGE_NETWORK:
+        overlay_network(n, net, now);
+        break;
+    case KITH_CHANGE_ADMIN:
+        break;
+    case KITH_CHANGE_ADDED:
+    case KITH_CHANGE_CERT:
+        if (peer_is_self(n, &fx->peer)) {
+            overlay_network(n, net, now);
+            net->renew_at = now.mono;
+        }
+        member_is_new(n, net, &fx->peer, now);
+        break;
+    case KITH_CHANGE_GONE:
+        if (peer_is_self(n, &fx->peer))
+            overlay_network(n, net, now);
+        else
+            member_is_gone(n, net, fx, now);
+        break;
+    case KITH_CHANGE_ENDPOINTS:
+        p = peer_find(n, &fx->peer);
+        if (p != NULL)
+            peer_refresh(n, p, now);
+        break;
+    }
+}
+
+void objects_settle(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    struct kith_netview_effect fx;
+
+    while (kith_netview_next_effect(net->view, &fx))
+        apply(n, net, &fx, now);
+    /* the calendar may jump, so that far-off moments are looked at again every hour */
+    net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),
+                               kith_after(now.mono, 3600 * KITH_SEC));
+}
+
+void objects_tick(struct kith_node *n, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct node_network *net = &n->network[i];
+        if (!net->used || now.mono < net->wake_at)
+            continue;
+        kith_netview_tick(net->view, now.wall);
+        objects_settle(n, net, now);
+    }
+}
+
+kith_time objects_deadline(const struct kith_node *n)
+{
+    kith_time at = KITH_NEVER;
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->network[i].used)
+            at = kith_sooner(at, n->network[i].wake_at);
+    return at;
+}

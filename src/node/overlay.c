@@ -1,0 +1,111 @@
+/* overlay.c: between the packet core and the sessions. */
+#include "node/internal.h"
+
+/* The packet core's way out: straight into the member's session. */
+static size_t send_packets(void *ctx, uint32_t member, uint8_t slot,
+                           const struct kith_parts *packets, size_t count, kith_time now,
+                           enum kith_vpn_sent *ret_state)
+{
+    struct kith_node *n = ctx;
+    const struct node_peer *p = n->by_handle[member];
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    /* before the peer has seen our membership it would drop them */
+    if (s == NULL || !kith_session_is_up(s) || (p->proved & p->shown & 1u << slot) == 0) {
+        *ret_state = KITH_VPN_NO_SESSION;
+        return 0;
+    }
+    size_t taken = kith_session_send_packets(s, n->batch, slot, packets, count, now);
+    *ret_state = taken == count ? KITH_VPN_SENT : KITH_VPN_CONGESTED;
+    return taken;
+}
+
+void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
+                    kith_time now)
+{
+    struct kith_node *n = ctx;
+    const struct node_peer *p = peer_find(n, kith_session_peer(s));
+
+    if (p != NULL && (p->proved & 1u << slot) != 0)
+        kith_vpn_from_peer(n->vpn, p->handle, slot, packet, now);
+}
+
+static bool no_device(void *ctx, const struct kith_span *parts, size_t n)
+{
+    (void)ctx, (void)parts, (void)n;
+    return false;
+}
+
+int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg)
+{
+    struct kith_vpn_out out = {.send = send_packets, .ctx = n};
+    struct kith_vpn_in in = n->tun;
+
+    if (in.write == NULL)
+        in = (struct kith_vpn_in){.write = no_device};
+    int err = kith_vpn_new(cfg, n->env, out, in, &n->vpn);
+    if (err >= 0)
+        err = kith_vpn_refuse_underlay(n->vpn, n->listen, n->n_listen);
+    return err;
+}
+
+void kith_node_set_inbound(struct kith_node *n, bool deny)
+{
+    if (kith_vpn_set_inbound(n->vpn, deny) < 0)
+        kith_event_out_of_memory(n->env->events, "changing vpn.inbound", 0);
+}
+
+/* Tells the packet core what this node is in a network, and its members again. */
+void overlay_network(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    struct kith_network_info info;
+    struct kith_member m;
+    size_t at = 0;
+
+    ask_network(n, net, now.wall, &info);
+    n->overlay_changed = true;
+    if (info.ip4.family == KITH_FAMILY_NONE) {
+        kith_vpn_network_clear(n->vpn, net->slot);
+        return;
+    }
+    struct kith_vpn_network own = {
+        .ip4 = info.ip4, .ip6 = info.ip6, .prefix4 = info.range4, .prefix6 = info.range6};
+    int err = kith_vpn_network_set(n->vpn, net->slot, &own);
+    if (err < 0) {
+        kith_event_tun_unavailable(n->env->events, kith_err_text(err),
+                                   "leave one of the networks whose addresses overlap");
+        return;
+    }
+    while (kith_netview_next_member(net->view, &at, now.wall, &m))
+        if (m.standing == KITH_STANDING_MEMBER && peer_find(n, &m.peer) != NULL)
+            overlay_member(n, net, &m.peer, now);
+}
+
+void overlay_member(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                    struct kith_now now)
+{
+    const struct node_peer *p = peer_find(n, peer);
+    struct kith_member m;
+
+    if (p == NULL || peer_is_self(n, peer) ||
+        !kith_netview_member(net->view, peer, now.wall, &m))
+        return;
+    struct kith_vpn_member member = {
+        .handle = p->handle, .slot = net->slot, .ip4 = m.ip4, .ip6 = m.ip6};
+    memcpy(member.peer, peer->b, sizeof member.peer);
+    int err = kith_vpn_member_set(n->vpn, &member);
+    if (err == KITH_E_NOTFOUND)
+        return; /* our own addresses come first; overlay_network brings it back */
+    if (err < 0)
+        kith_event_object_refused(n->env->events, peer->b, "member's addresses",
+                                  kith_err_text(err));
+}
+
+void overlay_effects(struct kith_node *n, struct kith_now now)
+{
+    struct kith_vpn_effect fx;
+
+    while (kith_vpn_next_effect(n->vpn, &fx))
+        if (fx.kind == KITH_VPN_WANT_SESSION && fx.member < n->n_handles)
+            peer_need(n, n->by_handle[fx.member], ON_DEMAND_IDLE, now);
+}

@@ -1,0 +1,188 @@
+/* peers.c: who is known, and whom this node wants a session with. */
+#include "node/internal.h"
+
+bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id)
+{
+    return kith_peer_id_equal(id, &n->identity->id);
+}
+
+struct node_peer *peer_find(const struct kith_node *n, const struct kith_peer_id *id)
+{
+    return kith_map_find(&n->peers, id->b);
+}
+
+static int give_handle(struct kith_node *n, struct node_peer *p)
+{
+    if (n->n_handles == n->cap_handles) {
+        size_t cap = n->cap_handles == 0 ? 16 : 2 * n->cap_handles;
+        struct node_peer **bigger =
+            kith_resize(n->env->alloc, n->by_handle, cap * sizeof *n->by_handle);
+        if (bigger == NULL)
+            return KITH_E_NOMEM;
+        n->by_handle = bigger;
+        n->cap_handles = cap;
+    }
+    p->handle = (uint32_t)n->n_handles;
+    n->by_handle[n->n_handles++] = p;
+    return KITH_OK;
+}
+
+struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
+{
+    struct node_peer *p = peer_find(n, id);
+
+    if (p != NULL)
+        return p;
+    p = kith_new_zero(n->env->alloc, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->id = *id;
+    p->digest_at = KITH_NEVER;
+    if (kith_map_put(&n->peers, id->b, p) < 0) {
+        kith_free(n->env->alloc, p);
+        return NULL;
+    }
+    if (give_handle(n, p) < 0) {
+        (void)kith_map_take(&n->peers, id->b);
+        kith_free(n->env->alloc, p);
+        return NULL;
+    }
+    return p;
+}
+
+void peers_free(struct kith_node *n)
+{
+    for (size_t i = 0; i < n->n_handles; i++) {
+        kith_free(n->env->alloc, n->by_handle[i]->lack);
+        kith_free(n->env->alloc, n->by_handle[i]);
+    }
+    kith_free(n->env->alloc, n->by_handle);
+    kith_map_fini(&n->peers);
+}
+
+/* ---- addresses ---- */
+
+struct candidates {
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+    size_t n;
+};
+
+static void add_candidate(struct candidates *c, const struct kith_addr *a)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (kith_addr_equal(&c->addr[i], a))
+            return;
+    if (c->n < KITH_SESSION_ADDRS_MAX)
+        c->addr[c->n++] = *a;
+}
+
+static int add_stored(void *ctx, const struct kith_store_address *row)
+{
+    struct candidates *c = ctx;
+    struct kith_addr a;
+
+    if (row->last_ok != 0 && c->n < KITH_SESSION_ADDRS_MAX / 2 &&
+        kith_addr_parse(row->addr, 0, &a) == KITH_OK && a.port != 0)
+        add_candidate(c, &a);
+    return KITH_OK;
+}
+
+static void add_endpoints(const struct kith_object *o, struct candidates *c)
+{
+    struct kith_reader r = kith_reader_on(o->endpoints.addrs.bytes);
+    struct kith_addr_item item;
+
+    while (kith_addr_item_next(&r, &item))
+        add_candidate(c, &item.addr);
+}
+
+/* Where it was reached before, then where it says it is. */
+static void gather(struct kith_node *n, const struct node_peer *p, struct kith_now now,
+                   struct candidates *c)
+{
+    (void)!kith_store_address_list(n->store, p->id.b, add_stored, c);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct node_network *net = &n->network[i];
+        struct kith_member m;
+        if (net->used && (p->member_of & 1u << i) != 0 &&
+            kith_netview_member(net->view, &p->id, now.wall, &m) && m.endpoints != NULL)
+            add_endpoints(m.endpoints, c);
+    }
+}
+
+/* Whether this node keeps a session with everybody in one of the peer's networks. */
+static bool is_eager(const struct kith_node *n, const struct node_peer *p, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct node_network *net = &n->network[i];
+        if (!net->used || (p->member_of & 1u << i) == 0)
+            continue;
+        if (kith_netview_member_count(net->view, now.wall) <= EAGER_MAX ||
+            kith_netview_is_signer(net->view, &p->id, now.wall))
+            return true;
+    }
+    return false;
+}
+
+void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct candidates c = {.n = 0};
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    if (peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping ||
+        join_is_with(n, &p->id))
+        return;
+    bool wanted = now.mono >= p->unwelcome_until &&
+                  (is_eager(n, p, now) || now.mono < p->needed_until);
+    if (s == NULL && !wanted)
+        return;
+    gather(n, p, now, &c);
+    if (s == NULL && c.n == 0)
+        return; /* nowhere to dial: it may come to us */
+    if (s == NULL && kith_sessions_get(n->sessions, &p->id, now.mono, &s) < 0)
+        return;
+    if (c.n > 0)
+        kith_session_set_addrs(s, c.addr, c.n, now.mono);
+    kith_session_want(s, wanted, now.mono);
+}
+
+void peer_need(struct kith_node *n, struct node_peer *p, kith_dur how_long, struct kith_now now)
+{
+    kith_time until = kith_after(now.mono, how_long);
+
+    if (until > p->needed_until)
+        p->needed_until = until;
+    peer_refresh(n, p, now);
+    n->peers_at = kith_sooner(n->peers_at, until);
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+    if (s != NULL)
+        kith_session_dial_now(s, now.mono);
+}
+
+void peer_note_address(struct kith_node *n, const struct kith_session *s, struct kith_now now)
+{
+    struct kith_session_info info;
+    char text[KITH_ADDR_TEXT];
+
+    kith_session_info(s, &info);
+    /* an address we dialled is one to dial again; where a dialler came from may be a NAT's whim */
+    if (!info.up || !info.dialled)
+        return;
+    kith_addr_text(&info.path.remote, text, sizeof text);
+    (void)!kith_store_address_worked(n->store, info.peer.b, text, now.wall);
+}
+
+/* ---- time ---- */
+
+void peers_tick(struct kith_node *n, struct kith_now now)
+{
+    if (now.mono < n->peers_at)
+        return;
+    n->peers_at = kith_after(now.mono, 60 * KITH_SEC);
+    for (size_t i = 0; i < n->n_handles; i++) {
+        struct node_peer *p = n->by_handle[i];
+        if (p->needed_until > now.mono)
+            n->peers_at = kith_sooner(n->peers_at, p->needed_until);
+        peer_refresh(n, p, now);
+    }
+}

@@ -1,0 +1,250 @@
+#!/bin/bash
+# The program from outside: what it prints and how it ends, against a node that answers the same
+# every time. Prints TAP.
+#
+#   commands.sh KITH FAKE_NODE KITH_WITH_FAKE DOCS
+set -u
+kith=$1 fake=$2 with_fake=$3 docs=$4
+dir=$(mktemp -d)
+node=
+trap 'test -n "$node" && kill "$node" 2>/dev/null; rm -rf "$dir"' EXIT
+unset KITH_STATE KITH_CONFIG XDG_STATE_HOME
+export HOME=$dir/home TERM=dumb
+n=0
+
+# is NAME WANTED_CODE WANTED_OUTPUT COMMAND...: both streams and the exit code.
+is() {
+    local name=$1 code=$2 wanted=$3 got status
+    shift 3
+    got=$("$@" 2>&1 </dev/null)
+    status=$?
+    n=$((n + 1))
+    if [ "$status" = "$code" ] && [ "$got" = "$wanted" ]; then
+        echo "ok $n - $name"
+    else
+        echo "not ok $n - $name"
+        printf '# exit code %s, wanted %s\n' "$status" "$code"
+        diff <(echo "$wanted") <(echo "$got") | sed 's/^/# /'
+    fi
+}
+
+# has NAME WANTED_CODE PATTERN COMMAND...: the output has a line that matches.
+has() {
+    local name=$1 code=$2 pattern=$3 got status
+    shift 3
+    got=$("$@" 2>&1 </dev/null)
+    status=$?
+    n=$((n + 1))
+    if [ "$status" = "$code" ] && grep -qE -- "$pattern" <<<"$got"; then
+        echo "ok $n - $name"
+    else
+        echo "not ok $n - $name"
+        printf '# exit code %s, wanted %s\n' "$status" "$code"
+        sed 's/^/# /' <<<"$got"
+    fi
+}
+
+# A further argument is passed on to the fake.
+start() {
+    "$fake" "$dir/state/control.sock" "$@" &
+    node=$!
+    for _ in $(seq 200); do
+        test -S "$dir/state/control.sock" && return
+        sleep 0.01
+    done
+    echo "Bail out! no fake node"
+    exit 1
+}
+
+k() { "$kith" --state "$dir/state" "$@"; }
+with_input() { local text=$1; shift; printf '%s' "$text" | k "$@"; }
+wide() { k "$@" | awk 'length > 80 { print "too wide: " $0 }'; }
+
+mkdir -p "$dir/state" "$HOME"
+
+echo "# without a node"
+is "no_node_ends_with_3_and_says_how_to_start_one" 3 \
+    "kith: no node is running for $dir/state (start one with: kith up)" k status
+is "a_relative_state_directory_is_told_as_absolute" 3 \
+    "kith: no node is running for $PWD/nowhere (start one with: kith up)" "$kith" status --state nowhere
+has "the_state_directory_of_the_environment_counts" 3 'for /elsewhere' \
+    env KITH_STATE=/elsewhere "$kith" peers
+if [ "$(id -u)" = 0 ]; then
+    has "roots_state_is_var_lib_kith" 3 'for /var/lib/kith' "$kith" peers
+else
+    has "a_users_state_is_in_its_home" 3 "for $HOME/.local/state/kith" "$kith" peers
+    has "XDG_STATE_HOME_counts" 3 "for $dir/xdg/kith" env XDG_STATE_HOME="$dir/xdg" "$kith" peers
+fi
+is "version_needs_no_node" 0 '{"version":"0.1.0","api":1}' k version --json
+is "no_command_is_a_usage_error" 2 "$(k --help 2>&1)" "$kith"
+has "unknown_command_suggests_the_nearest" 2 'did you mean: kith status\?' k statsu
+has "unknown_option_suggests_the_nearest" 2 'did you mean: --count\?' k ping --cuont 3 x
+has "a_missing_argument_is_named" 2 'NAME is missing' k ping
+has "a_group_of_commands_lists_them_with_help" 0 '^  network admin add ' k network --help
+has "help_finds_a_command" 0 '^usage: kith network create' k help network create
+is "no_help_is_wider_than_80_columns" 0 "" bash -c "
+    $kith --help | awk 'length > 80'
+    for c in up down status id 'network create' 'network backup' invite join members ip revoke peers \
+        ping 'config show' 'config check' logs version help completion; do
+        $kith \$c --help | awk 'length > 80'; done"
+
+echo "# configuration"
+printf '[vpn]\nmtu = 9000\n[nett]\n' >"$dir/bad.toml"
+printf '[vpn]\nmtu = 1300\n' >"$dir/good.toml"
+is "check_tells_file_line_and_column" 1 "$dir/bad.toml:2:7: vpn.mtu must be from 1280 to 1420
+$dir/bad.toml:3:2: unknown section nett (did you mean net?)" k config check "$dir/bad.toml"
+is "check_has_nothing_to_say_about_a_good_file" 0 "$dir/good.toml: no mistakes" \
+    k config check "$dir/good.toml"
+is "check_of_a_missing_file_fails" 1 "kith: cannot read $dir/none.toml: not found" \
+    k config check "$dir/none.toml"
+is "check_tells_problems_as_JSON" 1 "{\"file\":\"$dir/bad.toml\",\"problems\":[{\"where\":\
+\"$dir/bad.toml\",\"line\":2,\"column\":7,\"problem\":\"vpn.mtu must be from 1280 to 1420\"},{\"where\":\
+\"$dir/bad.toml\",\"line\":3,\"column\":2,\"problem\":\"unknown section nett (did you mean net?)\"}]}" \
+    k config check "$dir/bad.toml" --json
+has "show_names_the_file" 0 "vpn.mtu +1300 +$dir/good.toml:2:7" k config show --config "$dir/good.toml"
+has "show_names_the_variable" 0 'vpn.mtu +1310 +KITH_VPN_MTU' \
+    env KITH_VPN_MTU=1310 "$kith" --state "$dir/state" --config "$dir/good.toml" config show
+has "KITH_CONFIG_names_a_file" 0 "vpn.mtu +1300" \
+    env KITH_CONFIG="$dir/good.toml" "$kith" --state "$dir/state" config show
+mkdir -p "$HOME/.config/kith" && cp "$dir/good.toml" "$HOME/.config/kith/kith.toml"
+test -e /etc/kith/kith.toml ||
+    has "the_users_file_is_found" 0 "vpn.mtu +1300 +$HOME/.config" k config show
+has "up_refuses_a_bad_file_before_anything_starts" 2 'bad.toml:2:7' k up --config "$dir/bad.toml"
+has "up_refuses_a_bad_flag_by_its_name" 2 '^kith: --listen: net.listen must be' k up --listen 9000
+
+echo "# with a node"
+start
+is "up_succeeds_when_a_node_runs_already" 0 "a node is running already for $dir/state" k up
+has "status_shows_the_peer_id" 0 '^peer id   abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst$' k status
+is "status_as_JSON_is_the_methods_result" 0 '{"peer_id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn'\
+'opqrst","version":"0.1.0","uptime_s":3725,"state_dir":"/state","listen":["0.0.0.0:9000","[::]:9000"],'\
+'"networks":[{"name":"home","id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst","ipv4":'\
+'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2}],"sessions":1,"tun":"kith0"}' \
+    k --json status
+is "id_prints_the_id_alone" 0 abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst k id
+is "network_create_tells_the_addresses" 0 'home: this node is 100.71.0.1 and fd12::1' k network create home
+has "an_error_shows_its_remedy_and_its_exit_code" 4 '^      run it as root$' k network create root
+has "a_name_that_is_none_is_a_usage_error" 2 'param name must be a name' k network create 'a b'
+is "network_list_lines_up" 0 'NETWORK  ID        RANGE          IPV4        MEMBERS  ROLE
+home     abcdefgh  100.71.0.0/16  100.71.0.1        2  root' k network list
+is "leave_is_quiet" 0 '' k network leave home
+is "admin_add_is_quiet" 0 '' k network admin add desktop
+is "admin_remove_is_quiet" 0 '' k network admin remove desktop --network home
+is "revoke_is_quiet" 0 '' k revoke desktop
+is "invite_prints_the_ticket_and_nothing_else" 0 kith1ticketticketticket \
+    k invite --name laptop --group ops --group dev --expires 24h --uses 3
+is "who_is_no_admin_gets_1" 1 'kith: this node is no admin of other' k invite --network other
+has "a_bad_duration_is_a_usage_error" 2 'as in 90s' k invite --expires tomorrow
+has "a_qr_code_is_drawn" 0 '█' k invite --qr
+is "join_tells_name_and_addresses" 0 'joined home as laptop: 100.71.0.3 and fd12::3' \
+    k join kith1ticketticketticket
+is "join_reads_the_ticket_from_standard_input" 0 'joined home as laptop: 100.71.0.3 and fd12::3' \
+    with_input $'\n kith1ticketticketticket\r\n' join -
+has "join_without_a_ticket_on_standard_input_fails" 1 'no ticket' with_input '' join -
+has "members_are_a_table" 0 '^home     desktop .* 100.71.0.2  zyxwvuts  member  ops,dev  connected$' k members
+is "members_fit_80_columns" 0 '' wide members
+is "ip_prints_one_address" 0 100.71.0.2 k ip desktop
+is "ip_prints_the_other_address" 0 fd12::2 k ip -6 desktop
+is "an_unknown_name_fails" 1 'kith: there is no member nobody' k ip nobody
+is "peers_lines_up_and_fits" 0 \
+'NAME     ID        ROUTE                             RTT  LOSS  SENT  RECV   FOR
+desktop  zyxwvuts  direct udp [2001:db8:1111:..  12.3 ms  1.5%  1.2M   999  1d2h
+?        abcdefgh  relayed by gateway                  -  0.0%     0   12k    7s' k peers
+is "peers_fit_80_columns" 0 '' wide peers
+is "ping_names_the_route_of_each_reply" 0 \
+'reply from desktop (100.71.0.2): direct udp 192.0.2.7:9000 time=1.25 ms
+no reply from desktop (100.71.0.2)
+2 sent, 1 received, 50% lost; min/avg/max 1.25 ms / 1.25 ms / 1.25 ms' k ping desktop -c 2 -i 0.2
+is "ping_as_JSON_has_replies_and_a_summary" 0 \
+'{"replies":[{"seq":1,"lost":false,"address":"100.71.0.2","route":"direct udp 192.0.2.7:9000","rtt_ms":1.25},'\
+'{"seq":2,"lost":true,"address":"100.71.0.2","route":null,"rtt_ms":null}],"summary":{"name":"desktop",'\
+'"address":"100.71.0.2","sent":2,"received":1,"loss":0.5,"min_ms":1.25,"avg_ms":1.25,"max_ms":1.25}}' \
+    k ping desktop --json
+has "a_bad_interval_is_a_usage_error" 2 'seconds' k ping desktop -i soon
+has "config_show_asks_the_node" 0 'vpn.mtu  1300   /etc/kith/kith.toml:2:7' k config show
+is "logs_are_lines" 0 '2026-11-20T18:31:00Z  info   ready, this is abcdefgh
+2026-11-20T18:31:01Z  peer   refused 192.0.2.9:9000: it does not speak kith/1' k logs
+has "followed_logs_end_with_ctrl_c_and_succeed" 0 'node_ready' \
+    timeout --preserve-status -s INT 0.5 "$kith" --state "$dir/state" logs -f --json
+is "names_for_completion" 0 home k names networks
+
+echo "# backup"
+with_input $'correct horse\n' network backup "$dir/backup" >/dev/null
+is "a_backup_is_for_its_owner_only" 0 600 stat -c %a "$dir/backup"
+is "a_backup_has_lines_of_64_characters" 0 64 awk 'length > m { m = length } END { print m }' "$dir/backup"
+has "an_existing_file_is_not_overwritten" 1 'exists already' \
+    with_input $'correct horse\n' network backup "$dir/backup"
+has "a_short_passphrase_is_refused" 1 'at least 8 bytes' with_input $'short\n' network backup "$dir/b2"
+is "a_refused_backup_leaves_no_file" 1 '' test -e "$dir/b2"
+has "restore_takes_the_same_file_and_passphrase" 0 '^home: this node is' \
+    with_input $'correct+horse\n' network restore <(sed 's/correct horse/correct+horse/' "$dir/backup")
+has "a_wrong_passphrase_fails" 1 'passphrase is wrong' \
+    with_input $'battery staple\n' network restore "$dir/backup"
+
+echo "# the end"
+is "down_returns_when_the_node_has_ended" 0 '{"uptime_s":3725}' k down --json
+is "after_down_the_process_is_gone" 1 "" test -e "/proc/$node/exe"
+wait "$node" 2>/dev/null
+has "down_without_a_node_ends_with_3" 3 'no node is running' k down
+start --refuse
+has "who_may_not_ends_with_4" 4 'may not call status' k status
+kill "$node"
+wait "$node" 2>/dev/null
+rm -f "$dir/state/control.sock"
+if [ "$(id -u)" != 0 ]; then
+    start
+    chmod 000 "$dir/state/control.sock"
+    has "a_closed_socket_ends_with_4_and_a_remedy" 4 'usermod' k status
+    kill "$node"
+    wait "$node" 2>/dev/null
+fi
+node=
+
+echo "# starting"
+mkdir -p "$dir/up"
+u() { "$with_fake" --state "$dir/up" "$@"; }
+has "a_failed_start_tells_why_and_the_remedy" 4 '^      set the capability$' u up --tun fail
+is "a_node_that_dies_at_the_start_is_told" 1 'kith: the node ended before it was ready' u up --tun die
+is "id_without_a_node_makes_one" 0 "$(printf 'a%.0s' $(seq 52))" u id
+is "a_damaged_identity_fails" 1 'kith: identity.pem is damaged' "$with_fake" --state "$dir/broken" id
+is "up_returns_when_the_node_answers" 0 '' u up
+has "then_it_answers" 0 '^sessions  1$' u status
+is "up_again_succeeds" 0 "{\"already\":true,\"state_dir\":\"$dir/up\"}" u up --json
+pid=$(pgrep -nf "kith_with_fake --state $dir/up up")
+is "the_node_holds_no_descriptor_of_the_terminal" 0 $'/dev/null\n/dev/null\n/dev/null' \
+    readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2"
+is "the_node_holds_no_directory" 0 / readlink "/proc/$pid/cwd"
+is "the_node_has_no_terminal" 0 0 awk '{ print $7 }' "/proc/$pid/stat"
+is "down_ends_it" 0 '' u down
+is "and_its_process" 1 "" test -e "/proc/$pid/exe"
+
+echo "# scripts and documentation"
+is "bash_takes_its_completion" 0 '' bash -n <("$kith" completion bash)
+complete_bash() {
+    "$kith" completion bash >"$dir/completion"
+    # shellcheck disable=SC2016
+    bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kith; echo "${COMPREPLY[*]}"' \
+        - "$dir/completion" "$@"
+}
+is "completion_of_a_command" 0 'revoke' complete_bash kith rev
+is "completion_of_a_group" 0 'add remove' complete_bash kith network admin ''
+is "completion_after_a_global_option" 0 'status' complete_bash kith --state /x stat
+is "completion_after_an_option_of_the_command" 0 '--network' complete_bash kith ping -c 3 --netw
+is "completion_knows_switches_from_options" 0 '--network' complete_bash kith ip --ipv4 x --netw
+is "completion_of_the_words_after_a_switch" 0 'create' complete_bash kith --json network cr
+is "completion_of_an_option" 0 '--count --config' complete_bash kith ping --co
+is "completion_of_a_value" 0 'host' complete_bash kith up --log-level h
+is "completion_of_a_shell" 0 'fish' complete_bash kith completion f
+has "manual_pages_are_made" 0 '^\.SS "kith network create NAME"' k man
+has "the_configuration_has_a_page" 0 '^\.SH "\[vpn\]"' k man kith.toml
+in_doc() {
+    python3 - "$kith" "$1" "$docs/$2" <<'P'
+import subprocess, sys
+table = subprocess.run([sys.argv[1], "reference", sys.argv[2]], capture_output=True, text=True).stdout
+sys.exit(0 if table.strip() and table.strip() in open(sys.argv[3]).read() else 1)
+P
+}
+is "the_control_api_is_documented_as_it_is" 0 '' in_doc methods spec/control.md
+is "the_options_are_documented_as_they_are" 0 '' in_doc options options.md
+is "the_commands_are_documented_as_they_are" 0 '' in_doc commands modules/cmd.md
+echo "1..$n"

@@ -1,0 +1,244 @@
+#include "fake_node.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "ctl/ctl.h"
+
+#define ID "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst"
+#define ID2 "zyxwvutsrqponmlkjihgfedcba765432zyxwvutsrqponmlkjihg"
+#define EXPIRES "\"expires\":\"2026-12-20T18:31:00Z\""
+
+static const char *answer_to(enum kith_ctl_method m)
+{
+    switch (m) {
+    case KITH_CTL_version: return "{\"api\":1,\"software\":\"0.1.0\"}";
+    case KITH_CTL_status:
+        return "{\"peer_id\":\"" ID "\",\"version\":\"0.1.0\",\"uptime_s\":3725,\"state_dir\":"
+               "\"/"
+               "state\",\"listen\":[\"0.0.0.0:9000\",\"[::]:9000\"],\"networks\":[{\"name\":"
+               "\"home\","
+               "\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":"
+               "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2}],\"sessions\":1,\"tun\":"
+               "\"kith0\"}";
+    case KITH_CTL_id: return "{\"peer_id\":\"" ID "\"}";
+    case KITH_CTL_down: return "{\"uptime_s\":3725}";
+    case KITH_CTL_config_show:
+        return "{\"file\":\"/etc/kith/"
+               "kith.toml\",\"options\":[{\"name\":\"vpn.mtu\",\"value\":1300,"
+               "\"from\":\"file\",\"origin\":\"/etc/kith/kith.toml:2:7\",\"reload\":false}]}";
+    case KITH_CTL_logs: return "{\"lines\":2}";
+    case KITH_CTL_network_create:
+        return "{\"name\":\"home\",\"id\":\"" ID "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
+               "\"100.71.0.1\",\"ipv6\":\"fd12::1\"}";
+    case KITH_CTL_network_list:
+        return "{\"networks\":[{\"name\":\"home\",\"id\":\"" ID
+               "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
+               "\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"members\":2,\"admin\":true,\"root\":"
+               "true," EXPIRES "}]}";
+    case KITH_CTL_network_leave: return "{\"name\":\"home\"}";
+    case KITH_CTL_admin_add:
+    case KITH_CTL_admin_remove:
+    case KITH_CTL_revoke:
+        return "{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2 "\"}";
+    case KITH_CTL_network_restore:
+        return "{\"name\":\"home\",\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\"}";
+    case KITH_CTL_invite:
+        return "{\"ticket\":\"kith1ticketticketticket\",\"network\":\"home\",\"uses\":1," EXPIRES
+               "}";
+    case KITH_CTL_join:
+        return "{\"network\":\"home\",\"id\":\"" ID
+               "\",\"name\":\"laptop\",\"ipv4\":\"100.71.0.3\","
+               "\"ipv6\":\"fd12::3\"," EXPIRES "}";
+    case KITH_CTL_members:
+        return "{\"members\":[{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2
+               "\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12::2\",\"groups\":[\"ops\",\"dev\"],"
+               "\"admin\":"
+               "false,\"self\":false,\"connected\":true," EXPIRES
+               "},{\"network\":\"home\",\"name\":"
+               "\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\",\"peer_id\":"
+               "\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"groups\":[],\"admin\":"
+               "true,\"self\":"
+               "true,\"connected\":false," EXPIRES "}]}";
+    case KITH_CTL_ip:
+        return "{\"network\":\"home\",\"name\":\"desktop\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12:"
+               ":2\"}";
+    case KITH_CTL_peers:
+        return "{\"peers\":[{\"name\":\"desktop\",\"peer_id\":\"" ID2 "\",\"route\":\"direct udp "
+               "[2001:db8:1111:2222:3333:4444:5555:6666]:9000\",\"rtt_ms\":12.34,\"loss\":0.015,"
+               "\"sent_bytes\":1234567,\"received_bytes\":999,\"since\":\"2026-11-20T18:31:00Z\","
+               "\"since_s\":93784},{\"name\":null,\"peer_id\":\"" ID "\",\"route\":\"relayed by "
+               "gateway\",\"rtt_ms\":null,\"loss\":0.0,\"sent_bytes\":0,\"received_bytes\":12345,"
+               "\"since\":\"2026-11-20T18:31:00Z\",\"since_s\":7}]}";
+    case KITH_CTL_ping:
+        return "{\"name\":\"desktop\",\"address\":\"100.71.0.2\",\"sent\":2,\"received\":1,"
+               "\"loss\":0.5,"
+               "\"min_ms\":1.25,\"avg_ms\":1.25,\"max_ms\":1.25}";
+    case KITH_CTL_network_backup: /* its answer is made of the passphrase */
+    case KITH_CTL_cancel:         /* answered by the conversation itself */
+    case KITH_CTL_METHODS: return NULL;
+    }
+    return NULL;
+}
+
+static const char *const items_of_ping[] = {
+    "{\"seq\":1,\"lost\":false,\"address\":\"100.71.0.2\",\"route\":\"direct udp 192.0.2.7:9000\","
+    "\"rtt_ms\":1.25}",
+    "{\"seq\":2,\"lost\":true,\"address\":\"100.71.0.2\",\"route\":null,\"rtt_ms\":null}",
+    NULL,
+};
+static const char *const items_of_logs[] = {
+    "{\"time\":\"2026-11-20T18:31:00Z\",\"level\":\"info\",\"event\":\"node_ready\",\"text\":"
+    "\"ready, "
+    "this is abcdefgh\",\"peer\":\"" ID "\"}",
+    "{\"time\":\"2026-11-20T18:31:01Z\",\"level\":\"peer\",\"event\":\"refused_alpn\",\"text\":"
+    "\"refused "
+    "192.0.2.9:9000: it does not speak kith/1\",\"addr\":\"192.0.2.9:9000\"}",
+    NULL,
+};
+static const char *const items_of_join[] = {
+    "{\"step\":\"dialling\",\"text\":\"dialling 192.0.2.7:9000\"}",
+    NULL,
+};
+
+static struct kith_ctl ctl;
+static bool ending;
+
+static void wrong(const char *why)
+{
+    fprintf(stderr, "fake_node: %s\n", why);
+    exit(99);
+}
+
+static void tell_items(uint64_t call_id, enum kith_ctl_method m, const char *const *items)
+{
+    char why[200];
+
+    for (; *items != NULL; items++) {
+        json_t *item = json_loads(*items, 0, NULL);
+        if (kith_ctl_item_check(m, item, why, sizeof why) < 0)
+            wrong(why);
+        if (kith_ctl_notify(&ctl, call_id, item) < 0)
+            wrong("the call is gone");
+    }
+}
+
+/* Not encryption: what the test needs to see that file and passphrase arrive unharmed. */
+static json_t *sealed_with(const char *passphrase)
+{
+    char sealed[200];
+
+    (void)kith_format(
+        sealed, sizeof sealed, "sealed+%s+%.*s", passphrase, 80,
+        "00000000000000000000000000000000000000000000000000000000000000000000000000000000");
+    return json_pack("{s:s, s:s}", "network", "home", "sealed", sealed);
+}
+
+static int refuse_some(enum kith_ctl_method m, const json_t *params, struct kith_ctl_error *e)
+{
+    const char *name = kith_ctl_text(params, "name", "");
+    const char *network = kith_ctl_text(params, "network", "home");
+
+    if (m == KITH_CTL_invite && strcmp(network, "home") != 0)
+        return kith_ctl_error_set(e, KITH_E_NOTADMIN, "this node is no admin of %s", network);
+    if (strcmp(name, "nobody") == 0)
+        return kith_ctl_error_set(e, KITH_E_NOTFOUND, "there is no member nobody");
+    if (m == KITH_CTL_network_create && strcmp(name, "root") == 0) {
+        (void)kith_format(e->remedy, sizeof e->remedy, "run it as root");
+        return kith_ctl_error_set(e, KITH_E_PERM, "not permitted");
+    }
+    if (m == KITH_CTL_network_restore && strstr(kith_ctl_text(params, "sealed", ""),
+                                                kith_ctl_text(params, "passphrase", "")) == NULL)
+        return kith_ctl_error_set(e, KITH_E_AUTH, "the passphrase is wrong or the backup damaged");
+    return KITH_OK;
+}
+
+static int call(void *ctx, uint64_t call_id, enum kith_ctl_method m, const json_t *params,
+                json_t **ret_result, struct kith_ctl_error *ret_error)
+{
+    const char *answer = answer_to(m);
+    char why[200];
+    int err = refuse_some(m, params, ret_error);
+
+    (void)ctx;
+    if (err < 0)
+        return err;
+    if (m == KITH_CTL_logs && kith_ctl_bool(params, "follow", false)) {
+        tell_items(call_id, m, items_of_logs);
+        return KITH_E_AGAIN; /* until it is cancelled */
+    }
+    if (m == KITH_CTL_logs)
+        tell_items(call_id, m, items_of_logs);
+    if (m == KITH_CTL_ping)
+        tell_items(call_id, m, items_of_ping);
+    if (m == KITH_CTL_join)
+        tell_items(call_id, m, items_of_join);
+    ending |= m == KITH_CTL_down;
+    *ret_result = answer == NULL ? sealed_with(kith_ctl_text(params, "passphrase", ""))
+                                 : json_loads(answer, 0, NULL);
+    if (kith_ctl_result_check(m, *ret_result, why, sizeof why) < 0)
+        wrong(why);
+    return KITH_OK;
+}
+
+static void cancel(void *ctx, uint64_t call_id)
+{
+    (void)ctx, (void)call_id;
+}
+
+static int listen_on(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)kith_format(at.sun_path, sizeof at.sun_path, "%s", path);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 || listen(fd, 8) < 0)
+        wrong("cannot listen");
+    return fd;
+}
+
+/* One client from its first byte to its last; the tests have one at a time. */
+static void serve(int fd, enum kith_ctl_grant grant)
+{
+    struct kith_ctl_client *client;
+    uint8_t buf[4096];
+    ssize_t n;
+
+    if (kith_ctl_open(&ctl, grant, 1000, &client) < 0)
+        wrong("no client");
+    while (!kith_ctl_over(client) && (n = read(fd, buf, sizeof buf)) > 0) {
+        kith_ctl_feed(client, (struct kith_span){buf, (size_t)n}, 0);
+        struct kith_span out = kith_ctl_output(client);
+        if (send(fd, out.p, out.n, MSG_NOSIGNAL) != (ssize_t)out.n)
+            break;
+        kith_ctl_sent(client, out.n);
+        if (ending)
+            break;
+    }
+    kith_ctl_close(client);
+    (void)close(fd);
+}
+
+int fake_node_run(const char *path, enum kith_ctl_grant grant, void (*ready)(void *ctx), void *ctx)
+{
+    static const struct kith_ctl_ops ops = {call, cancel};
+    static const struct kith_env env = {.alloc = &kith_heap};
+    int fd = listen_on(path);
+
+    (void)alarm(120); /* outlives no test run */
+    kith_ctl_init(&ctl, &env, &ops, NULL);
+    if (ready != NULL)
+        ready(ctx);
+    while (!ending) {
+        int client = accept(fd, NULL, NULL);
+        if (client >= 0)
+            serve(client, grant);
+    }
+    (void)unlink(path);
+    return KITH_OK;
+}

@@ -1,0 +1,156 @@
+/* Views of one network agree, in whatever order they heard of it. */
+#include "../unit/identity_fixture.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static struct fixture f;
+static struct kith_random_seeded seeded;
+static struct kith_random dice;
+
+enum { OBJECTS = 24 };
+static struct bytes object[OBJECTS];
+static size_t n;
+
+static void keep(struct kith_span s)
+{
+    assert_true(n < OBJECTS);
+    kith_copy(object[n].b, s.p, s.n);
+    object[n++].n = s.n;
+}
+
+/* A history with everything in it: renewals by others, revocations, an admin dismissed, a list. */
+static void write_history(void)
+{
+    uint64_t serial = f.issuer[ADMIN_A].next_serial;
+    struct kith_member_item item;
+
+    keep(network_object(&f));
+    keep(admin_object(&f, ADMIN_A));
+    keep(admin_object(&f, ADMIN_B));
+    keep(cert(&f, ADMIN_A, ANNA, T0 - 9));
+    keep(cert(&f, ADMIN_A, BERT, T0 - 8));
+    keep(cert(&f, ADMIN_B, BERT, T0 - 7));
+    keep(cert(&f, ROOT, CARL, T0 - 6));
+    item = (struct kith_member_item){f.who[BERT].id, f.issuer[ADMIN_B].next_serial - 1};
+    keep(cert_named(&f, ADMIN_B, DORA, "anna", T0 - 5));
+    assert_int_equal(
+        kith_issue_members(&f.issuer[ADMIN_B], &item, 1, T0, f.last.b, sizeof f.last.b, &f.last.n),
+        KITH_OK);
+    keep(span_of(&f.last));
+    keep(endpoints(&f, ANNA, T0));
+    keep(endpoints(&f, BERT, T0));
+    keep(endpoints(&f, ANNA, T0 + 1));
+    keep(revocation(&f, ADMIN_A, CARL, NULL, 0, 0));
+    keep(revocation(&f, ADMIN_A, ADMIN_B, NULL, 0, 0));
+    keep(revocation(&f, ROOT, ADMIN_A, NULL, 0, serial));
+    keep(cert(&f, ADMIN_A, DORA, T0));
+    keep(cert(&f, ROOT, ANNA, T0 - 20));
+}
+
+static void shuffle(size_t order[OBJECTS])
+{
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)kith_random_below(&dice, i), was = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = was;
+    }
+}
+
+/* Offers everything until nothing is news: what gossip does. */
+static struct kith_netview *told_in_random_order(void)
+{
+    struct kith_netview *v = new_view(&f, NULL);
+    size_t order[OBJECTS];
+    bool news = true;
+
+    for (int round = 0; news; round++) {
+        news = false;
+        shuffle(order);
+        for (size_t i = 0; i < n; i++) {
+            enum kith_offer what;
+            if (kith_netview_offer(v, span_of(&object[order[i]]), T0, &what, NULL) == KITH_OK)
+                news |= what == KITH_OFFER_NEW;
+        }
+        assert_true(round < 20);
+    }
+    return v;
+}
+
+static void assert_same(struct kith_netview *a, struct kith_netview *b)
+{
+    struct kith_digest_item item;
+    struct kith_member ma, mb;
+    size_t at = 0, held = 0;
+
+    while (kith_netview_next_digest(a, &at, &item)) {
+        const struct kith_object *oa = kith_netview_find(a, &item.key);
+        const struct kith_object *ob = kith_netview_find(b, &item.key);
+        assert_non_null(ob);
+        assert_memory_equal(oa->hash.b, ob->hash.b, sizeof oa->hash.b);
+        held++;
+    }
+    for (at = 0; kith_netview_next_digest(b, &at, &item);)
+        held--;
+    assert_int_equal(held, 0);
+    for (size_t who = 0; who < PEOPLE; who++) {
+        bool in_a = kith_netview_member(a, &f.who[who].id, T0, &ma);
+        assert_int_equal(in_a, kith_netview_member(b, &f.who[who].id, T0, &mb));
+        if (!in_a)
+            continue;
+        assert_int_equal(ma.standing, mb.standing);
+        assert_string_equal(ma.name, mb.name);
+    }
+}
+
+/* Effects added up are the members there are. */
+static void assert_effects_add_up(struct kith_netview *v)
+{
+    struct kith_netview_effect fx;
+    size_t members = 0;
+
+    while (kith_netview_next_effect(v, &fx)) {
+        members += fx.change == KITH_CHANGE_ADDED;
+        members -= fx.change == KITH_CHANGE_GONE;
+    }
+    assert_int_equal(members, kith_netview_member_count(v, T0));
+}
+
+static void views_agree_whatever_the_order(void **state)
+{
+    (void)state;
+    fixture_init(&f);
+    write_history();
+    struct kith_netview *first = told_in_random_order();
+    /* by hand: Anna stands by the first serial of A, which was dismissed; Bert is B's; Carl's
+     * revocation fell with A; Dora left */
+    assert_int_equal(kith_netview_standing(first, &f.who[ANNA].id, T0), KITH_STANDING_MEMBER);
+    assert_int_equal(kith_netview_standing(first, &f.who[BERT].id, T0), KITH_STANDING_MEMBER);
+    assert_int_equal(kith_netview_standing(first, &f.who[CARL].id, T0), KITH_STANDING_MEMBER);
+    assert_int_equal(kith_netview_standing(first, &f.who[DORA].id, T0), KITH_STANDING_LEFT);
+    assert_int_equal(kith_netview_member_count(first, T0), 3);
+    for (int i = 0; i < 60; i++) {
+        struct kith_netview *other = told_in_random_order();
+        assert_same(first, other);
+        assert_effects_add_up(other);
+        kith_netview_free(other);
+    }
+    kith_netview_free(first);
+    fixture_fini(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(views_agree_whatever_the_order),
+    };
+    const char *given = getenv("KITH_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+
+    printf("KITH_SEED=%llu\n", (unsigned long long)seed);
+    kith_random_seeded_init(&seeded, seed);
+    dice = kith_random_from_seed(&seeded);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

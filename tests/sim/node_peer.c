@@ -1,0 +1,234 @@
+#include "sim/node_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WALL_START = 1795000000 }; /* 2026-11-18, at the simulation's beginning */
+
+struct kith_now node_sim_now(const struct node_peer_sim *p)
+{
+    kith_time mono = sim_net_now(p->net);
+
+    return (struct kith_now){
+        .mono = mono,
+        .wall = (kith_wall)((int64_t)(WALL_START + mono / KITH_SEC) + p->wall_offset)};
+}
+
+static void on_event(void *ctx, const struct kith_event *ev)
+{
+    struct node_peer_sim *p = ctx;
+    char line[256];
+
+    p->seen[ev->kind]++;
+    if (getenv("SIM_TRACE") != NULL) {
+        kith_event_text(ev, line, sizeof line);
+        fprintf(stderr, "%.6f %-8s %s\n", (double)sim_net_now(p->net) / 1e9, p->name, line);
+    }
+}
+
+static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
+{
+    struct node_peer_sim *p = ctx;
+
+    (void)now;
+    if (p->node != NULL)
+        kith_node_receive(p->node, run, node_sim_now(p));
+}
+
+static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
+{
+    struct node_peer_sim *p = ctx;
+
+    p->tun_packets++;
+    p->last_len = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (p->last_len + parts[i].n > sizeof p->last_packet)
+            return false;
+        kith_copy(p->last_packet + p->last_len, parts[i].p, parts[i].n);
+        p->last_len += parts[i].n;
+    }
+    return true;
+}
+
+static void start(struct node_peer_sim *p)
+{
+    struct kith_node_why why = {.text = ""};
+    struct kith_addr listen = {.ip = kith_ip4(0, 0, 0, 0), .port = sim_host_addr(p->host)->port};
+    struct kith_node_config cfg = {
+        .identity = &p->identity,
+        .name = p->name,
+        .software = "kith test",
+        .vpn = {.mtu = 1400},
+        .tun = {.write = on_tun, .ctx = p},
+        .batch = &p->batch,
+        .listen = &listen,
+        .n_listen = 1,
+    };
+
+    if (kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why) < 0) {
+        fprintf(stderr, "node: %s\n", why.text);
+        abort();
+    }
+    kith_node_host_changed(p->node, &sim_host_addr(p->host)->ip, 1, false, node_sim_now(p));
+}
+
+void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                   const char *addr, uint8_t seed)
+{
+    struct kith_sign_seed s = {{seed, 77}};
+    uint32_t index;
+
+    memset(p, 0, sizeof *p);
+    p->net = net;
+    p->name = name;
+    p->events = (struct kith_events){.sink = on_event, .ctx = p};
+    p->env = (struct kith_env){
+        .alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
+    p->host = sim_host_add(net, addr, on_deliver, p);
+    p->transport = sim_host_transport(p->host);
+    if (kith_identity_from_seed(&kith_heap, &s, &p->identity) < 0 ||
+        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0 ||
+        kith_tx_init(&p->batch, &kith_heap) < 0 ||
+        kith_tx_add_transport(&p->batch, &p->transport, &index) < 0)
+        abort();
+    start(p);
+}
+
+void node_sim_fini(struct node_peer_sim *p)
+{
+    kith_node_free(p->node);
+    kith_store_close(p->store);
+    kith_tx_fini(&p->batch);
+    kith_identity_fini(&p->identity);
+}
+
+void node_sim_restart(struct node_peer_sim *p)
+{
+    kith_node_free(p->node);
+    start(p);
+}
+
+void node_sim_move(struct node_peer_sim *p, const char *addr)
+{
+    sim_host_move(p->host, addr);
+    kith_node_host_changed(p->node, &sim_host_addr(p->host)->ip, 1, true, node_sim_now(p));
+}
+
+static void take_effects(struct node_peer_sim *p)
+{
+    struct kith_node_effect fx;
+
+    while (kith_node_next_effect(p->node, node_sim_now(p), &fx)) {
+        switch (fx.kind) {
+        case KITH_NODE_OVERLAY:
+            p->overlays++;
+            break;
+        case KITH_NODE_DONE:
+            p->dones++;
+            p->last_err = fx.err;
+            p->last_why = fx.why;
+            break;
+        case KITH_NODE_PONG:
+            p->pongs += !fx.lost;
+            p->lost += fx.lost;
+            memcpy(p->last_route, fx.route, sizeof p->last_route);
+            break;
+        case KITH_NODE_STOPPED:
+            p->stops++;
+            break;
+        }
+    }
+}
+
+static void pump(struct node_peer_sim *p)
+{
+    struct kith_now now = node_sim_now(p);
+
+    if (kith_node_deadline(p->node) <= now.mono)
+        kith_node_tick(p->node, now);
+    take_effects(p);
+    kith_node_flush(p->node, now);
+    take_effects(p);
+    kith_node_flush(p->node, now);
+}
+
+bool node_sims_run(struct node_peer_sim **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
+                   kith_dur limit)
+{
+    struct sim_net *net = peers[0]->net;
+    kith_time end = kith_after(sim_net_now(net), limit);
+
+    for (;;) {
+        kith_time next = end;
+        for (size_t i = 0; i < n; i++)
+            if (peers[i]->node != NULL)
+                pump(peers[i]);
+        if (pred != NULL && pred(ctx))
+            return true;
+        if (sim_net_now(net) >= end)
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (peers[i]->node != NULL)
+                next = kith_sooner(next, kith_node_deadline(peers[i]->node));
+        sim_net_run(net, next > sim_net_now(net) ? next : sim_net_now(net));
+    }
+}
+
+/* ---- packets, built by hand (RFC 791, 8200, 768) ---- */
+
+static uint32_t add16(uint32_t sum, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    if (n % 2 != 0)
+        sum += (uint32_t)p[n - 1] << 8;
+    return sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    while (sum >> 16 != 0)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static void put16(uint8_t *p, size_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+void node_sim_send_udp(struct node_peer_sim *p, const struct kith_ip *from,
+                       const struct kith_ip *to, size_t len)
+{
+    uint8_t b[2048] = {0};
+    struct kith_span src = kith_ip_bytes(from), dst = kith_ip_bytes(to);
+    size_t head = from->family == KITH_FAMILY_IP4 ? 20 : 40, udp = 8 + len;
+
+    if (head == 20) {
+        b[0] = 0x45;
+        put16(b + 2, head + udp);
+        b[6] = 0x40; /* don't fragment */
+        b[8] = 64;
+        b[9] = 17;
+        memcpy(b + 12, src.p, 4);
+        memcpy(b + 16, dst.p, 4);
+        put16(b + 10, fold(add16(0, b, 20)));
+    } else {
+        b[0] = 0x60;
+        put16(b + 4, udp);
+        b[6] = 17;
+        b[7] = 64;
+        memcpy(b + 8, src.p, 16);
+        memcpy(b + 24, dst.p, 16);
+    }
+    put16(b + head, 4000);
+    put16(b + head + 2, 5000);
+    put16(b + head + 4, udp);
+    for (size_t i = 0; i < len; i++)
+        b[head + 8 + i] = (uint8_t)i;
+    uint32_t sum = add16(0, src.p, src.n);
+    sum = add16(sum, dst.p, dst.n) + 17 + (uint32_t)udp;
+    put16(b + head + 6, fold(add16(sum, b + head, udp)));
+    kith_node_from_tun(p->node, b, head + udp, node_sim_now(p));
+}

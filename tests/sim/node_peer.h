@@ -1,0 +1,47 @@
+/* node_peer.h: a whole node on a simulated host: network, store in memory, a TUN device that
+ * remembers what came out of it. */
+#ifndef KITH_TESTS_SIM_NODE_PEER_H
+#define KITH_TESTS_SIM_NODE_PEER_H
+
+#include "identity/ticket.h"
+#include "node/node.h"
+#include "sim/net.h"
+
+struct node_peer_sim {
+    struct sim_net *net;
+    struct sim_host *host;
+    const char *name;
+    struct kith_env env;
+    struct kith_events events;
+    struct kith_identity identity;
+    struct kith_store *store;
+    struct kith_node *node;
+    struct kith_tx_batch batch;
+    struct kith_transport transport;
+    int64_t wall_offset; /* of this node's calendar clock, seconds */
+    /* what happened */
+    uint64_t tun_packets;
+    uint8_t last_packet[2048];
+    size_t last_len;
+    size_t dones, pongs, lost, overlays, stops;
+    int last_err;
+    struct kith_node_why last_why;
+    char last_route[96];
+    unsigned seen[KITH_EVENT_COUNT];
+};
+
+void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                   const char *addr, uint8_t seed);
+void node_sim_fini(struct node_peer_sim *p);
+/* As after kill -9 and a new start: only the store and the identity survive. */
+void node_sim_restart(struct node_peer_sim *p);
+struct kith_now node_sim_now(const struct node_peer_sim *p);
+/* The host gets another address and notices. */
+void node_sim_move(struct node_peer_sim *p, const char *addr);
+bool node_sims_run(struct node_peer_sim **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
+                   kith_dur limit);
+/* An IPv4 or IPv6 UDP packet with `len` bytes of payload goes into p's TUN device. */
+void node_sim_send_udp(struct node_peer_sim *p, const struct kith_ip *from,
+                       const struct kith_ip *to, size_t len);
+
+#endif
