@@ -105,9 +105,10 @@ lab_visit() {
     local outer inner folder enter=(nsenter)
     [ -e "$1" ] && read -r outer folder <"$1" || return
     grep -qzxF "KITH_LAB=$folder" "/proc/$outer/environ" 2>/dev/null || return
-    read -r inner <"/proc/$outer/task/$outer/children" || return
+    inner=$(cat "/proc/$outer/task/$outer/children") || return # its only child: process 1 inside
     [ "$(id -u)" = 0 ] || enter+=(--user --preserve-credentials)
-    KITH_LAB=$folder exec "${enter[@]}" --target "$inner" --mount --net --pid bash "$0" "${@:2}"
+    KITH_LAB=$folder exec "${enter[@]}" --target "${inner// /}" --mount --net --pid \
+        bash "$(realpath "$0")" "${@:2}"
 }
 
 # lab_end FILE: ends the lab that was kept.
