@@ -1,4 +1,5 @@
-/* Prints the page events.md from src/base/events.def: every event with its level, fields and text. */
+/* Prints the page events.md from src/base/events.def: every event with its level, fields and text.
+ */
 #include "base/event.h"
 
 #include <stdio.h>

@@ -15,10 +15,11 @@ struct kith_alloc {
 /* The C library's heap. */
 extern const struct kith_alloc kith_heap;
 
-/* n bytes of zeros, or NULL. Release with kith_free. */
+/* n bytes of zeros, or NULL (also for n == 0). Release with kith_free. */
 void *kith_new_zero(const struct kith_alloc *a, size_t n);
-/* count * size bytes of zeros, or NULL (also on overflow). */
+/* count * size bytes of zeros, or NULL (also on overflow, or for none). */
 void *kith_new_array(const struct kith_alloc *a, size_t count, size_t size);
+/* As a->resize: p stays as it was when NULL is returned for n > 0. */
 void *kith_resize(const struct kith_alloc *a, void *p, size_t n);
 /* NULL is fine. */
 void kith_free(const struct kith_alloc *a, void *p);

@@ -3,8 +3,7 @@
 const char *kith_err_text(int err)
 {
     switch (err) {
-    case KITH_OK:
-        return "ok";
+    case KITH_OK: return "ok";
 #define X(name, num, fault, text)                                                                  \
     case KITH_E_##name:                                                                            \
         return text;
@@ -17,8 +16,7 @@ const char *kith_err_text(int err)
 const char *kith_err_name(int err)
 {
     switch (err) {
-    case KITH_OK:
-        return "OK";
+    case KITH_OK: return "OK";
 #define X(name, num, fault, text)                                                                  \
     case KITH_E_##name:                                                                            \
         return #name;

@@ -1,4 +1,5 @@
-/* list.h: an intrusive doubly linked ring. The head is a link too; all-zero is not valid: init it. */
+/* list.h: an intrusive doubly linked ring. The head is a link too; all-zero is not valid: init it.
+ */
 #ifndef KITH_BASE_LIST_H
 #define KITH_BASE_LIST_H
 

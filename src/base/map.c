@@ -40,8 +40,10 @@ uint64_t kith_siphash(uint64_t k0, uint64_t k1, struct kith_span in)
     size_t whole = in.n & ~(size_t)7;
 
     for (size_t i = 0; i <= whole; i += 8) {
-        uint64_t m = i < whole ? load_le(in.p + i, 8)
-                               : (uint64_t)in.n << 56 | load_le(in.p + i, in.n - whole);
+        size_t n = in.n - i < 8 ? in.n - i : 8;
+        uint64_t m = n > 0 ? load_le(in.p + i, n) : 0; /* in.p may be NULL when in.n is 0 */
+        if (i == whole)
+            m |= (uint64_t)in.n << 56;
         v[3] ^= m;
         sip_round(v);
         sip_round(v);

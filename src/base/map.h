@@ -12,7 +12,7 @@
 
 enum { KITH_MAP_KEY_MAX = 32 };
 
-struct kith_map {
+struct kith_map { /* init before use */
     const struct kith_alloc *alloc;
     struct kith_map_slot *slot; /* `cap` of them, a power of two; NULL while empty */
     size_t n, cap, max;
@@ -24,7 +24,8 @@ struct kith_map {
 void kith_map_init(struct kith_map *m, const struct kith_alloc *a, const struct kith_random *r,
                    size_t key_len, size_t max);
 void kith_map_fini(struct kith_map *m);
-/* Adds or replaces. KITH_E_FULL or KITH_E_NOMEM leave the map as it was. */
+/* Adds or replaces (a full map still replaces). KITH_E_FULL or KITH_E_NOMEM leave the map as it
+ * was, KITH_E_INVAL is for a NULL value. */
 int kith_map_put(struct kith_map *m, const void *key, void *value) KITH_MUST_CHECK;
 /* The value under key, or NULL. */
 void *kith_map_find(const struct kith_map *m, const void *key);

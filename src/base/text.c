@@ -109,8 +109,13 @@ static const struct unit {
     const char *name;
     kith_dur dur;
 } units[] = {
-    {"d", 86400 * KITH_SEC}, {"h", 3600 * KITH_SEC}, {"m", 60 * KITH_SEC}, {"s", KITH_SEC},
-    {"ms", KITH_MSEC},       {"us", KITH_USEC},      {"ns", 1},
+    {"d", 86400 * KITH_SEC},
+    {"h", 3600 * KITH_SEC},
+    {"m", 60 * KITH_SEC},
+    {"s", KITH_SEC},
+    {"ms", KITH_MSEC},
+    {"us", KITH_USEC},
+    {"ns", 1},
 };
 
 int kith_dur_parse(const char *text, kith_dur *ret)

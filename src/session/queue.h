@@ -1,9 +1,9 @@
 /* queue.h: packets that congestion control holds back, first in, first out, at most 1 MiB.
  *
- * One ring that is allocated when a packet has to wait and freed when none does any more. Each packet
- * lies in it in one piece behind 4 bytes of ours, so up to 65,538 bytes at its end may stay unused.
- * It forgets nothing by itself: who adds decides what a full queue means.
- * Test: tests/unit/session_queue_test.c, tests/property/session_law_test.c. */
+ * One ring that is allocated when a packet has to wait and freed when none does any more. Each
+ * packet lies in it in one piece behind 4 bytes of ours, so up to 65,538 bytes at its end may stay
+ * unused. It forgets nothing by itself: who adds decides what a full queue means. Test:
+ * tests/unit/session_queue_test.c, tests/property/session_law_test.c. */
 #ifndef KITH_SESSION_QUEUE_H
 #define KITH_SESSION_QUEUE_H
 
