@@ -9,6 +9,7 @@
 # The laptop's cable is pulled (it loses the carrier); the cable between the switches is cut (both
 # ends keep theirs). The desktop made the network.
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 

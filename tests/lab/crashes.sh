@@ -8,6 +8,7 @@
 #
 # The desktop made the network; laptop and phone joined it.
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 

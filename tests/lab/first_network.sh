@@ -9,6 +9,7 @@
 #
 # The desktop makes the network; the laptop joins with a ticket.
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 

@@ -268,6 +268,10 @@ network() {
     done
 }
 
+# A node tells its addresses when they have been still for half a second, and no command shows
+# whether another has heard them yet. Tests that need it give them this long.
+told=2
+
 # learn HOST...: asks each for its overlay addresses.
 learn() {
     local name

@@ -11,6 +11,7 @@
 # The laptop joined the desktop's network, so the laptop dialled. Each of them gets another address;
 # the laptop is carried to the office and back; a download runs through it all.
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 
@@ -56,6 +57,7 @@ unplug laptop.eth0
 plug laptop home && at_home laptop 3
 soon 1 "and home again" reaches laptop desktop
 
+sleep "$told" # until each knows the other's addresses of both families
 address laptop $home6:5/64
 gateway laptop $home6:fe
 soon 1 "IPv4 goes away, IPv6 stays" reaches laptop desktop

@@ -7,6 +7,7 @@
 #         |                  |
 #     ====+====== lan =======+====
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 

@@ -9,6 +9,7 @@
 # The desktop made the network and admitted laptop and phone, one after the other: the laptop
 # learns of the phone by word of the desktop only.
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 
@@ -19,6 +20,7 @@ plug desktop lan 192.0.2.2/24 2001:db8::2/64
 plug phone lan 192.0.2.3/24 2001:db8::3/64
 network desktop laptop phone
 
+sleep "$told" # until laptop and phone know where the other is
 knows() { on "$1" kith ip "$2"; }
 soon 3 "the laptop hears of the phone, which joined after it" knows laptop phone
 

@@ -8,6 +8,7 @@
 #
 # The desktop's network is home; the stranger has one of its own, also called home.
 
+# shellcheck source=tests/lab/lab.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
 lab_enter "$@"
 
