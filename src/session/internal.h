@@ -50,6 +50,7 @@ struct kith_session {
     struct subflow flow[KITH_SESSION_CONNS_MAX];
     struct subflow *used; /* the one that packets go over; NULL while down */
     bool wanted, trusted, told_up;
+    bool silence_told; /* of the connection in use, until it is heard again */
     bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
     uint64_t boot_id; /* of the peer's program; 0 before its first hello */
     char software[65];
