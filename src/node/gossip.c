@@ -439,7 +439,7 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
             enrol_stream(n, fx, now);
         else if (fx->stream_kind == KITH_STREAM_ENROL)
             join_stream(n, fx, now);
-        else if ((fx->flags & KITH_STREAM_OPENED) != 0)
+        else if ((fx->flags & KITH_STREAM_DONE) == 0) /* opened empty, its kind came later */
             kith_conn_stream_reset(fx->conn, fx->stream, KITH_CLOSE_REFUSED);
         break;
     case KITH_SESSION_PONG:

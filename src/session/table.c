@@ -124,6 +124,14 @@ void session_mark_pending(struct kith_session *s)
         kith_list_append(&s->all->pending, &s->pending);
 }
 
+bool session_is_idle(const struct kith_session *s)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
+        if (s->flow[i].conn != NULL)
+            return false;
+    return !s->wanted && s->n_addr == 0;
+}
+
 void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
                          kith_time now)
 {
@@ -317,8 +325,9 @@ static void tell_up(struct kith_session *s)
 
 static void tell_down(struct kith_session *s, struct kith_session_effect *ret)
 {
+    if (s->told_up)
+        kith_event_session_closed(s->all->env->events, s->peer.b, s->end.text);
     s->told_up = false;
-    kith_event_session_closed(s->all->env->events, s->peer.b, s->end.text);
     ret->end = &s->end;
 }
 
@@ -351,15 +360,6 @@ static bool session_effect(struct kith_session *s, struct kith_session_effect *r
     return true;
 }
 
-/* Whether nothing keeps the session: no connection, no wish for one. */
-static bool is_idle(const struct kith_session *s)
-{
-    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
-        if (s->flow[i].conn != NULL)
-            return false;
-    return !s->wanted && s->n_addr == 0;
-}
-
 static void let_go(struct kith_sessions *all, kith_time now)
 {
     if (all->held.conn != NULL) {
@@ -367,7 +367,7 @@ static void let_go(struct kith_sessions *all, kith_time now)
         all->held.conn = NULL;
     }
     if (all->leaving != NULL) {
-        if (is_idle(all->leaving))
+        if (session_is_idle(all->leaving))
             session_free(all->leaving);
         all->leaving = NULL;
     }
@@ -516,6 +516,10 @@ void kith_session_close(struct kith_session *s, uint64_t code, const char *why, 
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
         if (s->flow[i].conn != NULL)
             subflow_drop(s, &s->flow[i], code, why, now);
+    if (session_is_idle(s)) {
+        s->tell_down = true; /* its DOWN lets the table go of it */
+        session_mark_ready(s);
+    }
     session_refresh_due(s, now);
 }
 
