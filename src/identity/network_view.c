@@ -143,9 +143,7 @@ static void note_change(struct kith_netview *v, const struct kith_object *obj, k
     struct kith_known *k;
 
     switch (obj->env.kind) {
-    case KITH_OBJECT_network_body:
-        v->network_changed = true;
-        break;
+    case KITH_OBJECT_network_body: v->network_changed = true; break;
     case KITH_OBJECT_admin_body:
         if ((k = kith_known_find(v, &obj->admin.peer)) != NULL)
             kith_known_note(v, k, KITH_CHANGE_ADMIN);
@@ -157,9 +155,7 @@ static void note_change(struct kith_netview *v, const struct kith_object *obj, k
             kith_known_note(v, k, KITH_CHANGE_ADMIN);
         settle_all(v, now);
         break;
-    case KITH_OBJECT_members_body:
-        settle_all(v, now);
-        break;
+    case KITH_OBJECT_members_body: settle_all(v, now); break;
     case KITH_OBJECT_endpoints_body:
         if ((k = kith_known_find(v, &obj->env.signer)) != NULL)
             kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);

@@ -221,10 +221,8 @@ static const char *against(const struct kith_netview *v, const struct kith_objec
         return "it is from the future, or the clock here is late";
     switch (obj->env.kind) {
     case KITH_OBJECT_network_body:
-    case KITH_OBJECT_admin_body:
-        return against_root_object(v, obj);
-    case KITH_OBJECT_endpoints_body:
-        return against_endpoints(v, obj, now);
+    case KITH_OBJECT_admin_body: return against_root_object(v, obj);
+    case KITH_OBJECT_endpoints_body: return against_endpoints(v, obj, now);
     }
     return against_statement(v, obj);
 }

@@ -80,12 +80,9 @@ struct kith_held *kith_held_copy(struct kith_netview *v, const struct kith_objec
 static const struct kith_peer_id *subject_of(const struct kith_object *obj)
 {
     switch (obj->env.kind) {
-    case KITH_OBJECT_admin_body:
-        return &obj->admin.peer;
-    case KITH_OBJECT_member_body:
-        return &obj->member.peer;
-    case KITH_OBJECT_revocation_body:
-        return &obj->revocation.peer;
+    case KITH_OBJECT_admin_body: return &obj->admin.peer;
+    case KITH_OBJECT_member_body: return &obj->member.peer;
+    case KITH_OBJECT_revocation_body: return &obj->revocation.peer;
     }
     return &obj->env.signer;
 }
@@ -94,16 +91,11 @@ static const struct kith_peer_id *subject_of(const struct kith_object *obj)
 static struct kith_held **place_of(struct kith_netview *v, struct kith_known *k, uint8_t kind)
 {
     switch (kind) {
-    case KITH_OBJECT_network_body:
-        return &v->network;
-    case KITH_OBJECT_admin_body:
-        return &k->admin;
-    case KITH_OBJECT_member_body:
-        return &k->cert;
-    case KITH_OBJECT_endpoints_body:
-        return &k->endpoints;
-    case KITH_OBJECT_members_body:
-        return &k->list;
+    case KITH_OBJECT_network_body: return &v->network;
+    case KITH_OBJECT_admin_body: return &k->admin;
+    case KITH_OBJECT_member_body: return &k->cert;
+    case KITH_OBJECT_endpoints_body: return &k->endpoints;
+    case KITH_OBJECT_members_body: return &k->list;
     }
     return NULL;
 }

@@ -200,9 +200,7 @@ static int open_body(struct kith_object *o, struct kith_peer_id *ret_subject)
     case KITH_OBJECT_endpoints_body:
         err = kith_endpoints_body_decode(o->env.body, &o->endpoints);
         break;
-    case KITH_OBJECT_members_body:
-        err = open_members(o);
-        break;
+    case KITH_OBJECT_members_body: err = open_members(o); break;
     }
     return err;
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loop/daemon.h"
 #include "fake_node.h"
+#include "loop/daemon.h"
 
 int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_options *options,
                     struct kith_ctl_error *ret_error)

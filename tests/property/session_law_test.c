@@ -94,8 +94,8 @@ static void the_queue_is_a_list_of_at_most_a_megabyte(void **state)
                 from += from < to;
             } else {
                 struct waiting w = random_packet(most);
-                int err = kith_packet_queue_add(&q, w.slot,
-                                                &(struct kith_parts){.head = span_of(&w)});
+                int err =
+                    kith_packet_queue_add(&q, w.slot, &(struct kith_parts){.head = span_of(&w)});
                 check(err == KITH_OK || (err == KITH_E_FULL && may_be_full(used, w.n)), "add");
                 fulls += err == KITH_E_FULL;
                 used += err == KITH_OK ? HEAD + w.n : 0;

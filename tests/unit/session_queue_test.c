@@ -37,7 +37,8 @@ static int teardown(void **state)
 static int add(uint8_t slot, size_t n)
 {
     /* in two parts, as the packet core cuts it: the queue puts them together */
-    struct kith_parts parts = {.head = {data + slot, n / 3}, .body = {data + slot + n / 3, n - n / 3}};
+    struct kith_parts parts = {.head = {data + slot, n / 3},
+                               .body = {data + slot + n / 3, n - n / 3}};
 
     return kith_packet_queue_add(&q, slot, &parts);
 }
@@ -95,7 +96,8 @@ static void memory_is_given_back_when_nothing_waits(void **state)
 static void the_longest_packet_is_65535_bytes(void **state)
 {
     (void)state;
-    assert_int_equal(kith_packet_queue_add(&q, 0, &(struct kith_parts){.head = {data, 65536}}), KITH_E_INVAL);
+    assert_int_equal(kith_packet_queue_add(&q, 0, &(struct kith_parts){.head = {data, 65536}}),
+                     KITH_E_INVAL);
     assert_int_equal(heap.asked, 0);
     assert_int_equal(add(0, 65535), KITH_OK);
     assert_true(first_is(0, 65535));
