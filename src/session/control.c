@@ -116,7 +116,7 @@ static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span 
 static int check_form(struct kith_span m)
 {
     switch (m.p[0]) {
-/* clang-format off */
+        /* clang-format off */
 #define MESSAGE(name, number, doc)                                                                 \
     case (number): {                                                                               \
         struct kith_##name message;                                                                \
@@ -127,8 +127,7 @@ static int check_form(struct kith_span m)
 #include "wire/control.def"
 #include "wire/undef.h"
     /* clang-format on */
-    default:
-        return m.p[0] >= LATER_TYPES ? KITH_OK : KITH_E_PROTOCOL;
+    default: return m.p[0] >= LATER_TYPES ? KITH_OK : KITH_E_PROTOCOL;
     }
 }
 
@@ -158,19 +157,16 @@ static int own_message(struct kith_session *s, struct subflow *f, struct kith_sp
         return err < 0 ? err : send_frame(f->conn, f->control, buf, n);
     case KITH_WIRE_alive_ack:
     case KITH_WIRE_drain:
-    case KITH_WIRE_goodbye:
-        return KITH_OK; /* packets and the close itself say as much */
-    default:
-        *ret_mine = false;
-        return KITH_OK;
+    case KITH_WIRE_goodbye: return KITH_OK; /* packets and the close itself say as much */
+    default: *ret_mine = false; return KITH_OK;
     }
 }
 
 /* ---- reading ---- */
 
 /* Deals with messages until one is for the node, which is then given out. */
-static int read_messages(struct kith_session *s, struct subflow *f,
-                         struct kith_session_effect *ret, bool *ret_given, kith_time now)
+static int read_messages(struct kith_session *s, struct subflow *f, struct kith_session_effect *ret,
+                         bool *ret_given, kith_time now)
 {
     for (int i = 0; i < MESSAGES_PER_TURN; i++) {
         struct kith_conn *c = f->conn;

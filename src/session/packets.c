@@ -8,7 +8,7 @@ enum {
     IP_HEAD = 2,       /* type, slot */
     FRAGMENT_HEAD = 6, /* type, slot, id, index, count */
     FRAGMENTS_MAX = 8,
-    PING_HEAD = 9,     /* type, token */
+    PING_HEAD = 9,      /* type, token */
     DATAGRAM_COST = 64, /* of headers around a datagram's payload, at most about */
 };
 
@@ -300,19 +300,12 @@ void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_s
     switch (payload.p[0]) {
     case KITH_WIRE_ip_packet:
         if (payload.n > IP_HEAD)
-            deliver(s, payload.p[1],
-                    (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD}, now);
+            deliver(s, payload.p[1], (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD},
+                    now);
         return;
-    case KITH_WIRE_ip_fragment:
-        on_fragment(s, payload, now);
-        return;
-    case KITH_WIRE_ping:
-        on_ping(s, f, payload);
-        return;
-    case KITH_WIRE_pong:
-        on_pong(s, payload, now);
-        return;
-    default:
-        s->all->count.bad_datagrams++;
+    case KITH_WIRE_ip_fragment: on_fragment(s, payload, now); return;
+    case KITH_WIRE_ping: on_ping(s, f, payload); return;
+    case KITH_WIRE_pong: on_pong(s, payload, now); return;
+    default: s->all->count.bad_datagrams++;
     }
 }

@@ -47,11 +47,8 @@ struct subflow *subflow_add(struct kith_session *s, struct kith_conn *c, kith_ti
             return NULL;
         subflow_drop(s, f, KITH_CLOSE_SUPERSEDED, "too many connections", now);
     }
-    *f = (struct subflow){.conn = c,
-                          .control = -1,
-                          .since = now,
-                          .supersede_at = KITH_NEVER,
-                          .asked_at = KITH_NEVER};
+    *f = (struct subflow){
+        .conn = c, .control = -1, .since = now, .supersede_at = KITH_NEVER, .asked_at = KITH_NEVER};
     return f;
 }
 

@@ -132,8 +132,7 @@ bool session_is_idle(const struct kith_session *s)
     return !s->wanted && s->n_addr == 0;
 }
 
-void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
-                         kith_time now)
+void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what, kith_time now)
 {
     kith_event_peer_broke_rules(s->all->env->events, s->peer.b, what);
     subflow_drop(s, f, KITH_CLOSE_PROTOCOL, what, now);
@@ -226,7 +225,8 @@ static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c
 
     if (all->closing || kith_peer_id_equal(kith_conn_peer(c), &all->cfg.self))
         return NULL;
-    if (s == NULL && guests(all) >= KITH_SESSION_GUESTS_MAX) {
+    bool expected = all->cfg.expects != NULL && all->cfg.expects(all->cfg.ctx, kith_conn_peer(c));
+    if (s == NULL && !expected && guests(all) >= KITH_SESSION_GUESTS_MAX) {
         all->count.guests_refused++;
         kith_event_refused_limit(all->env->events, &kith_conn_path(c)->remote,
                                  "the table of guests");
@@ -284,20 +284,11 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
         return false;
     }
     switch (ev->kind) {
-    case KITH_CONN_ESTABLISHED:
-        break;
-    case KITH_CONN_MOVED:
-        on_moved(s, f);
-        break;
-    case KITH_CONN_STREAM:
-        control_stream_event(s, f, ev, ret, &given, now);
-        break;
-    case KITH_CONN_WRITABLE:
-        session_mark_pending(s);
-        break;
-    case KITH_CONN_CLOSED:
-        subflow_closed(s, f, now);
-        break;
+    case KITH_CONN_ESTABLISHED: break;
+    case KITH_CONN_MOVED: on_moved(s, f); break;
+    case KITH_CONN_STREAM: control_stream_event(s, f, ev, ret, &given, now); break;
+    case KITH_CONN_WRITABLE: session_mark_pending(s); break;
+    case KITH_CONN_CLOSED: subflow_closed(s, f, now); break;
     }
     session_refresh_due(s, now);
     return given;

@@ -51,8 +51,8 @@ static void init(struct foe *f, struct sim_net *net, const char *addr,
     memset(f, 0, sizeof *f);
     f->net = net;
     f->events = (struct kith_events){.sink = on_event, .ctx = f};
-    f->env = (struct kith_env){
-        .alloc = &kith_heap, .random = sim_net_random(net), .events = &f->events};
+    f->env =
+        (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &f->events};
     f->host = sim_host_add(net, addr, on_deliver, f);
     f->transport = sim_host_transport(f->host);
     if (kith_identity_from_seed(&kith_heap, seed, &f->identity) < 0 ||
