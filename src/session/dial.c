@@ -45,8 +45,8 @@ static kith_dur jitter(const struct kith_session *s)
 
 static void schedule_next_round(struct kith_session *s, kith_time now)
 {
-    kith_dur most = kith_since(now, s->failing_since) < DIAL_EARLY ? DIAL_BACKOFF_EARLY
-                                                                   : DIAL_BACKOFF_MAX;
+    kith_dur most =
+        kith_since(now, s->failing_since) < DIAL_EARLY ? DIAL_BACKOFF_EARLY : DIAL_BACKOFF_MAX;
 
     s->dial_wait = s->backoff + jitter(s);
     s->dial_at = kith_after(now, s->dial_wait);

@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "transport/transport.h"
 
-enum { SIM_HOSTS_MAX = 64 };
+enum { SIM_HOSTS_MAX = 128 };
 
 struct sim_link {
     kith_dur delay;       /* one way */
