@@ -67,7 +67,8 @@ static int open_parent(struct target *t)
     return t->dir < 0 ? failed(t, "open the directory of") : KITH_OK;
 }
 
-static int open_temp(struct target *t, int *ret_fd)
+/* Its descriptor, or an error. */
+static int open_temp(struct target *t)
 {
     for (int i = 0; i < TEMP_TRIES; i++) {
         uint64_t unique = 0;
@@ -77,10 +78,8 @@ static int open_temp(struct target *t, int *ret_fd)
                        (unsigned long long)unique);
         int fd =
             openat(t->dir, t->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            *ret_fd = fd;
-            return KITH_OK;
-        }
+        if (fd >= 0)
+            return fd;
         if (errno != EEXIST)
             break;
     }
@@ -105,11 +104,10 @@ static int write_all(const struct target *t, int fd, struct kith_span s)
 
 static int fill_temp(struct target *t, struct kith_span content, unsigned mode)
 {
-    int fd = -1;
-    int err = open_temp(t, &fd);
+    int fd = open_temp(t), err = KITH_OK;
 
-    if (err < 0)
-        return err;
+    if (fd < 0)
+        return fd;
     if (fchmod(fd, (mode_t)mode) < 0)
         err = failed(t, "set the mode of");
     if (err == KITH_OK)

@@ -27,15 +27,15 @@ static int wait_for(int fd, short events, int timeout_ms)
     }
 }
 
-/* One sendmsg, waiting for room first; advances *s. */
-static int send_some(int fd, struct kith_span *s, struct msghdr *m, int timeout_ms)
+/* One sendmsg with control_len bytes of control, waiting for room first; advances *s. */
+static int send_some(int fd, struct kith_span *s, void *control, size_t control_len, int timeout_ms)
 {
     struct iovec part = {.iov_base = (void *)s->p, .iov_len = s->n};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = control_len};
 
-    m->msg_iov = &part;
-    m->msg_iovlen = 1;
     for (;;) {
-        ssize_t n = sendmsg(fd, m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             *s = (struct kith_span){s->p + n, s->n - (size_t)n};
             return KITH_OK;
@@ -54,24 +54,24 @@ int kith_unix_send_all(int fd, struct kith_span s, int timeout_ms)
     int err = KITH_OK;
 
     while (s.n > 0 && err == KITH_OK)
-        err = send_some(fd, &s, &(struct msghdr){0}, timeout_ms);
+        err = send_some(fd, &s, NULL, 0, timeout_ms);
     return err;
 }
 
 int kith_unix_send_fds(int fd, struct kith_span s, const int *fds, size_t n, int timeout_ms)
 {
-    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(KITH_UNIX_FDS_MAX * sizeof(int))] = {0};
-    struct msghdr m = {.msg_control = control};
+    union {
+        struct cmsghdr head;
+        uint8_t room[CMSG_SPACE(KITH_UNIX_FDS_MAX * sizeof(int))];
+    } control = {0};
 
     if (s.n == 0 || n == 0 || n > KITH_UNIX_FDS_MAX)
         return KITH_E_INVAL;
-    m.msg_controllen = CMSG_SPACE(n * sizeof(int));
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(n * sizeof(int));
-    memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-    int err = send_some(fd, &s, &m, timeout_ms);
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
+    int err = send_some(fd, &s, &control, CMSG_SPACE(n * sizeof(int)), timeout_ms);
     return err < 0 ? err : kith_unix_send_all(fd, s, timeout_ms);
 }
 
