@@ -176,7 +176,7 @@ int kith_issue_revocation(struct kith_issuer *is, const struct kith_new_revocati
     struct kith_writer w = kith_writer_on(serials, sizeof serials);
     struct kith_revocation_body body = {
         .peer = r->peer, .admin_stands_to = r->stands_to, .reason = r->reason};
-    size_t n;
+    size_t n = 0;
 
     if (used_up(is))
         return KITH_E_FULL;

@@ -49,6 +49,7 @@ static int failed(const struct target *t, const char *step)
     return kith_os_fail(t->why, errno, "%s %s", step, t->path);
 }
 
+/* The descriptor of its directory, or an error. */
 static int open_parent(struct target *t)
 {
     char parent[KITH_PATH_MAX];
@@ -63,8 +64,8 @@ static int open_parent(struct target *t)
         (void)snprintf(parent, sizeof parent, ".");
     else
         (void)snprintf(parent, sizeof parent, "%.*s", n == 0 ? 1 : (int)n, t->path);
-    t->dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return t->dir < 0 ? failed(t, "open the directory of") : KITH_OK;
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? failed(t, "open the directory of") : fd;
 }
 
 /* Its descriptor, or an error. */
@@ -145,11 +146,12 @@ static int put(const char *path, struct kith_span content, unsigned mode,
                const struct kith_file_ops *ops, int (*place)(struct target *t),
                struct kith_os_why *why)
 {
-    struct target t = {.path = path, .ops = ops == NULL ? &system_ops : ops, .why = why, .dir = -1};
-    int err = open_parent(&t);
+    struct target t = {.path = path, .ops = ops == NULL ? &system_ops : ops, .why = why};
 
-    if (err == KITH_OK)
-        err = fill_temp(&t, content, mode);
+    t.dir = open_parent(&t);
+    if (t.dir < 0)
+        return t.dir;
+    int err = fill_temp(&t, content, mode);
     if (err == KITH_OK)
         err = place(&t);
     if (t.temp[0] != '\0')
@@ -157,8 +159,7 @@ static int put(const char *path, struct kith_span content, unsigned mode,
     /* EINVAL: a file system whose directories have nothing to make durable */
     if (err == KITH_OK && t.ops->fsync(t.ops->ctx, t.dir) < 0 && errno != EINVAL)
         err = failed(&t, "make durable the directory of");
-    if (t.dir >= 0)
-        (void)close(t.dir);
+    (void)close(t.dir);
     return err;
 }
 
