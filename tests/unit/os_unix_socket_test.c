@@ -20,28 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dir_lab.h"
 #include "os/unix_socket.h"
 
 enum { PATIENCE = 5000 }; /* ms; only a failing test waits so long */
-
-static char dir[64];
-
-static int enter_directory(void **state)
-{
-    (void)state;
-    (void)umask(022);
-    (void)snprintf(dir, sizeof dir, "%s/kith-os-unix-XXXXXX", P_tmpdir);
-    return mkdtemp(dir) == NULL || chdir(dir) < 0 ? -1 : 0;
-}
-
-static int leave_directory(void **state)
-{
-    char command[128];
-
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
-}
 
 /* Two connected ends: [0] the listener's, [1] the client's. */
 static void connected(int ret[2])
@@ -188,7 +170,7 @@ static void a_socket_that_we_may_not_use_is_told_as_such(void **state)
         skip();
     }
     assert_int_equal(kith_unix_listen("s", 0600, &fd, NULL), KITH_OK);
-    assert_int_equal(chmod(dir, 0755), 0);
+    assert_int_equal(chmod(lab_dir, 0755), 0);
     assert_int_equal(seteuid(65534), 0);
     int err = kith_unix_connect("s", &client, NULL);
     assert_int_equal(seteuid(0), 0);
@@ -423,7 +405,7 @@ static void the_end_of_the_process_at_the_other_end_can_be_waited_for(void **sta
     (void)close(listener);
 }
 
-#define HERE(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+#define HERE(test) cmocka_unit_test_setup_teardown(test, lab_dir_enter, lab_dir_leave)
 
 int main(void)
 {
