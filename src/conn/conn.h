@@ -71,9 +71,9 @@ enum {
     KITH_STREAM_OPENED = 1,   /* by the peer */
     KITH_STREAM_READABLE = 2, /* bytes or the end are there to be read */
     KITH_STREAM_ROOM = 4,     /* a send that was refused for room may be tried again */
-    KITH_STREAM_RESET = 8,    /* the peer gave up the stream, one way or both; bytes not read are gone
-                                 unless the end had come */
-    KITH_STREAM_DONE = 16,    /* both ways are finished; the id is gone after this event */
+    KITH_STREAM_RESET = 8, /* the peer gave up the stream, one way or both; bytes not read are gone
+                              unless the end had come */
+    KITH_STREAM_DONE = 16, /* both ways are finished; the id is gone after this event */
 };
 
 struct kith_conn_event {
@@ -112,8 +112,8 @@ int kith_conn_stream_open(struct kith_conn *c, int64_t *ret_id) KITH_MUST_CHECK;
 bool kith_conn_is_local(const struct kith_conn *c, int64_t id);
 /* Queues all of s, and the end when fin. KITH_E_AGAIN when it has no room (a ROOM flag follows),
  * KITH_E_CLOSED when the stream is finished or reset, KITH_E_NOTFOUND. */
-int kith_conn_stream_send(struct kith_conn *c, int64_t id, struct kith_span s, bool fin)
-    KITH_MUST_CHECK;
+int kith_conn_stream_send(struct kith_conn *c, int64_t id, struct kith_span s,
+                          bool fin) KITH_MUST_CHECK;
 /* Bytes that kith_conn_stream_send would take now. */
 size_t kith_conn_stream_room(const struct kith_conn *c, int64_t id);
 /* All unread bytes, borrowed until the next call on c; *ret_fin when they are the last. */
@@ -142,8 +142,8 @@ void kith_conn_burst_end(struct kith_conn *c, kith_time now);
 /* Our own address on this connection's path changed to path->local: moves the connection, checking
  * the new path first. Only the dialling side can; KITH_E_STATE otherwise, KITH_E_AGAIN when the
  * peer has given no spare connection id yet. */
-int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_time now)
-    KITH_MUST_CHECK;
+int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path,
+                      kith_time now) KITH_MUST_CHECK;
 /* Starts the end: the peer hears `code` and `text` (at most 79 bytes). A CLOSED event follows. */
 void kith_conn_close(struct kith_conn *c, uint64_t code, const char *text, kith_time now);
 /* Gives c back to its endpoint, which answers late packets for a while. NULL is fine. Without a

@@ -136,6 +136,7 @@ static struct kith_node_config node_config(struct kith_instance *d)
                 .cipher = cipher_of(conf->net.cipher),
                 .connections_max = conf->net.connections_max,
                 .handshakes_max = conf->net.handshakes_max,
+                .handshakes_per_prefix = conf->net.handshakes_per_prefix,
                 .idle_timeout = conf->net.idle_timeout,
             },
         .vpn =

@@ -17,6 +17,7 @@ struct enrolment {
     uint8_t cert[KITH_CERT_MAX];
     size_t cert_len;
     char name[KITH_LABEL_MAX + 1];
+    uint8_t groups[KITH_NODE_GROUPS_MAX * (KITH_LABEL_MAX + 1)]; /* the ticket's, copied */
 };
 
 static void send_answer(struct enrolment *e, int64_t stream, uint8_t status)
@@ -118,16 +119,15 @@ static bool given_before(struct enrolment *e)
 
 static int issue_in_transaction(struct enrolment *e)
 {
-    uint8_t groups[KITH_NODE_GROUPS_MAX * (KITH_LABEL_MAX + 1)];
     struct issue_member m = {.peer = e->peer};
     struct kith_store_ticket_use use = {.at = e->now.wall};
     char name[KITH_LABEL_MAX + 1];
 
     /* the ticket's groups are the store's until its next get: copy them first */
-    if (e->ticket.groups.n > sizeof groups)
+    if (e->ticket.groups.n > sizeof e->groups)
         return KITH_E_CORRUPT;
-    kith_copy(groups, e->ticket.groups.p, e->ticket.groups.n);
-    e->ticket.groups.p = groups;
+    kith_copy(e->groups, e->ticket.groups.p, e->ticket.groups.n);
+    e->ticket.groups.p = e->groups;
     m.groups = ticket_groups(&e->ticket);
     wanted_name(e, name);
     m.name = name;

@@ -112,7 +112,7 @@ int kith_node_join(struct kith_node *n, const char *ticket, const char *name, ui
     err = check_ticket(n, &t, now, why);
     if (err >= 0 && j == NULL)
         err = node_say(why, KITH_E_FULL, "wait for one to end", "too many enrolments under way");
-    if (err >= 0) {
+    if (err >= 0 && j != NULL) {
         *j = (struct node_join){.state = JOIN_DIALLING,
                                 .call = call,
                                 .until = kith_after(now.mono, JOIN_SECONDS * KITH_SEC),

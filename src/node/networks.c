@@ -38,15 +38,19 @@ int network_find(const struct kith_node *n, const char *name, struct node_networ
 
     if (name != NULL && name[0] != '\0') {
         net = network_by_name(n, name);
-        if (net == NULL)
-            return node_say(why, KITH_E_NOTFOUND, "kith network list shows those there are",
-                            "this node is in no network named \"%s\"", name);
-    } else if (count != 1) {
-        return count == 0 ? node_say(why, KITH_E_NOTFOUND,
-                                     "kith network create NAME makes one, kith join TICKET joins one",
-                                     "this node is in no network yet")
-                          : node_say(why, KITH_E_INVAL, "name it with --network NAME",
-                                     "this node is in %zu networks", count);
+        if (net == NULL) {
+            (void)node_say(why, 0, "kith network list shows those there are",
+                           "this node is in no network named \"%s\"", name);
+            return KITH_E_NOTFOUND;
+        }
+    } else if (count == 0) {
+        (void)node_say(why, 0, "kith network create NAME makes one, kith join TICKET joins one",
+                       "this node is in no network yet");
+        return KITH_E_NOTFOUND;
+    } else if (count > 1) {
+        (void)node_say(why, 0, "name it with --network NAME", "this node is in %zu networks",
+                       count);
+        return KITH_E_INVAL;
     }
     *ret = net;
     return KITH_OK;
@@ -56,11 +60,11 @@ int network_add(struct kith_node *n, const struct kith_network_id *id, struct no
 {
     struct kith_netview_limits limits = {0};
 
-    for (uint8_t slot = 0; slot < KITH_NODE_NETWORKS_MAX; slot++) {
+    for (size_t slot = 0; slot < KITH_NODE_NETWORKS_MAX; slot++) {
         struct node_network *net = &n->network[slot];
         if (net->used)
             continue;
-        *net = (struct node_network){.slot = slot,
+        *net = (struct node_network){.slot = (uint8_t)slot,
                                      .id = *id,
                                      .list_at = KITH_NEVER,
                                      .renew_at = KITH_NEVER,
@@ -545,7 +549,7 @@ static int take_root(struct kith_node *n, struct node_network *net,
         char name[KITH_LABEL_MAX + 1];
         enum kith_offer offered;
         uint64_t serial;
-        size_t len;
+        size_t len = 0;
         err = issue_cert(n, net, &me, now, cert, &len, &serial, name);
         if (err >= 0)
             err = kith_netview_offer(net->view, (struct kith_span){cert, len}, now.wall, &offered,

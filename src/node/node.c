@@ -68,6 +68,17 @@ static int start_sessions(struct kith_node *n, const struct kith_node_config *cf
     return err;
 }
 
+/* A host's name is not always fit for a label; the id always gives one. */
+static void set_name(struct kith_node *n, const char *name)
+{
+    char id[KITH_ID_SHORT];
+
+    kith_label_from(name, n->name, sizeof n->name);
+    if (n->name[0] == '\0')
+        kith_format(n->name, sizeof n->name, "node-%s",
+                    kith_peer_id_short(&n->identity->id, id, sizeof id));
+}
+
 int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env,
                   struct kith_store *store, struct kith_now now, struct kith_node **ret,
                   struct kith_node_why *why)
@@ -87,7 +98,7 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->stop_at = KITH_NEVER;
     n->clock_gap = (int64_t)now.wall - (int64_t)(now.mono / KITH_SEC);
     n->peers_at = now.mono;
-    kith_label_from(cfg->name, n->name, sizeof n->name);
+    set_name(n, cfg->name);
     kith_map_init(&n->peers, env->alloc, env->random, sizeof(struct kith_peer_id), PEERS_MAX);
     n->scratch = kith_new_array(env->alloc, KITH_FRAME_MAX, 1);
     int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(env, 0, &n->limits);

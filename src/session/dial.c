@@ -93,6 +93,12 @@ void dial_reset(struct kith_session *s, kith_time now)
         s->dial_at = now;
 }
 
+void dial_later(struct kith_session *s, kith_time now)
+{
+    if (s->dial_at != KITH_NEVER)
+        schedule_next_round(s, now);
+}
+
 /* The event tells of a round, not of each address: the last dial under way speaks for it. */
 void dial_failed(struct kith_session *s, struct subflow *f, kith_time now)
 {

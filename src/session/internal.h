@@ -133,6 +133,8 @@ void control_stream_event(struct kith_session *s, struct subflow *f,
 void dial_tick(struct kith_session *s, kith_time now);
 kith_time dial_deadline(const struct kith_session *s);
 void dial_reset(struct kith_session *s, kith_time now);
+/* Puts a dial that is due off to the next round. */
+void dial_later(struct kith_session *s, kith_time now);
 void dial_failed(struct kith_session *s, struct subflow *f, kith_time now);
 
 /* live.c */

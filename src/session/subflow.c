@@ -226,8 +226,12 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
         dial_failed(s, f, now);
     forget_flow(s, f, now);
     s->end = end;
-    if (established && s->used == NULL)
+    if (established && s->used == NULL) {
+        bool stopped = end.kind == KITH_END_PEER && end.code == KITH_CLOSE_SHUTDOWN;
         dial_reset(s, now);
+        if (stopped) /* it said that it goes: give it time to come back */
+            dial_later(s, now);
+    }
     drop_if_idle(s);
 }
 

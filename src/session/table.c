@@ -239,7 +239,8 @@ static void on_established(struct kith_sessions *all, struct kith_conn *c, kith_
     if (s != NULL && f == NULL)
         f = subflow_add(s, c, now);
     if (f == NULL) {
-        kith_conn_close(c, KITH_CLOSE_LIMIT, "no room", now);
+        kith_conn_close(c, all->closing ? KITH_CLOSE_SHUTDOWN : KITH_CLOSE_LIMIT,
+                        all->closing ? "the program is being stopped" : "no room", now);
         kith_conn_free(c, now);
         return;
     }

@@ -107,6 +107,29 @@ static void handshakes_above_the_limit_are_refused_and_the_table_stays_bounded(v
     clear_scene(&s);
 }
 
+static void one_network_has_only_its_share_of_handshakes(void **state)
+{
+    struct scene s;
+    struct tap t = {0};
+
+    (void)state;
+    set_scene(&s, 21,
+              &(struct kith_quic_config){.handshakes_per_prefix = 3, .retry_above = 1000});
+    t.cut_from = *sim_host_addr(s.b.host);
+    sim_net_set_filter(s.net, tap, &t);
+    for (int i = 0; i < 10; i++)
+        conn_peer_dial(&s.a, &s.b);
+    run(&s, KITH_SEC);
+    assert_int_equal(kith_quic_connections(s.b.quic), 3);
+    assert_true(s.b.seen[KITH_EV_refused_limit] >= 7);
+    /* a stranger from elsewhere is none of that network's */
+    sim_host_move(s.a.host, "203.0.113.9:9000");
+    conn_peer_dial(&s.a, &s.b);
+    run(&s, KITH_SEC / 10);
+    assert_int_equal(kith_quic_connections(s.b.quic), 4);
+    clear_scene(&s);
+}
+
 static void connections_above_the_limit_are_refused_and_those_that_are_there_live_on(void **state)
 {
     struct scene s;
@@ -389,6 +412,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handshakes_above_the_limit_are_refused_and_the_table_stays_bounded),
+        cmocka_unit_test(one_network_has_only_its_share_of_handshakes),
         cmocka_unit_test(connections_above_the_limit_are_refused_and_those_that_are_there_live_on),
         cmocka_unit_test(retries_begin_when_the_unfinished_handshakes_are_many),
         cmocka_unit_test(a_retry_token_is_good_for_its_address_only),

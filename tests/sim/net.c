@@ -214,8 +214,7 @@ static size_t host_send(void *ctx, const struct kith_tx *runs, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         for (size_t at = 0; at < runs[i].len; at += runs[i].segment) {
-            size_t len =
-                runs[i].len - at < runs[i].segment ? runs[i].len - at : runs[i].segment;
+            size_t len = runs[i].len - at < runs[i].segment ? runs[i].len - at : runs[i].segment;
             if (len > sizeof copy)
                 abort();
             memcpy(copy, runs[i].data + at, len);

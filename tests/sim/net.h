@@ -13,12 +13,12 @@
 enum { SIM_HOSTS_MAX = 64 };
 
 struct sim_link {
-    kith_dur delay;      /* one way */
-    kith_dur jitter;     /* up to this much more; packets keep their order */
-    uint64_t rate;       /* bit/s; 0: unlimited */
-    size_t queue;        /* bytes that wait for the rate; 0: 256 kB */
-    unsigned loss_ppm;   /* lost, of a million */
-    unsigned dup_ppm;    /* delivered twice */
+    kith_dur delay;       /* one way */
+    kith_dur jitter;      /* up to this much more; packets keep their order */
+    uint64_t rate;        /* bit/s; 0: unlimited */
+    size_t queue;         /* bytes that wait for the rate; 0: 256 kB */
+    unsigned loss_ppm;    /* lost, of a million */
+    unsigned dup_ppm;     /* delivered twice */
     unsigned reorder_ppm; /* held back by `reorder_by` */
     kith_dur reorder_by;
     size_t mtu; /* largest UDP payload; 0: 1472 */

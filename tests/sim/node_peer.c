@@ -72,8 +72,8 @@ static void start(struct node_peer_sim *p)
     kith_node_host_changed(p->node, &sim_host_addr(p->host)->ip, 1, false, node_sim_now(p));
 }
 
-void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name,
-                   const char *addr, uint8_t seed)
+void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name, const char *addr,
+                   uint8_t seed)
 {
     struct kith_sign_seed s = {{seed, 77}};
     uint32_t index;
@@ -82,8 +82,8 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
     p->net = net;
     p->name = name;
     p->events = (struct kith_events){.sink = on_event, .ctx = p};
-    p->env = (struct kith_env){
-        .alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
+    p->env =
+        (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
     p->host = sim_host_add(net, addr, on_deliver, p);
     p->transport = sim_host_transport(p->host);
     if (kith_identity_from_seed(&kith_heap, &s, &p->identity) < 0 ||
@@ -120,9 +120,7 @@ static void take_effects(struct node_peer_sim *p)
 
     while (kith_node_next_effect(p->node, node_sim_now(p), &fx)) {
         switch (fx.kind) {
-        case KITH_NODE_OVERLAY:
-            p->overlays++;
-            break;
+        case KITH_NODE_OVERLAY: p->overlays++; break;
         case KITH_NODE_DONE:
             p->dones++;
             p->last_err = fx.err;
@@ -133,9 +131,7 @@ static void take_effects(struct node_peer_sim *p)
             p->lost += fx.lost;
             memcpy(p->last_route, fx.route, sizeof p->last_route);
             break;
-        case KITH_NODE_STOPPED:
-            p->stops++;
-            break;
+        case KITH_NODE_STOPPED: p->stops++; break;
         }
     }
 }

@@ -30,8 +30,8 @@ struct node_peer_sim {
     unsigned seen[KITH_EVENT_COUNT];
 };
 
-void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name,
-                   const char *addr, uint8_t seed);
+void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name, const char *addr,
+                   uint8_t seed);
 void node_sim_fini(struct node_peer_sim *p);
 /* As after kill -9 and a new start: only the store and the identity survive. */
 void node_sim_restart(struct node_peer_sim *p);

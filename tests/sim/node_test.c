@@ -107,8 +107,8 @@ static struct kith_network_info info_of(struct world *w, int who)
     struct kith_network_info info = {.name = ""};
     size_t at = 0;
 
-    assert_true(kith_node_next_network(w->node[who].node, &at, node_sim_now(&w->node[who]).wall,
-                                       &info));
+    assert_true(
+        kith_node_next_network(w->node[who].node, &at, node_sim_now(&w->node[who]).wall, &info));
     return info;
 }
 
@@ -291,9 +291,9 @@ static void a_revoked_member_is_out_everywhere_within_two_seconds(void **state)
     all_three(&w, 9);
     wait_for(&w, 5 * KITH_SEC);
     assert_true(reaches(&w, 1, 2, false, KITH_SEC));
-    assert_int_equal(kith_node_revoke(w.node[0].node, "phone", NULL, node_sim_now(&w.node[0]), &m,
-                                      &why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_revoke(w.node[0].node, "phone", NULL, node_sim_now(&w.node[0]), &m, &why),
+        KITH_OK);
     wait_for(&w, 2 * KITH_SEC);
     assert_int_equal(kith_node_session_count(w.node[0].node), 1);
     assert_int_equal(kith_node_session_count(w.node[1].node), 1);
@@ -321,9 +321,9 @@ static void only_an_admin_invites_and_a_new_admin_does_from_its_own_block(void *
     create(&w);
     enrol(&w, 0, 1);
     assert_int_equal(invite(&w, 1, &plain, ticket), KITH_E_NOTADMIN);
-    assert_int_equal(kith_node_admin_add(w.node[0].node, "desktop", NULL,
-                                         node_sim_now(&w.node[0]), &m, &why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_admin_add(w.node[0].node, "desktop", NULL, node_sim_now(&w.node[0]), &m, &why),
+        KITH_OK);
     wait_for(&w, 2 * KITH_SEC);
     assert_true(info_of(&w, 1).admin);
     assert_false(info_of(&w, 1).root);
@@ -350,9 +350,9 @@ static void a_ping_names_its_route(void **state)
                                            node_sim_now(&w.node[1]).wall, &m, &why),
                      KITH_OK);
     size_t before = w.node[1].dones;
-    assert_int_equal(kith_node_ping(w.node[1].node, &m.peer, 3, KITH_SEC, 9,
-                                    node_sim_now(&w.node[1]), &why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_ping(w.node[1].node, &m.peer, 3, KITH_SEC, 9, node_sim_now(&w.node[1]), &why),
+        KITH_OK);
     wait_for(&w, 4 * KITH_SEC);
     assert_int_equal(w.node[1].pongs, 3);
     assert_int_equal(w.node[1].dones, before + 1);

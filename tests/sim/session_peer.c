@@ -61,8 +61,8 @@ void session_peer_init(struct session_peer *p, struct sim_net *net, const char *
     p->net = net;
     p->trusting = true;
     p->events = (struct kith_events){.sink = on_event, .ctx = p};
-    p->env = (struct kith_env){
-        .alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
+    p->env =
+        (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
     if (kith_sign_key_from_seed(&kith_heap, &s, &p->key) < 0)
         abort();
     kith_sign_key_public(p->key, &pub);
@@ -125,9 +125,7 @@ static void take_effects(struct session_peer *p)
             p->ups++;
             on_up(p, fx.session);
             break;
-        case KITH_SESSION_MOVED:
-            p->moves++;
-            break;
+        case KITH_SESSION_MOVED: p->moves++; break;
         case KITH_SESSION_RESTARTED:
             p->restarts++;
             on_up(p, fx.session);
@@ -138,16 +136,12 @@ static void take_effects(struct session_peer *p)
             memcpy(p->last_control, fx.message.p,
                    fx.message.n < sizeof p->last_control ? fx.message.n : sizeof p->last_control);
             break;
-        case KITH_SESSION_STREAM:
-            p->stream_news++;
-            break;
+        case KITH_SESSION_STREAM: p->stream_news++; break;
         case KITH_SESSION_PONG:
             p->pongs++;
             p->last_rtt = fx.rtt;
             break;
-        case KITH_SESSION_DIAL_FAILED:
-            p->dial_failures++;
-            break;
+        case KITH_SESSION_DIAL_FAILED: p->dial_failures++; break;
         case KITH_SESSION_DOWN:
             p->downs++;
             p->last_end = *fx.end;

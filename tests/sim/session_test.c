@@ -69,8 +69,8 @@ static bool send_packet(struct pair *p, struct session_peer *x, struct session_p
 
     for (size_t i = 0; i < len; i++)
         bytes[i] = (uint8_t)(i * 7 + len);
-    return s != NULL && kith_session_send_packets(s, &x->batch, 0, &packet, 1,
-                                                  sim_net_now(p->net)) == 1;
+    return s != NULL &&
+           kith_session_send_packets(s, &x->batch, 0, &packet, 1, sim_net_now(p->net)) == 1;
 }
 
 static void packets_pass_both_ways_once_the_session_is_up(void **state)
@@ -163,9 +163,9 @@ static void a_ping_measures_the_round_trip(void **state)
     sim_net_default_link(p.net, &(struct sim_link){.delay = 40 * KITH_MSEC});
     connect_pair(&p);
     wait_for(&p, KITH_SEC);
-    assert_int_equal(kith_session_ping(session_peer_to(&p.a, &p.b), &p.a.batch, 77, 0,
-                                       sim_net_now(p.net)),
-                     KITH_OK);
+    assert_int_equal(
+        kith_session_ping(session_peer_to(&p.a, &p.b), &p.a.batch, 77, 0, sim_net_now(p.net)),
+        KITH_OK);
     assert_true(run(&p, a_has_pong, KITH_SEC));
     assert_true(p.a.last_rtt >= 80 * KITH_MSEC && p.a.last_rtt < 90 * KITH_MSEC);
     pair_down(&p);
@@ -177,8 +177,8 @@ static void two_that_dial_at_once_end_with_one_connection(void **state)
     for (uint64_t seed = 1; seed <= 10; seed++) {
         struct pair p;
         pair_up(&p, seed);
-        sim_net_default_link(p.net, &(struct sim_link){.delay = 20 * KITH_MSEC,
-                                                       .jitter = 10 * KITH_MSEC});
+        sim_net_default_link(p.net,
+                             &(struct sim_link){.delay = 20 * KITH_MSEC, .jitter = 10 * KITH_MSEC});
         session_peer_want(&p.a, &p.b);
         session_peer_want(&p.b, &p.a);
         assert_true(run(&p, both_up, 10 * KITH_SEC));

@@ -101,7 +101,7 @@ static const char *other_value(enum kith_option o)
                : o == KITH_OPTION_net_keepalive      ? "21s"
                                                      : "61s";
     case KITH_OPTION_TYPE_LEVEL: return "debug";
-    case KITH_OPTION_TYPE_CONGESTION: return "bbr";
+    case KITH_OPTION_TYPE_CONGESTION: return "cubic";
     case KITH_OPTION_TYPE_CIPHER: return "chacha";
     case KITH_OPTION_TYPE_INBOUND: return "deny";
     case KITH_OPTION_TYPE_LABEL: return "desktop";

@@ -5,10 +5,10 @@
 #include "conn/quic/internal.h"
 
 enum {
-    HOLD_TIME_MS = 1000,      /* how long an overtaking Initial waits for the first */
-    RESET_BURST = 20,         /* stateless resets at once, then one per 50 ms */
-    RESET_MIN_PACKET = 43,    /* shorter packets get none, so that resets cannot loop (RFC 9000
-                                 10.3.3): each is smaller than what it answers */
+    HOLD_TIME_MS = 1000,   /* how long an overtaking Initial waits for the first */
+    RESET_BURST = 20,      /* stateless resets at once, then one per 50 ms */
+    RESET_MIN_PACKET = 43, /* shorter packets get none, so that resets cannot loop (RFC 9000
+                              10.3.3): each is smaller than what it answers */
     RETRY_TOKEN_SECONDS = 10,
 };
 
@@ -123,11 +123,10 @@ static bool token_good(const struct kith_quic *q, const struct kith_path *path,
     ngtcp2_sockaddr_in6 sa;
     ngtcp2_socklen sa_len = token_address(&path->remote, &sa);
 
-    return hd->tokenlen > 0 &&
-           ngtcp2_crypto_verify_retry_token2(
-               ret_odcid, hd->token, hd->tokenlen, q->cfg.token_key, sizeof q->cfg.token_key,
-               hd->version, (ngtcp2_sockaddr *)&sa, sa_len, &hd->dcid,
-               RETRY_TOKEN_SECONDS * KITH_SEC, now) == 0;
+    return hd->tokenlen > 0 && ngtcp2_crypto_verify_retry_token2(
+                                   ret_odcid, hd->token, hd->tokenlen, q->cfg.token_key,
+                                   sizeof q->cfg.token_key, hd->version, (ngtcp2_sockaddr *)&sa,
+                                   sa_len, &hd->dcid, RETRY_TOKEN_SECONDS * KITH_SEC, now) == 0;
 }
 
 /* ---- Initials that overtook ---- */
@@ -203,8 +202,8 @@ void held_drop_all(struct kith_quic *q)
 /* ---- the first packet of a connection ---- */
 
 static void begin(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,
-                  const ngtcp2_pkt_hd *hd, const struct accept_info *info,
-                  struct kith_span packet, kith_time now)
+                  const ngtcp2_pkt_hd *hd, const struct accept_info *info, struct kith_span packet,
+                  kith_time now)
 {
     struct kith_conn *c;
     int err = conn_accept(q, path, info, now, &c);
@@ -230,6 +229,7 @@ static void stranger_initial(struct kith_quic *q, const struct kith_path *path, 
                                .client_scid = hd->scid,
                                .odcid = hd->dcid,
                                .version = hd->version};
+    const char *full;
     bool busy = q->cfg.always_retry || q->n_handshakes >= q->cfg.retry_above;
 
     if (token_good(q, path, hd, now, &info.odcid)) {
@@ -240,9 +240,9 @@ static void stranger_initial(struct kith_quic *q, const struct kith_path *path, 
         send_retry(q, path, hd, now);
         return;
     }
-    if (q->n_handshakes >= q->cfg.handshakes_max || q->n_conns >= q->cfg.connections_max) {
+    if (!load_admits(q, path, &full)) {
         q->count.over_limit++;
-        kith_event_refused_limit(q->env->events, &path->remote, "the table of connections");
+        kith_event_refused_limit(q->env->events, &path->remote, full);
         return;
     }
     begin(q, path, ecn, hd, &info, packet, now);

@@ -5,8 +5,7 @@
 #include "crypto/hash.h"
 
 enum {
-    KEY_PACKETS = 1 << 22,           /* key update well below AES-GCM's 2^23 (RFC 9001 6.6) */
-    STRAY_MIN = 3,                   /* packets in a row that show a peer moved */
+    STRAY_MIN = 3, /* packets in a row that show a peer moved */
     MAX_TX_PAYLOAD = KITH_TX_DATAGRAM_MAX,
     DATAGRAM_OVERHEAD = 1 + CID_LEN + 4 + 16 + 1 + 2, /* RFC 9000 17.3, 9221 4: short header with
                                                          4-byte number, tag, type, length */
@@ -15,207 +14,6 @@ enum {
 /* First what IPv6 over Ethernet carries and IPv4 over it; below, tunnels and DSL. ngtcp2's own list
  * ends too low for a 1400-byte packet inside. */
 static const uint16_t mtu_probes[] = {1252, 1352, 1412, 1432, 1452, 1472};
-
-/* ---- what ngtcp2 tells ---- */
-
-static int on_crypto(ngtcp2_conn *nc, ngtcp2_encryption_level level, uint64_t offset,
-                     const uint8_t *data, size_t n, void *user)
-{
-    const struct kith_conn *c = user;
-
-    /* the TLS object is gone once all is confirmed; what TLS says after that is not for us */
-    if (c->ssl == NULL)
-        return 0;
-    return ngtcp2_crypto_recv_crypto_data_cb(nc, level, offset, data, n, user);
-}
-
-static int on_handshake_completed(ngtcp2_conn *nc, void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)nc;
-    c->handshake_done = true;
-    return 0;
-}
-
-static int on_handshake_confirmed(ngtcp2_conn *nc, void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)nc;
-    c->confirmed = true;
-    return 0;
-}
-
-static void on_rand(uint8_t *dest, size_t n, const ngtcp2_rand_ctx *ctx)
-{
-    kith_random_fill(ctx->native_handle, dest, n);
-}
-
-static int on_path_challenge(ngtcp2_conn *nc, ngtcp2_path_challenge_data *data, void *user)
-{
-    const struct kith_conn *c = user;
-
-    (void)nc;
-    kith_random_fill(c->q->env->random, data->data, sizeof data->data);
-    return 0;
-}
-
-static int on_new_cid(ngtcp2_conn *nc, ngtcp2_cid *cid, ngtcp2_stateless_reset_token *token,
-                      size_t len, void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)nc;
-    if (len != CID_LEN)
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    *cid = cid_fresh(c->q);
-    cid_reset_token(c->q, cid, token->data);
-    return cid_register(c->q, cid, c) < 0 ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
-}
-
-static int on_cid_gone(ngtcp2_conn *nc, const ngtcp2_cid *cid, void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)nc;
-    cid_forget(c->q, cid, c);
-    return 0;
-}
-
-static int on_stream_open(ngtcp2_conn *nc, int64_t id, void *user)
-{
-    struct kith_conn *c = user;
-    struct stream *s = stream_new(c, id);
-
-    if (s == NULL)
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    stream_tell(s, KITH_STREAM_OPENED);
-    return ngtcp2_conn_set_stream_user_data(nc, id, s) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
-}
-
-static int on_stream_data(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t offset,
-                          const uint8_t *data, size_t n, void *user, void *stream)
-{
-    (void)nc, (void)id, (void)offset, (void)user;
-    if (stream == NULL)
-        return 0;
-    int err = stream_received(stream, (struct kith_span){data, n},
-                              (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0);
-    return err < 0 ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
-}
-
-static int on_stream_acked(ngtcp2_conn *nc, int64_t id, uint64_t offset, uint64_t n, void *user,
-                           void *stream)
-{
-    (void)nc, (void)id, (void)user;
-    if (stream != NULL)
-        stream_acked(stream, offset + n);
-    return 0;
-}
-
-static int on_stream_reset(ngtcp2_conn *nc, int64_t id, uint64_t final_size, uint64_t code,
-                           void *user, void *stream)
-{
-    (void)nc, (void)id, (void)final_size, (void)code, (void)user;
-    if (stream != NULL)
-        stream_reset_by_peer(stream);
-    return 0;
-}
-
-static int on_stream_stopped(ngtcp2_conn *nc, int64_t id, uint64_t code, void *user, void *stream)
-{
-    (void)nc, (void)id, (void)code, (void)user;
-    if (stream != NULL)
-        stream_stopped(stream);
-    return 0;
-}
-
-static int on_stream_close(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t code, void *user,
-                           void *stream)
-{
-    (void)flags, (void)code, (void)user;
-    if (stream != NULL)
-        stream_ended(stream);
-    if (!ngtcp2_conn_is_local_stream(nc, id))
-        ngtcp2_conn_extend_max_streams_bidi(nc, 1);
-    return 0;
-}
-
-static int on_stream_window(ngtcp2_conn *nc, int64_t id, uint64_t max, void *user, void *stream)
-{
-    (void)nc, (void)id, (void)max, (void)user;
-    if (stream != NULL)
-        stream_unblock(stream);
-    return 0;
-}
-
-static int on_datagram(ngtcp2_conn *nc, uint32_t flags, const uint8_t *data, size_t n, void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)flags;
-    if (c->state == CONN_ESTABLISHED && c->q->sink.datagram != NULL)
-        c->q->sink.datagram(c->q->sink.ctx, c, (struct kith_span){data, n},
-                            ngtcp2_conn_get_timestamp(nc));
-    return 0;
-}
-
-/* Which of the peer's ids we send to, with the token by which it would disown it. */
-static int on_dcid_status(ngtcp2_conn *nc, ngtcp2_connection_id_status_type type, uint64_t seq,
-                          const ngtcp2_cid *cid, const ngtcp2_stateless_reset_token *token,
-                          void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)nc, (void)seq, (void)cid;
-    if (token == NULL)
-        return 0;
-    if (type == NGTCP2_CONNECTION_ID_STATUS_TYPE_DEACTIVATE)
-        token_forget(c, token);
-    else if (token_add(c, token) == KITH_E_NOMEM)
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    return 0;
-}
-
-static int on_stateless_reset(ngtcp2_conn *nc, const ngtcp2_pkt_stateless_reset2 *sr, void *user)
-{
-    struct kith_conn *c = user;
-
-    (void)nc, (void)sr;
-    c->end.kind = KITH_END_RESET;
-    return 0;
-}
-
-static const ngtcp2_callbacks callbacks = {
-    .client_initial = ngtcp2_crypto_client_initial_cb,
-    .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-    .recv_crypto_data = on_crypto,
-    .handshake_completed = on_handshake_completed,
-    .handshake_confirmed = on_handshake_confirmed,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
-    .decrypt = ngtcp2_crypto_decrypt_cb,
-    .hp_mask = ngtcp2_crypto_hp_mask_cb,
-    .recv_stream_data = on_stream_data,
-    .acked_stream_data_offset = on_stream_acked,
-    .stream_open = on_stream_open,
-    .stream_close = on_stream_close,
-    .recv_retry = ngtcp2_crypto_recv_retry_cb,
-    .rand = on_rand,
-    .remove_connection_id = on_cid_gone,
-    .update_key = ngtcp2_crypto_update_key_cb,
-    .stream_reset = on_stream_reset,
-    .extend_max_stream_data = on_stream_window,
-    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
-    .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
-    .recv_datagram = on_datagram,
-    .stream_stop_sending = on_stream_stopped,
-    .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
-    .dcid_status2 = on_dcid_status,
-    .recv_stateless_reset2 = on_stateless_reset,
-    .get_new_connection_id2 = on_new_cid,
-    .get_path_challenge_data2 = on_path_challenge,
-};
 
 /* ---- beginning ---- */
 
@@ -311,10 +109,9 @@ int kith_quic_dial(struct kith_quic *q, const struct kith_path *path,
     ngtcp2_cid scid = cid_fresh(q), dcid = {.datalen = 18};
     kith_random_fill(q->env->random, dcid.data, dcid.datalen);
     set_parameters(q, now, &settings, &params);
-    if (ngtcp2_conn_client_new(&c->nc, &dcid, &scid,
-                               paths_made_up(&c->paths, c->paths.current, &made_up),
-                               NGTCP2_PROTO_VER_V1, &callbacks, &settings, &params, &q->mem,
-                               c) != 0)
+    if (ngtcp2_conn_client_new(
+            &c->nc, &dcid, &scid, paths_made_up(&c->paths, c->paths.current, &made_up),
+            NGTCP2_PROTO_VER_V1, &quic_callbacks, &settings, &params, &q->mem, c) != 0)
         err = KITH_E_NOMEM;
     else
         err = conn_begin(c, &scid, now);
@@ -345,9 +142,13 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
     struct kith_conn *c;
     int err = conn_blank(q, path, now, &c);
 
+    if (err >= 0) {
+        err = load_begin(c, path);
+        if (err < 0)
+            conn_destroy(c);
+    }
     if (err < 0)
         return err;
-    q->n_handshakes++;
     c->paths.one_local = true;
     c->paths.current = paths_add(&c->paths, path, cid_number(&info->client_dcid));
     c->first_dcid = info->client_dcid;
@@ -367,7 +168,7 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
     cid_reset_token(q, &scid, params.stateless_reset_token);
     if (ngtcp2_conn_server_new(&c->nc, &info->client_scid, &scid,
                                paths_made_up(&c->paths, c->paths.current, &made_up), info->version,
-                               &callbacks, &settings, &params, &q->mem, c) != 0)
+                               &quic_callbacks, &settings, &params, &q->mem, c) != 0)
         err = KITH_E_NOMEM;
     else
         err = conn_begin(c, &scid, now);
@@ -408,8 +209,7 @@ void conn_destroy(struct kith_conn *c)
             q->spent = NULL;
         stream_free(s);
     }
-    if (!c->dialled && c->state == CONN_HANDSHAKE)
-        q->n_handshakes--;
+    load_end(c);
     if (c->linger_until != 0)
         q->n_lingering--;
     kith_list_remove(&c->all);
@@ -463,27 +263,14 @@ static void emit_refusal(const struct kith_conn *c)
     const struct kith_addr *from = &paths_current(&c->paths)->remote;
 
     switch (c->end.refusal) {
-    case KITH_REFUSAL_NONE:
-        break;
-    case KITH_REFUSAL_GROUP:
-        kith_event_refused_group(ev, from);
-        break;
-    case KITH_REFUSAL_SIGALG:
-        kith_event_refused_sigalg(ev, from);
-        break;
-    case KITH_REFUSAL_NO_KEY:
-        kith_event_refused_no_key(ev, from);
-        break;
-    case KITH_REFUSAL_ALPN:
-        kith_event_refused_alpn(ev, from);
-        break;
-    case KITH_REFUSAL_PEER:
-        kith_event_refused_peer(ev, from, c->peer.b);
-        break;
+    case KITH_REFUSAL_NONE: break;
+    case KITH_REFUSAL_GROUP: kith_event_refused_group(ev, from); break;
+    case KITH_REFUSAL_SIGALG: kith_event_refused_sigalg(ev, from); break;
+    case KITH_REFUSAL_NO_KEY: kith_event_refused_no_key(ev, from); break;
+    case KITH_REFUSAL_ALPN: kith_event_refused_alpn(ev, from); break;
+    case KITH_REFUSAL_PEER: kith_event_refused_peer(ev, from, c->peer.b); break;
     case KITH_REFUSAL_BY_PEER:
-    case KITH_REFUSAL_PROTOCOL:
-        kith_event_refused_handshake(ev, from, c->end.text);
-        break;
+    case KITH_REFUSAL_PROTOCOL: kith_event_refused_handshake(ev, from, c->end.text); break;
     }
 }
 
@@ -504,8 +291,7 @@ static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time
         q->count.refused++;
         emit_refusal(c);
     }
-    if (c->state == CONN_HANDSHAKE && !c->dialled)
-        q->n_handshakes--;
+    load_end(c);
     c->state = CONN_CLOSED;
     if (lingers(c->nc) && q->n_lingering < LINGER_MAX) {
         q->n_lingering++;
@@ -590,7 +376,7 @@ void conn_fail(struct kith_conn *c, int rv, kith_time now)
     default:
         c->end.kind = KITH_END_ERROR;
         c->end.err = rv == NGTCP2_ERR_NOMEM || rv == NGTCP2_ERR_CALLBACK_FAILURE ? KITH_E_NOMEM
-                                                                                : KITH_E_PROTOCOL;
+                                                                                 : KITH_E_PROTOCOL;
         kith_format(c->end.text, sizeof c->end.text, "%s", ngtcp2_strerror(rv));
         ngtcp2_ccerr_set_liberr(&why, rv, NULL, 0);
         break;
@@ -632,8 +418,7 @@ static void establish(struct kith_conn *c)
 {
     if (c->state != CONN_HANDSHAKE)
         return;
-    if (!c->dialled)
-        c->q->n_handshakes--;
+    load_end(c);
     c->state = CONN_ESTABLISHED;
     c->tell_established = c->owned = true;
     c->q->count.established++;
@@ -654,12 +439,8 @@ static void advance_handshake(struct kith_conn *c, kith_time now)
     }
     if (c->peer_proved && (!c->dialled || c->confirmed))
         establish(c);
-    if (c->peer_proved && c->confirmed && c->ssl != NULL) {
+    if (c->peer_proved && c->confirmed && c->ssl != NULL)
         quic_tls_detach(c);
-        if (c->first_dcid.datalen > 0)
-            cid_forget(c->q, &c->first_dcid, c);
-        c->first_dcid.datalen = 0;
-    }
 }
 
 /* ngtcp2 may have moved to another of the made-up paths. */
@@ -669,8 +450,7 @@ static void notice_move(struct kith_conn *c)
 
     if (number == 0 || number == c->paths.current)
         return;
-    bool elsewhere =
-        !kith_path_equal(paths_current(&c->paths), paths_real(&c->paths, number));
+    bool elsewhere = !kith_path_equal(paths_current(&c->paths), paths_real(&c->paths, number));
     c->paths.current = number;
     if (elsewhere && c->state == CONN_ESTABLISHED) {
         c->tell_moved = true;
@@ -680,14 +460,15 @@ static void notice_move(struct kith_conn *c)
 
 /* The number under which a datagram from `path` is shown to ngtcp2. The accepting side gives every
  * new source a number of its own, which makes ngtcp2 check it; the dialling side shows everything
- * on its current path, because ngtcp2 as a client ignores whatever comes from elsewhere. During
- * the handshake the peer goes over from the id it made up to ours, which is no move. */
+ * on its current path, because ngtcp2 as a client ignores whatever comes from elsewhere. A peer
+ * that uses another id of ours from where it is has not moved: so it is after its first id, which
+ * it made up, and while it checks a way that its host uses for everything already. */
 static uint32_t number_for(struct kith_conn *c, const struct kith_path *path,
                            const ngtcp2_cid *dcid)
 {
     if (c->dialled)
         return c->paths.current;
-    if (!c->confirmed && kith_path_equal(paths_current(&c->paths), path)) {
+    if (kith_path_equal(paths_current(&c->paths), path)) {
         paths_set_dcid(&c->paths, c->paths.current, cid_number(dcid));
         return c->paths.current;
     }
@@ -721,7 +502,7 @@ static void notice_stray(struct kith_conn *c, const struct kith_path *path, kith
     uint32_t number = paths_add(&c->paths, path, 0);
     if (c->confirmed)
         (void)ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up),
-                                            now);
+                                             now);
 }
 
 static void answer_late(struct kith_conn *c)
@@ -787,17 +568,6 @@ void conn_refresh_due(struct kith_conn *c, kith_time now)
         conn_mark_dirty(c);
 }
 
-static void update_keys(struct kith_conn *c, kith_time now)
-{
-    ngtcp2_conn_info info;
-
-    ngtcp2_conn_get_conn_info(c->nc, &info);
-    if (!c->confirmed || info.pkt_sent - c->key_packets < KEY_PACKETS)
-        return;
-    if (ngtcp2_conn_initiate_key_update(c->nc, now) == 0)
-        c->key_packets = info.pkt_sent;
-}
-
 void conn_tick(struct kith_conn *c, kith_time now)
 {
     if (c->state == CONN_CLOSED) {
@@ -817,7 +587,6 @@ void conn_tick(struct kith_conn *c, kith_time now)
         c->tell_writable = true;
         conn_mark_ready(c);
     }
-    update_keys(c, now);
     conn_mark_dirty(c);
 }
 
@@ -896,8 +665,7 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
     if (!c->dialled || c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
     uint32_t number = paths_add(&c->paths, path, 0);
-    int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up),
-                                            now);
+    int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up), now);
     conn_mark_dirty(c);
     if (rv == NGTCP2_ERR_CONN_ID_BLOCKED)
         return KITH_E_AGAIN;

@@ -118,18 +118,24 @@ static void *mem_realloc(void *p, size_t n, void *user)
 
 /* ---- making and freeing ---- */
 
+enum { KEY_PACKETS = 1 << 22 }; /* well below AES-GCM's 2^23 (RFC 9001 6.6) */
+
 static void set_defaults(struct kith_quic_config *cfg)
 {
     if (cfg->connections_max == 0)
         cfg->connections_max = 10000;
     if (cfg->handshakes_max == 0)
         cfg->handshakes_max = 256;
+    if (cfg->handshakes_per_prefix == 0)
+        cfg->handshakes_per_prefix = 64;
     if (cfg->retry_above == 0)
         cfg->retry_above = 64;
     if (cfg->idle_timeout == 0)
         cfg->idle_timeout = 60 * KITH_SEC;
     if (cfg->handshake_timeout == 0)
         cfg->handshake_timeout = 10 * KITH_SEC;
+    if (cfg->key_update_after == 0)
+        cfg->key_update_after = KEY_PACKETS;
 }
 
 int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env,
@@ -154,6 +160,7 @@ int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env
     kith_list_init(&q->ready);
     kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
                   q->cfg.connections_max * (CID_SPARES + 2));
+    kith_map_init(&q->prefixes, env->alloc, env->random, PREFIX_KEY, q->cfg.handshakes_max + 1);
     kith_map_init(&q->tokens, env->alloc, env->random, NGTCP2_STATELESS_RESET_TOKENLEN,
                   q->cfg.connections_max * CID_SPARES);
     q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);
@@ -175,6 +182,7 @@ void kith_quic_free(struct kith_quic *q)
     held_drop_all(q);
     quic_tls_free(q->tls, q->env->alloc);
     kith_map_fini(&q->cids);
+    kith_map_fini(&q->prefixes);
     kith_map_fini(&q->tokens);
     kith_due_fini(&q->due);
     kith_free(q->env->alloc, q->answer);

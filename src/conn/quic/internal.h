@@ -23,6 +23,7 @@ enum {
     HELD_MAX = 64,    /* Initials kept that overtook the first of their ClientHello */
     LINGER_MAX = 512, /* closed connections that still answer late packets */
     ANSWERS_MAX = 64, /* answers to strangers per turn; more are not worth sending */
+    PREFIX_KEY = 7,   /* a source network as a map key: its family, then the first 6 bytes */
     CID_KEY = 21,     /* a connection id as a map key: its length, then its bytes, zero-padded */
 };
 
@@ -89,12 +90,14 @@ struct kith_conn {
     ngtcp2_crypto_conn_ref ref;
     void *owner; /* the session's */
     enum conn_state state;
+    bool counted; /* in q->n_handshakes and q->prefixes, under `prefix` */
+    uint8_t prefix[PREFIX_KEY];
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
     bool tell_established, tell_moved, tell_writable, tell_closed;
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
     bool handshake_done, confirmed;
-    struct kith_peer_id peer;     /* proved, or expected while dialling */
+    struct kith_peer_id peer; /* proved, or expected while dialling */
     bool peer_proved;
     uint8_t exporter[32];
     struct conn_paths paths;
@@ -112,7 +115,9 @@ struct kith_conn {
     kith_time linger_until;
     ngtcp2_stateless_reset_token token[CID_SPARES]; /* in kith_quic.tokens; n_tokens of them */
     size_t n_tokens;
-    ngtcp2_cid first_dcid; /* accepted: the id the client made up; routed until confirmed */
+    /* accepted: the id the client made up; routed to the end, so that a late copy of its first
+     * packets does not begin another handshake */
+    ngtcp2_cid first_dcid;
 };
 
 /* A packet to somebody without a connection: Retry, version negotiation, stateless reset. */
@@ -136,8 +141,9 @@ struct kith_quic {
     struct kith_datagram_sink sink;
     struct quic_tls_contexts *tls;
     ngtcp2_mem mem;
-    struct kith_map cids; /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
-    struct kith_map tokens; /* stateless reset token of the peer's id in use -> kith_conn */
+    struct kith_map cids;     /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
+    struct kith_map prefixes; /* source network -> handshakes under way from there */
+    struct kith_map tokens;   /* stateless reset token of the peer's id in use -> kith_conn */
     struct kith_due_heap due;
     struct kith_link conns, dirty, ready;
     struct stream *spent; /* its DONE was told; freed when the next event is asked for */
@@ -180,6 +186,9 @@ void conn_mark_ready(struct kith_conn *c);
 /* Writes everything c has to send into b; false when the batch is blocked. */
 bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now);
 
+/* callbacks.c: what ngtcp2 is given for every connection */
+extern const ngtcp2_callbacks quic_callbacks;
+
 int cid_register(struct kith_quic *q, const ngtcp2_cid *cid, struct kith_conn *c);
 void cid_forget(struct kith_quic *q, const ngtcp2_cid *cid, const struct kith_conn *c);
 struct kith_conn *cid_find(const struct kith_quic *q, const uint8_t *cid, size_t len);
@@ -196,7 +205,7 @@ void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t t
 
 struct quic_tls_contexts;
 int quic_tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
-            struct quic_tls_contexts **ret);
+                 struct quic_tls_contexts **ret);
 void quic_tls_free(struct quic_tls_contexts *t, const struct kith_alloc *a);
 /* Gives c its SSL object and ties it to c->nc's callbacks. */
 int quic_tls_attach(struct quic_tls_contexts *t, struct kith_conn *c);
@@ -206,6 +215,14 @@ void quic_tls_detach(struct kith_conn *c);
 int quic_tls_conclude(struct kith_conn *c);
 /* After TLS failed: notes the refusal that OpenSSL's reason stands for, if there is one. */
 void quic_tls_blame(struct kith_conn *c);
+
+/* ---- strangers under way (load.c) ---- */
+
+/* Whether one more may begin; else *ret_full says which table is full. */
+bool load_admits(const struct kith_quic *q, const struct kith_path *path, const char **ret_full);
+/* Counts c until load_end, which is harmless when it is not counted. KITH_E_NOMEM. */
+int load_begin(struct kith_conn *c, const struct kith_path *path);
+void load_end(struct kith_conn *c);
 
 /* ---- strangers (accept.c) ---- */
 void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,

@@ -1,7 +1,5 @@
 #include "conn/quic/paths.h"
 
-#include <netinet/in.h>
-
 static struct made_up_path *way_of(struct conn_paths *p, uint32_t number)
 {
     for (size_t i = 0; i < PATHS_KEPT; i++)

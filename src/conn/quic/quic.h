@@ -6,8 +6,8 @@
  * of datagrams, kith_quic_flush writes into a batch.
  *
  * Order per turn: receive any number of runs; tick when kith_quic_deadline is due; take events
- * until there are none; flush, which may cause events of its own. Datagrams of connections are handed to the sink during receive; the
- * sink must not call back into the endpoint. */
+ * until there are none; flush, which may cause events of its own. Datagrams of connections are
+ * handed to the sink during receive; the sink must not call back into the endpoint. */
 #ifndef KITH_CONN_QUIC_QUIC_H
 #define KITH_CONN_QUIC_QUIC_H
 
@@ -24,12 +24,14 @@ struct kith_quic_config {
     uint8_t token_key[32];           /* Retry tokens */
     enum kith_congestion congestion;
     enum kith_cipher_choice cipher;
-    size_t connections_max;      /* 0: 10,000 */
-    size_t handshakes_max;       /* accepted and unfinished at once; 0: 256 */
-    size_t retry_above;          /* unfinished handshakes from which strangers get a Retry; 0: 64 */
-    kith_dur idle_timeout;       /* 0: 60 s */
-    kith_dur handshake_timeout;  /* 0: 10 s */
-    bool always_retry;           /* every stranger proves its address first */
+    size_t connections_max;       /* 0: 10,000 */
+    size_t handshakes_max;        /* accepted and unfinished at once; 0: 256 */
+    size_t handshakes_per_prefix; /* of those from one IPv4 /24 or IPv6 /48; 0: 64 */
+    size_t retry_above;         /* unfinished handshakes from which strangers get a Retry; 0: 64 */
+    kith_dur idle_timeout;      /* 0: 60 s */
+    kith_dur handshake_timeout; /* 0: 10 s */
+    uint64_t key_update_after;  /* packets sent under one key; 0: 2^22 */
+    bool always_retry;          /* every stranger proves its address first */
 };
 
 /* Takes the datagrams of all connections; called during kith_quic_receive. */
@@ -43,6 +45,7 @@ struct kith_quic_counters {
     uint64_t datagrams_in, datagrams_unroutable, datagrams_malformed;
     uint64_t retries_sent, versions_sent, resets_sent, initials_held;
     uint64_t accepted, dialled, established, refused, over_limit;
+    uint64_t key_updates; /* begun by this side */
 };
 
 struct kith_quic;

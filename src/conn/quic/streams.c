@@ -2,7 +2,7 @@
 #include "conn/quic/internal.h"
 
 enum {
-    CHUNK_SMALL = 1024,  /* control messages: most streams never need more */
+    CHUNK_SMALL = 1024, /* control messages: most streams never need more */
     CHUNK_BULK = 16384,
 };
 
@@ -151,7 +151,8 @@ struct kith_span stream_unsent(const struct stream *s)
 
     for (const struct tx_chunk *k = s->tx_first; k != NULL; k = k->next) {
         if (s->tx_sent < at + k->n)
-            return (struct kith_span){k->data + (s->tx_sent - at), (size_t)(at + k->n - s->tx_sent)};
+            return (struct kith_span){k->data + (s->tx_sent - at),
+                                      (size_t)(at + k->n - s->tx_sent)};
         at += k->n;
     }
     return (struct kith_span){0};

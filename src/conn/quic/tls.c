@@ -204,8 +204,7 @@ void quic_tls_blame(struct kith_conn *c)
     case SSL_R_WRONG_SIGNATURE_TYPE:
         note_refusal(c, KITH_REFUSAL_SIGALG, "the peer signs with another scheme than ML-DSA-65");
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -217,12 +216,9 @@ static const char *suites_of(enum kith_cipher_choice choice)
     static const char chacha_first[] = "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 
     switch (choice) {
-    case KITH_CIPHER_AES:
-        return aes_first;
-    case KITH_CIPHER_CHACHA:
-        return chacha_first;
-    case KITH_CIPHER_AUTO:
-        break;
+    case KITH_CIPHER_AES: return aes_first;
+    case KITH_CIPHER_CHACHA: return chacha_first;
+    case KITH_CIPHER_AUTO: break;
     }
 #if defined(__x86_64__)
     return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") ? aes_first
@@ -252,7 +248,7 @@ static bool configure(SSL_CTX *ctx, const struct kith_quic_config *cfg)
 }
 
 int quic_tls_new(const struct kith_quic_config *cfg, const struct kith_alloc *a,
-            struct quic_tls_contexts **ret)
+                 struct quic_tls_contexts **ret)
 {
     struct quic_tls_contexts *t = kith_new_zero(a, sizeof *t);
 

@@ -15,15 +15,10 @@ static bool stream_trouble(struct stream *s, ngtcp2_ssize rv)
     if (s == NULL)
         return false;
     switch (rv) {
-    case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-        s->tx_blocked = true;
-        break;
+    case NGTCP2_ERR_STREAM_DATA_BLOCKED: s->tx_blocked = true; break;
     case NGTCP2_ERR_STREAM_SHUT_WR:
-    case NGTCP2_ERR_STREAM_NOT_FOUND:
-        s->tx_closed = true;
-        break;
-    default:
-        return false;
+    case NGTCP2_ERR_STREAM_NOT_FOUND: s->tx_closed = true; break;
+    default: return false;
     }
     kith_list_remove(&s->send);
     return true;
@@ -31,8 +26,7 @@ static bool stream_trouble(struct stream *s, ngtcp2_ssize rv)
 
 static struct stream *next_sendable(const struct kith_conn *c)
 {
-    return kith_list_empty(&c->sendable) ? NULL
-                                         : KITH_OF(c->sendable.next, struct stream, send);
+    return kith_list_empty(&c->sendable) ? NULL : KITH_OF(c->sendable.next, struct stream, send);
 }
 
 /* Lets streams take turns: the one that just sent goes last. */
@@ -64,9 +58,9 @@ static enum wrote write_step(struct kith_conn *c, uint8_t *room, struct kith_tx_
     if (fin)
         flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
     ngtcp2_path_storage_zero(&ps);
-    ngtcp2_ssize n = ngtcp2_conn_writev_stream(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX,
-                                               &taken, flags, s != NULL ? s->id : -1, &vec,
-                                               unsent.n > 0 ? 1 : 0, now);
+    ngtcp2_ssize n =
+        ngtcp2_conn_writev_stream(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX, &taken, flags,
+                                  s != NULL ? s->id : -1, &vec, unsent.n > 0 ? 1 : 0, now);
     if (taken >= 0 && s != NULL) {
         stream_sent(s, (size_t)taken, fin && (size_t)taken == unsent.n);
         rotate(c, s);
@@ -97,6 +91,20 @@ static bool write_close_packet(struct kith_conn *c, struct kith_tx_batch *b, kit
     return true;
 }
 
+/* Here and not when a timer fires: with steady acknowledgements none ever does. */
+static void update_keys(struct kith_conn *c, kith_time now)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(c->nc, &info);
+    if (!c->confirmed || info.pkt_sent - c->key_packets < c->q->cfg.key_update_after)
+        return;
+    if (ngtcp2_conn_initiate_key_update(c->nc, now) == 0) {
+        c->key_packets = info.pkt_sent;
+        c->q->count.key_updates++;
+    }
+}
+
 bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
 {
     if (c->state == CONN_CLOSED)
@@ -112,6 +120,7 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
             break;
         packets += w == WROTE_PACKET;
     }
+    update_keys(c, now);
     ngtcp2_conn_update_pkt_tx_time(c->nc, now);
     conn_refresh_due(c, now);
     if (c->wants_room) {

@@ -1,0 +1,234 @@
+#include "ctl_fake_node.h"
+
+#include <stdio.h>
+
+struct fake_node fake;
+
+static int answer(struct kith_node_why *why)
+{
+    if (fake.err < 0)
+        *why = fake.why;
+    return fake.err;
+}
+
+static void note(const char *name, const char *network)
+{
+    (void)kith_format(fake.name, sizeof fake.name, "%s", name == NULL ? "-" : name);
+    (void)kith_format(fake.network_name, sizeof fake.network_name, "%s",
+                      network == NULL ? "-" : network);
+}
+
+const struct kith_peer_id *kith_node_id(const struct kith_node *n)
+{
+    (void)n;
+    return &fake.id;
+}
+
+size_t kith_node_session_count(const struct kith_node *n)
+{
+    (void)n;
+    return fake.n_peers;
+}
+
+bool kith_node_next_network(const struct kith_node *n, size_t *at, kith_wall now,
+                            struct kith_network_info *ret)
+{
+    (void)n, (void)now;
+    if (*at >= fake.n_networks)
+        return false;
+    *ret = fake.network[(*at)++];
+    return true;
+}
+
+int kith_node_find_network(const struct kith_node *n, const char *name, kith_wall now,
+                           struct kith_network_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    for (size_t i = 0; i < fake.n_networks; i++) {
+        if (strcmp(fake.network[i].name, name) == 0) {
+            *ret = fake.network[i];
+            return KITH_OK;
+        }
+    }
+    (void)kith_format(why->text, sizeof why->text, "no network %s", name);
+    (void)kith_format(why->remedy, sizeof why->remedy, "kith network list");
+    return KITH_E_NOTFOUND;
+}
+
+bool kith_node_next_member(const struct kith_node *n, const struct kith_network_id *network,
+                           size_t *at, kith_wall now, struct kith_member_info *ret)
+{
+    (void)n, (void)now;
+    while (*at < fake.n_members) {
+        const struct kith_member_info *m = &fake.member[(*at)++];
+        if (memcmp(&m->network, network, sizeof *network) != 0)
+            continue;
+        *ret = *m;
+        return true;
+    }
+    return false;
+}
+
+int kith_node_find_member(const struct kith_node *n, const char *text, const char *network,
+                          kith_wall now, struct kith_member_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(text, network);
+    for (size_t i = 0; i < fake.n_members; i++) {
+        if (strcmp(fake.member[i].name, text) == 0) {
+            *ret = fake.member[i];
+            return KITH_OK;
+        }
+    }
+    (void)kith_format(why->text, sizeof why->text, "no member %s", text);
+    why->remedy[0] = '\0';
+    return KITH_E_NOTFOUND;
+}
+
+bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
+                         struct kith_peer_info *ret)
+{
+    size_t i = (size_t)(uintptr_t)*at;
+
+    (void)n, (void)now;
+    if (i >= fake.n_peers)
+        return false;
+    *ret = fake.peer[i];
+    *at = (struct kith_session *)(uintptr_t)(i + 1);
+    return true;
+}
+
+/* The first of 100.64, 100.65, … that is not in use. */
+int kith_node_pick_range(const struct kith_node *n,
+                         bool (*in_use)(void *ctx, const struct kith_prefix *p), void *ctx,
+                         struct kith_prefix *ret)
+{
+    (void)n;
+    for (unsigned i = 64; i < 128; i++) {
+        struct kith_ip ip = kith_ip4(100, (uint8_t)i, 0, 0);
+        struct kith_prefix p = kith_prefix_of(&ip, 16);
+        if (!in_use(ctx, &p)) {
+            *ret = p;
+            return KITH_OK;
+        }
+    }
+    return KITH_E_FULL;
+}
+
+int kith_node_network_create(struct kith_node *n, const char *name, const struct kith_prefix *range,
+                             struct kith_now now, struct kith_network_info *ret,
+                             struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(name, NULL);
+    fake.range = *range;
+    *ret = fake.network[0];
+    ret->range4 = *range;
+    return answer(why);
+}
+
+int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_now now,
+                            struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(name, NULL);
+    return answer(why);
+}
+
+int kith_node_invite(struct kith_node *n, const struct kith_invite *invite, struct kith_now now,
+                     char *buf, size_t cap, struct kith_network_info *ret_network,
+                     kith_wall *ret_expires, struct kith_node_why *why)
+{
+    (void)n;
+    note(invite->name, invite->network);
+    fake.groups[0] = '\0';
+    for (size_t i = 0; i < invite->n_groups; i++) {
+        size_t used = strlen(fake.groups);
+        (void)kith_format(fake.groups + used, sizeof fake.groups - used, "%s ", invite->groups[i]);
+    }
+    fake.valid = invite->valid;
+    fake.uses = invite->uses;
+    (void)kith_format(buf, cap, "kith1secretsecretsecret");
+    *ret_network = fake.network[0];
+    *ret_expires = now.wall + invite->valid;
+    return answer(why);
+}
+
+int kith_node_join(struct kith_node *n, const char *ticket, const char *name, uint64_t call,
+                   struct kith_now now, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(ticket, name);
+    fake.call = call;
+    return answer(why);
+}
+
+static int member_request(const char *member, const char *network, struct kith_member_info *ret,
+                          struct kith_node_why *why)
+{
+    note(member, network);
+    *ret = fake.member[1];
+    return answer(why);
+}
+
+int kith_node_revoke(struct kith_node *n, const char *member, const char *network,
+                     struct kith_now now, struct kith_member_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    return member_request(member, network, ret, why);
+}
+
+int kith_node_admin_add(struct kith_node *n, const char *member, const char *network,
+                        struct kith_now now, struct kith_member_info *ret,
+                        struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    return member_request(member, network, ret, why);
+}
+
+int kith_node_admin_remove(struct kith_node *n, const char *member, const char *network,
+                           struct kith_now now, struct kith_member_info *ret,
+                           struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    return member_request(member, network, ret, why);
+}
+
+int kith_node_backup(struct kith_node *n, const char *network, struct kith_span passphrase,
+                     struct kith_now now, uint8_t *buf, size_t cap, size_t *ret_len,
+                     struct kith_network_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now, (void)cap;
+    note((const char *)passphrase.p, network);
+    memcpy(buf, "foob", 4); /* Zm9vYg== (RFC 4648, section 10) */
+    *ret_len = 4;
+    *ret = fake.network[0];
+    return answer(why);
+}
+
+int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_span passphrase,
+                      struct kith_now now, struct kith_network_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note((const char *)passphrase.p, NULL);
+    fake.n_bytes = file.n < sizeof fake.bytes ? file.n : sizeof fake.bytes;
+    memcpy(fake.bytes, file.p, fake.n_bytes);
+    *ret = fake.network[0];
+    return answer(why);
+}
+
+int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_t count,
+                   kith_dur interval, uint64_t call, struct kith_now now, struct kith_node_why *why)
+{
+    (void)n, (void)peer, (void)now;
+    fake.count = count;
+    fake.interval = interval;
+    fake.call = call;
+    return answer(why);
+}
+
+void kith_node_cancel(struct kith_node *n, uint64_t call)
+{
+    (void)n;
+    fake.cancelled = call;
+}
