@@ -248,7 +248,10 @@ static uint8_t judge(struct enrolment *e)
 static void welcome(struct enrolment *e)
 {
     struct kith_span cert = {e->cert, e->cert_len};
+    struct node_peer *p = peer_find(e->n, &e->peer);
 
+    if (p != NULL) /* one that asks again could make nothing of what it was shown before */
+        p->shown &= ~(1u << e->net->slot);
     kith_enrol_limits_succeeded(e->n->limits, &e->peer);
     kith_event_enrolled(e->n->env->events, e->peer.b, e->net->name, e->name);
     if (object_publish(e->n, e->net, cert, e->now) < 0)

@@ -74,8 +74,10 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
     if (admin != NULL)
         m.admin = admin->bytes;
     if (kith_membership_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
-        gossip_send(n, &p->id, len, now) < 0)
+        gossip_send(n, &p->id, len, now) < 0) {
+        digest_after(n, p, SHOW_AGAIN, now);
         return;
+    }
     p->shown |= 1u << net->slot;
     gossip_send_digest(n, p, net, now);
 }

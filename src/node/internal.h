@@ -59,6 +59,7 @@ struct node_network {
     struct kith_netview *view;
     struct kith_identity root; /* its key is NULL when another holds it */
     kith_time wake_at;         /* when the view changes by time alone */
+    bool missed;               /* there was no memory for a member: look at all of them again */
     kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;        /* when to look at our certificate again */
     kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */

@@ -167,9 +167,15 @@ void join_session_up(struct kith_node *n, const struct kith_peer_id *peer, struc
     struct node_join *j = join_with(n, peer);
     struct kith_session *s = kith_sessions_find(n->sessions, peer);
 
-    (void)now;
-    if (j == NULL || s == NULL || j->state == JOIN_WAITING)
+    if (j == NULL || s == NULL)
         return;
+    if (j->state == JOIN_WAITING) { /* the connection broke before the issuer heard us */
+        struct node_network *net = network_by_id(n, &j->network);
+        struct node_peer *p = peer_get(n, peer);
+        if (net != NULL && p != NULL)
+            gossip_show_membership(n, p, net, now);
+        return;
+    }
     kith_session_trust(s, true);
     int err = kith_session_open_stream(s, KITH_STREAM_ENROL, &j->conn, &j->stream);
     if (err >= 0)

@@ -1,6 +1,8 @@
 /* objects.c: signed objects on their way in, and what follows from them. */
 #include "node/internal.h"
 
+#define MISSED_AGAIN (5 * KITH_SEC) /* after there was no memory for a member */
+
 /* Monotonic counterpart of a calendar time, which may lie in the past. */
 static kith_time when(kith_wall at, struct kith_now now)
 {
@@ -71,6 +73,10 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     struct kith_member m;
     struct node_peer *p = peer_get(n, id);
 
+    if (p == NULL) {
+        net->missed = true;
+        kith_event_out_of_memory(n->env->events, "noting a member", sizeof *p);
+    }
     if (p == NULL || !kith_netview_member(net->view, id, now.wall, &m))
         return;
     if ((p->member_of & 1u << net->slot) == 0 && !peer_is_self(n, id))
@@ -143,6 +149,21 @@ void objects_settle(struct kith_node *n, struct node_network *net, struct kith_n
     /* the calendar may jump, so that far-off moments are looked at again every hour */
     net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),
                                kith_after(now.mono, 3600 * KITH_SEC));
+    if (net->missed)
+        net->wake_at = kith_sooner(net->wake_at, kith_after(now.mono, MISSED_AGAIN));
+}
+
+static void note_missed(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    struct kith_member m;
+    size_t at = 0;
+
+    if (!net->missed)
+        return;
+    net->missed = false;
+    while (kith_netview_next_member(net->view, &at, now.wall, &m))
+        if (m.standing == KITH_STANDING_MEMBER && peer_find(n, &m.peer) == NULL)
+            member_is_new(n, net, &m.peer, now);
 }
 
 void objects_tick(struct kith_node *n, struct kith_now now)
@@ -152,6 +173,7 @@ void objects_tick(struct kith_node *n, struct kith_now now)
         if (!net->used || now.mono < net->wake_at)
             continue;
         kith_netview_tick(net->view, now.wall);
+        note_missed(n, net, now);
         objects_settle(n, net, now);
     }
 }

@@ -284,8 +284,11 @@ int kith_session_send_control(struct kith_session *s, struct kith_span message, 
         return KITH_E_AGAIN;
     int err = kith_conn_stream_send(s->used->conn, s->used->control,
                                     (struct kith_span){head, sizeof head}, false);
-    if (err >= 0)
+    if (err >= 0) {
         err = kith_conn_stream_send(s->used->conn, s->used->control, message, false);
+        if (err < 0) /* a head without its body: nothing after it would be understood */
+            kith_conn_close(s->used->conn, KITH_CLOSE_INTERNAL, kith_err_text(err), now);
+    }
     if (err >= 0 && s->sent_at == KITH_NEVER) {
         s->sent_at = now;
         session_refresh_due(s, now);

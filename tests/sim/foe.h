@@ -20,7 +20,7 @@ struct foe {
     size_t ups, downs, controls[256], packets;
     uint8_t last_kind;
     struct kith_conn_end last_end;
-    uint8_t answer[8192]; /* what came on the stream it heard of last */
+    uint8_t answer[32768]; /* what came on the stream it heard of last */
     size_t answer_len;
     bool answer_fin, answer_reset;
 };
