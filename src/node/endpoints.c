@@ -26,6 +26,21 @@ static bool is_overlay(const struct kith_node *n, const struct kith_ip *ip)
     return false;
 }
 
+static bool listens_on_loopback(const struct kith_node *n)
+{
+    for (size_t i = 0; i < n->n_listen; i++)
+        if (kith_ip_is_loopback(&n->listen[i].ip))
+            return true;
+    return false;
+}
+
+bool endpoints_dialable(const struct kith_node *n, const struct kith_addr *addr)
+{
+    if (addr->port == 0 || !worth_telling(&addr->ip) || is_overlay(n, &addr->ip))
+        return false;
+    return !kith_ip_is_loopback(&addr->ip) || listens_on_loopback(n);
+}
+
 static size_t add(struct kith_addr *list, size_t n, size_t cap, const struct kith_addr *a)
 {
     for (size_t i = 0; i < n; i++)
@@ -92,8 +107,10 @@ void kith_node_host_changed(struct kith_node *n, const struct kith_ip *addr, siz
 {
     struct kith_ip gone[KITH_NODE_ADDRS_MAX];
     size_t n_gone = 0;
-    bool differs = count != n->n_host;
 
+    if (count > KITH_NODE_ADDRS_MAX)
+        count = KITH_NODE_ADDRS_MAX; /* more are not told, so they change nothing */
+    bool differs = count != n->n_host;
     for (size_t i = 0; i < n->n_host; i++) {
         bool stays = false;
         for (size_t k = 0; k < count; k++)
@@ -102,7 +119,7 @@ void kith_node_host_changed(struct kith_node *n, const struct kith_ip *addr, siz
             gone[n_gone++] = n->host[i];
     }
     differs |= n_gone > 0;
-    n->n_host = count < KITH_NODE_ADDRS_MAX ? count : KITH_NODE_ADDRS_MAX;
+    n->n_host = count;
     kith_copy(n->host, addr, n->n_host * sizeof *addr);
     if (differs) {
         n->n_observed = 0; /* what was seen belonged to the old place */
@@ -145,8 +162,8 @@ static void tell(struct kith_node *n, struct node_network *net, struct kith_now 
         return;
     uint64_t before = self.endpoints != NULL ? self.endpoints->env.number : 0;
     int err = kith_issue_endpoints(n->identity, &net->id, own, count,
-                                   kith_issuer_number(before, now.wall),
-                                   now.wall + ENDPOINTS_VALID, now.wall, buf, sizeof buf, &len);
+                                   kith_issuer_number(before, now.wall), now.wall + ENDPOINTS_VALID,
+                                   now.wall, buf, sizeof buf, &len);
     if (err >= 0)
         err = object_publish(n, net, (struct kith_span){buf, len}, now);
     if (err < 0)

@@ -189,21 +189,14 @@ static int admit(struct enrolment *e)
 static uint8_t status_of(int err)
 {
     switch (err) {
-    case KITH_OK:
-        return KITH_ENROL_OK;
-    case KITH_E_EXPIRED:
-        return KITH_ENROL_EXPIRED;
-    case KITH_E_USED:
-        return KITH_ENROL_USED;
-    case KITH_E_REVOKED:
-        return KITH_ENROL_REVOKED;
-    case KITH_E_FULL:
-        return KITH_ENROL_NO_ADDRESS;
+    case KITH_OK: return KITH_ENROL_OK;
+    case KITH_E_EXPIRED: return KITH_ENROL_EXPIRED;
+    case KITH_E_USED: return KITH_ENROL_USED;
+    case KITH_E_REVOKED: return KITH_ENROL_REVOKED;
+    case KITH_E_FULL: return KITH_ENROL_NO_ADDRESS;
     case KITH_E_TAKEN:
-    case KITH_E_MALFORMED:
-        return KITH_ENROL_NAME;
-    default:
-        return KITH_ENROL_BUSY;
+    case KITH_E_MALFORMED: return KITH_ENROL_NAME;
+    default: return KITH_ENROL_BUSY;
     }
 }
 
@@ -227,10 +220,8 @@ static uint8_t judge(struct enrolment *e)
     struct kith_peer_id shown;
     int err = kith_enrol_limits_check(e->n->limits, &e->source, &e->peer, e->now.mono);
 
-    if (err == KITH_E_LIMIT)
-        return KITH_ENROL_REFUSED;
     if (err < 0)
-        return KITH_ENROL_BUSY;
+        return KITH_ENROL_BUSY; /* this source, this peer, or everybody has to wait */
     if (e->request.version != 1)
         return KITH_ENROL_VERSION;
     err = kith_public_key_from(e->request.spki, &key);
@@ -241,7 +232,8 @@ static uint8_t judge(struct enrolment *e)
         err = KITH_E_AUTH; /* the key of somebody else */
     if (err >= 0)
         err = check_proof(e);
-    if (err >= 0 && (e->net == NULL || !issue_may(e->n, e->net, e->now.wall)))
+    if (err >= 0 && (e->net == NULL || kith_netview_network(e->net->view) == NULL ||
+                     !issue_may(e->n, e->net, e->now.wall)))
         err = KITH_E_AUTH;
     if (err < 0) {
         refuse(e, KITH_E_AUTH);
@@ -273,12 +265,13 @@ void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, str
     struct kith_span in = kith_conn_stream_peek(fx->conn, fx->stream, &fin);
     int err;
 
-    if ((fx->flags & KITH_STREAM_READABLE) == 0 ||
-        kith_conn_stream_room(fx->conn, fx->stream) == 0)
+    if ((fx->flags & KITH_STREAM_READABLE) == 0 || kith_conn_stream_room(fx->conn, fx->stream) == 0)
         return; /* answered already, or reset */
     err = kith_frame_take(in, &message, &used);
     if (err == KITH_E_AGAIN && !fin)
         return;
+    if (err >= 0 && used != in.n)
+        err = KITH_E_PROTOCOL; /* one request and nothing more */
     if (err >= 0)
         err = kith_enrol_request_decode(message, &e.request);
     if (err < 0) {

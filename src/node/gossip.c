@@ -14,6 +14,39 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
     return kith_session_send_control(s, (struct kith_span){n->scratch, len}, now.mono);
 }
 
+/* ---- allowances: what one member may ask of us (control-stream 6) ---- */
+
+#define PUSH_COST (KITH_SEC / 64)
+#define PUSH_BURST 512
+#define DIGEST_COST KITH_MSEC /* per entry: the longest list of all is 13,000 */
+#define DIGEST_BURST 30000
+#define OBSERVED_COST (10 * KITH_SEC)
+#define OBSERVED_BURST 4
+#define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
+
+/* Pays `count` times `cost` out of an allowance that refills with time; `paid` is until when it is
+ * spent ahead. False, and nothing is paid, beyond `burst`. */
+static bool affords(kith_time *paid, kith_dur cost, size_t count, size_t burst, kith_time now)
+{
+    kith_time from = *paid > now ? *paid : now, to = kith_after(from, cost * count);
+
+    if (kith_since(to, now) > cost * burst)
+        return false;
+    *paid = to;
+    return true;
+}
+
+static void wake_gossip(struct kith_node *n, kith_time at)
+{
+    n->gossip_at = kith_sooner(n->gossip_at, at);
+}
+
+static void digest_after(struct kith_node *n, struct node_peer *p, kith_dur d, struct kith_now now)
+{
+    p->digest_at = kith_after(now.mono, d);
+    wake_gossip(n, p->digest_at);
+}
+
 static bool is_up(const struct kith_node *n, const struct node_peer *p)
 {
     const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
@@ -47,18 +80,44 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
     gossip_send_digest(n, p, net, now);
 }
 
+/* Networks that we share with a peer and have not shown it: a bit each. */
+static uint32_t unshown(const struct kith_node *n, const struct node_peer *p, struct kith_now now)
+{
+    struct kith_member self;
+    uint32_t bits = 0;
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->network[i].used && (p->member_of & ~p->shown & 1u << i) != 0 &&
+            network_self(n, &n->network[i], now.wall, &self))
+            bits |= 1u << i;
+    return bits;
+}
+
 void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used && (p->member_of & 1u << i) != 0)
             gossip_show_membership(n, p, &n->network[i], now);
-    p->digest_at = kith_after(now.mono, DIGEST_INTERVAL);
+    digest_after(n, p, unshown(n, p, now) == 0 ? DIGEST_INTERVAL : SHOW_AGAIN, now);
+}
+
+static void tell_observed(struct kith_node *n, const struct kith_session *s, struct kith_now now)
+{
+    struct kith_session_info info;
+    struct kith_observed_address m;
+    size_t len;
+
+    kith_session_info(s, &info);
+    m.addr = info.path.remote;
+    if (kith_observed_address_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+        (void)!gossip_send(n, &info.peer, len, now);
 }
 
 static void membership_proved(struct kith_node *n, struct node_peer *p, struct node_network *net,
                               uint8_t theirs, struct kith_now now)
 {
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+    bool first = p->proved == 0;
 
     p->proved |= 1u << net->slot;
     if (s == NULL)
@@ -67,8 +126,27 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     kith_session_allow_slot(s, theirs, net->slot);
     if ((p->shown & 1u << net->slot) == 0)
         gossip_show_membership(n, p, net, now);
+    if (first) /* behind our membership: it counts only from a member */
+        tell_observed(n, s, now);
     kith_vpn_session_ready(n->vpn, p->handle, now.mono);
     join_member_proved(n, &p->id, net);
+}
+
+/* Whether an object says that `peer` is a member, and nothing else. */
+static bool is_cert_of(struct kith_span object, const struct kith_peer_id *peer)
+{
+    struct kith_object o;
+
+    return kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_member_body &&
+           kith_peer_id_equal(&o.member.peer, peer);
+}
+
+static bool is_office(struct kith_span object)
+{
+    struct kith_object o;
+
+    return object.n == 0 ||
+           (kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_admin_body);
 }
 
 static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
@@ -86,6 +164,10 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_network *net = network_by_id(n, &m.network);
     if (net == NULL)
         return; /* whether we are in it is not its business */
+    if (!is_cert_of(m.cert, from) || !is_office(m.admin)) {
+        kith_event_peer_broke_rules(n->env->events, from->b, "a membership of somebody else");
+        return;
+    }
     if (m.admin.n > 0)
         err = object_take(n, net, m.admin, from, now, &offer, &why);
     if (err >= 0)
@@ -190,10 +272,17 @@ static void pull_more(struct kith_node *n, struct node_peer *p, struct kith_now 
 
     if (count == 0 || p->pulls_out > 0 || !net->used)
         return;
+    kith_dur ahead = PUSH_COST * (PUSH_BURST - PULL_BATCH); /* it must afford to answer */
+    p->pull_at = KITH_NEVER;
+    if (kith_since(p->push_paid, now.mono) > ahead) {
+        p->pull_at = p->push_paid - ahead;
+        wake_gossip(n, p->pull_at);
+        return;
+    }
     const struct kith_object_key *first = &p->lack[p->n_lack - count];
-    struct kith_pull pull = {.network = net->id,
-                             .keys = {{(const uint8_t *)first, count * sizeof *first},
-                                      (uint16_t)count}};
+    struct kith_pull pull = {
+        .network = net->id,
+        .keys = {{(const uint8_t *)first, count * sizeof *first}, (uint16_t)count}};
     if (kith_pull_encode(&pull, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
         gossip_send(n, &p->id, len, now) < 0)
         return;
@@ -222,7 +311,8 @@ static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span
     if (kith_digest_decode(message, &digest) < 0)
         return;
     struct node_network *net = shared_network(n, &digest.network, p);
-    if (net == NULL)
+    if (net == NULL ||
+        !affords(&p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now.mono))
         return;
     if (p->lack_slot != net->slot) {
         p->n_lack = 0; /* one network at a time; the other's digest comes again */
@@ -269,6 +359,8 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
     enum kith_offer offer;
     const char *why = "";
 
+    if (!affords(&p->push_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
+        return; /* unread; the next digest names it again */
     if (kith_push_decode(message, &push) < 0 || kith_object_open(push.object, &o) < 0)
         return;
     struct node_network *net = shared_network(n, &o.env.network, p);
@@ -286,8 +378,8 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
 
 /* Its issuer stops vouching for it; another admin, whose list never named it, revokes that one
  * certificate instead. Either way it may come back with a new ticket. */
-static int note_leave(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
-                      uint64_t serial, struct kith_now now)
+static int note_leave(struct kith_node *n, struct node_network *net,
+                      const struct kith_peer_id *peer, uint64_t serial, struct kith_now now)
 {
     struct kith_store_lease lease;
     int err = kith_store_lease_by_peer(n->store, net->id.b, peer->b, &lease);
@@ -316,12 +408,13 @@ static void on_leave(struct kith_node *n, struct node_peer *p, struct kith_span 
         kith_event_store_failed(n->env->events, "note that a member left", kith_err_text(err));
 }
 
-static void on_observed(struct kith_node *n, const struct node_peer *p, struct kith_span message,
+static void on_observed(struct kith_node *n, struct node_peer *p, struct kith_span message,
                         struct kith_now now)
 {
     struct kith_observed_address m;
 
-    if (p != NULL && p->proved != 0 && kith_observed_address_decode(message, &m) >= 0)
+    if (p != NULL && p->proved != 0 && kith_observed_address_decode(message, &m) >= 0 &&
+        affords(&p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now.mono))
         endpoints_observed(n, &m.addr, now);
 }
 
@@ -332,57 +425,25 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     struct node_peer *p = peer_find(n, &from);
 
     switch (fx->message.p[0]) {
-    case KITH_WIRE_membership:
-        on_membership(n, &from, fx->message, now);
-        return;
-    case KITH_WIRE_membership_end:
-        on_membership_end(n, &from, fx->message);
-        return;
-    case KITH_WIRE_observed_address:
-        on_observed(n, p, fx->message, now);
-        return;
-    case KITH_WIRE_renew_request:
-        issue_renew_request(n, &from, fx->message, now);
-        return;
-    case KITH_WIRE_renew_answer:
-        issue_renew_answer(n, &from, fx->message, now);
-        return;
-    default:
-        break;
+    case KITH_WIRE_membership: on_membership(n, &from, fx->message, now); return;
+    case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message); return;
+    case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
+    case KITH_WIRE_renew_request: issue_renew_request(n, &from, fx->message, now); return;
+    case KITH_WIRE_renew_answer: issue_renew_answer(n, &from, fx->message, now); return;
+    default: break;
     }
     if (p == NULL)
         return;
     switch (fx->message.p[0]) {
-    case KITH_WIRE_digest:
-        on_digest(n, p, fx->message, now);
-        return;
-    case KITH_WIRE_pull:
-        on_pull(n, p, fx->message, now);
-        return;
-    case KITH_WIRE_push:
-        on_push(n, p, fx->message, now);
-        return;
-    case KITH_WIRE_leave:
-        on_leave(n, p, fx->message, now);
-        return;
-    default:
-        return; /* a later version's message: not for us */
+    case KITH_WIRE_digest: on_digest(n, p, fx->message, now); return;
+    case KITH_WIRE_pull: on_pull(n, p, fx->message, now); return;
+    case KITH_WIRE_push: on_push(n, p, fx->message, now); return;
+    case KITH_WIRE_leave: on_leave(n, p, fx->message, now); return;
+    default: return; /* a later version's message: not for us */
     }
 }
 
 /* ---- sessions' news ---- */
-
-static void tell_observed(struct kith_node *n, const struct kith_session *s, struct kith_now now)
-{
-    struct kith_session_info info;
-    struct kith_observed_address m;
-    size_t len;
-
-    kith_session_info(s, &info);
-    m.addr = info.path.remote;
-    if (kith_observed_address_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-        (void)!gossip_send(n, &info.peer, len, now);
-}
 
 static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct kith_now now)
 {
@@ -398,8 +459,9 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
     if (p == NULL || p->member_of == 0)
         return;
     peer_note_address(n, s, now);
-    tell_observed(n, s, now);
     gossip_greet(n, p, now);
+    if (!anew) /* a new acquaintance hears it once it has proved itself */
+        tell_observed(n, s, now);
 }
 
 static void on_down(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
@@ -411,7 +473,7 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
         return;
     p->proved = p->shown = 0;
     p->n_lack = p->pulls_out = 0;
-    p->digest_at = KITH_NEVER;
+    p->digest_at = p->pull_at = KITH_NEVER;
     /* told to go: coming back at once would only be told again */
     if (fx->end->kind == KITH_END_PEER &&
         (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {
@@ -425,54 +487,60 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
 {
     switch (fx->kind) {
     case KITH_SESSION_UP:
-    case KITH_SESSION_RESTARTED:
-        on_up(n, fx->session, true, now);
-        break;
-    case KITH_SESSION_MOVED:
-        on_up(n, fx->session, false, now);
-        break;
-    case KITH_SESSION_CONTROL:
-        on_control(n, fx, now);
-        break;
+    case KITH_SESSION_RESTARTED: on_up(n, fx->session, true, now); break;
+    case KITH_SESSION_MOVED: on_up(n, fx->session, false, now); break;
+    case KITH_SESSION_CONTROL: on_control(n, fx, now); break;
     case KITH_SESSION_STREAM:
         if (fx->stream_kind == KITH_STREAM_ENROL && !kith_conn_is_local(fx->conn, fx->stream))
             enrol_stream(n, fx, now);
         else if (fx->stream_kind == KITH_STREAM_ENROL)
             join_stream(n, fx, now);
-        else if ((fx->flags & KITH_STREAM_OPENED) != 0)
+        else if ((fx->flags & KITH_STREAM_DONE) == 0) /* opened empty, its kind came later */
             kith_conn_stream_reset(fx->conn, fx->stream, KITH_CLOSE_REFUSED);
         break;
-    case KITH_SESSION_PONG:
-        ping_pong(n, fx);
-        break;
+    case KITH_SESSION_PONG: ping_pong(n, fx); break;
     case KITH_SESSION_DIAL_FAILED:
         join_dial_failed(n, kith_session_peer(fx->session), fx->end->text);
         break;
-    case KITH_SESSION_DOWN:
-        on_down(n, fx, now);
-        break;
+    case KITH_SESSION_DOWN: on_down(n, fx, now); break;
     }
+}
+
+/* What is due with one peer: memberships that found no room before, and the digests again. */
+static void repeat(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    uint32_t late = unshown(n, p, now);
+
+    for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
+        if ((late & 1u << k) != 0)
+            gossip_show_membership(n, p, &n->network[k], now);
+    if (late != 0) {
+        digest_after(n, p, SHOW_AGAIN, now);
+        return;
+    }
+    p->pulls_out = 0; /* what did not come by now is asked for again */
+    for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
+        if (n->network[k].used && (p->proved & 1u << k) != 0)
+            gossip_send_digest(n, p, &n->network[k], now);
+    digest_after(n, p, DIGEST_INTERVAL, now);
 }
 
 void gossip_tick(struct kith_node *n, struct kith_now now)
 {
+    if (now.mono < n->gossip_at)
+        return;
+    n->gossip_at = KITH_NEVER;
     for (size_t i = 0; i < n->n_handles; i++) {
         struct node_peer *p = n->by_handle[i];
-        if (p->digest_at > now.mono)
-            continue;
-        p->digest_at = kith_after(now.mono, DIGEST_INTERVAL);
-        p->pulls_out = 0; /* what did not come by now is asked for again */
-        for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
-            if (n->network[k].used && (p->proved & 1u << k) != 0)
-                gossip_send_digest(n, p, &n->network[k], now);
+        if (p->pull_at <= now.mono)
+            pull_more(n, p, now);
+        if (p->digest_at <= now.mono)
+            repeat(n, p, now);
+        wake_gossip(n, kith_sooner(p->pull_at, p->digest_at));
     }
 }
 
 kith_time gossip_deadline(const struct kith_node *n)
 {
-    kith_time at = KITH_NEVER;
-
-    for (size_t i = 0; i < n->n_handles; i++)
-        at = kith_sooner(at, n->by_handle[i]->digest_at);
-    return at;
+    return n->gossip_at;
 }

@@ -75,6 +75,9 @@ struct node_peer {
     kith_time digest_at; /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */
     kith_time needed_until; /* traffic or a request wants a session until then */
+    kith_time pull_at; /* when to go on pulling: it may push only so fast; KITH_NEVER */
+    /* what it may still ask of us: see gossip.c */
+    kith_time push_paid, digest_paid, observed_paid;
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
@@ -161,6 +164,7 @@ struct kith_node {
     kith_time stop_at;
     int64_t clock_gap; /* calendar less monotonic time at the last tick, seconds */
     kith_time peers_at; /* when to look over wishes for sessions again */
+    kith_time gossip_at; /* no peer's digest_at or pull_at is sooner */
     uint8_t *scratch;   /* KITH_FRAME_MAX bytes for encoding one message */
 };
 
@@ -272,6 +276,8 @@ void join_cancel(struct kith_node *n, uint64_t call);
 /* endpoints.c */
 size_t endpoints_own(const struct kith_node *n, struct kith_addr *ret, size_t cap);
 void endpoints_changed(struct kith_node *n, struct kith_now now);
+/* Whether an address that a peer tells can lead to it, and not into our overlay or to ourselves. */
+bool endpoints_dialable(const struct kith_node *n, const struct kith_addr *addr);
 void endpoints_observed(struct kith_node *n, const struct kith_addr *addr, struct kith_now now);
 void endpoints_tick(struct kith_node *n, struct kith_now now);
 kith_time endpoints_deadline(const struct kith_node *n);

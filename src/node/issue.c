@@ -353,7 +353,9 @@ void issue_renew_answer(struct kith_node *n, const struct kith_peer_id *from,
     if (kith_renew_answer_decode(message, &a) < 0)
         return;
     struct node_network *net = network_by_id(n, &a.network);
-    if (net == NULL || a.status != KITH_ENROL_OK || a.cert.n == 0)
+    const struct node_peer *p = peer_find(n, from);
+    if (net == NULL || p == NULL || (p->proved & 1u << net->slot) == 0 ||
+        a.status != KITH_ENROL_OK || a.cert.n == 0)
         return;
     if (object_take(n, net, a.cert, from, now, &offer, &why) < 0)
         kith_event_object_refused(n->env->events, from->b, "renewed certificate", why);

@@ -47,6 +47,14 @@ static int kept_secret(struct kith_node *n, const char *name, uint8_t secret[32]
     return kith_store_setting_put(n->store, name, (struct kith_span){secret, 32});
 }
 
+/* Members find room however many strangers are here. */
+static bool expects(void *ctx, const struct kith_peer_id *peer)
+{
+    const struct node_peer *p = peer_find(ctx, peer);
+
+    return p != NULL && p->member_of != 0;
+}
+
 static int start_sessions(struct kith_node *n, const struct kith_node_config *cfg)
 {
     struct kith_sessions_config sc = {
@@ -55,6 +63,8 @@ static int start_sessions(struct kith_node *n, const struct kith_node_config *cf
         .boot_id = kith_random_u64(n->env->random) | 1, /* 0 means "none yet" */
         .software = cfg->software,
         .keepalive = cfg->keepalive,
+        .expects = expects,
+        .ctx = n,
     };
     struct kith_packet_sink sink = {.packet = overlay_packet, .ctx = n};
     int err = kept_secret(n, "reset_key", sc.quic.reset_key);
@@ -95,7 +105,7 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->batch = cfg->batch;
     n->n_listen = cfg->n_listen < KITH_VPN_LISTENING ? cfg->n_listen : KITH_VPN_LISTENING;
     memcpy(n->listen, cfg->listen, n->n_listen * sizeof *n->listen);
-    n->stop_at = KITH_NEVER;
+    n->stop_at = n->gossip_at = KITH_NEVER;
     n->clock_gap = (int64_t)now.wall - (int64_t)(now.mono / KITH_SEC);
     n->peers_at = now.mono;
     set_name(n, cfg->name);

@@ -37,7 +37,7 @@ struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
     if (p == NULL)
         return NULL;
     p->id = *id;
-    p->digest_at = KITH_NEVER;
+    p->digest_at = p->pull_at = KITH_NEVER;
     if (kith_map_put(&n->peers, id->b, p) < 0) {
         kith_free(n->env->alloc, p);
         return NULL;
@@ -87,13 +87,15 @@ static int add_stored(void *ctx, const struct kith_store_address *row)
     return KITH_OK;
 }
 
-static void add_endpoints(const struct kith_object *o, struct candidates *c)
+static void add_endpoints(const struct kith_node *n, const struct kith_object *o,
+                          struct candidates *c)
 {
     struct kith_reader r = kith_reader_on(o->endpoints.addrs.bytes);
     struct kith_addr_item item;
 
     while (kith_addr_item_next(&r, &item))
-        add_candidate(c, &item.addr);
+        if (endpoints_dialable(n, &item.addr))
+            add_candidate(c, &item.addr);
 }
 
 /* Where it was reached before, then where it says it is. */
@@ -106,7 +108,7 @@ static void gather(struct kith_node *n, const struct node_peer *p, struct kith_n
         struct kith_member m;
         if (net->used && (p->member_of & 1u << i) != 0 &&
             kith_netview_member(net->view, &p->id, now.wall, &m) && m.endpoints != NULL)
-            add_endpoints(m.endpoints, c);
+            add_endpoints(n, m.endpoints, c);
     }
 }
 
@@ -129,11 +131,10 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
     struct candidates c = {.n = 0};
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
 
-    if (peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping ||
-        join_is_with(n, &p->id))
+    if (peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping || join_is_with(n, &p->id))
         return;
-    bool wanted = now.mono >= p->unwelcome_until &&
-                  (is_eager(n, p, now) || now.mono < p->needed_until);
+    bool wanted =
+        now.mono >= p->unwelcome_until && (is_eager(n, p, now) || now.mono < p->needed_until);
     if (s == NULL && !wanted)
         return;
     gather(n, p, now, &c);

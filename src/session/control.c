@@ -9,6 +9,7 @@
 enum {
     CONTROL_VERSION = 1,
     MESSAGES_PER_TURN = 16, /* then other connections have a turn */
+    LATER_TYPES = 0x80,     /* from here on unknown types are ignored (control-stream 2.3) */
 };
 
 /* Streams carry their kind as a tag: pointers into this table. */
@@ -111,6 +112,25 @@ static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span 
     return KITH_OK;
 }
 
+/* A message of a type that must be known and whose form is right. */
+static int check_form(struct kith_span m)
+{
+    switch (m.p[0]) {
+        /* clang-format off */
+#define MESSAGE(name, number, doc)                                                                 \
+    case (number): {                                                                               \
+        struct kith_##name message;                                                                \
+        return kith_##name##_decode(m, &message);                                                  \
+    }
+#define RECORD(name, doc)
+#include "wire/no_fields.h"
+#include "wire/control.def"
+#include "wire/undef.h"
+    /* clang-format on */
+    default: return m.p[0] >= LATER_TYPES ? KITH_OK : KITH_E_PROTOCOL;
+    }
+}
+
 /* Whether the session deals with this message itself; an error ends the connection. */
 static int own_message(struct kith_session *s, struct subflow *f, struct kith_span m,
                        bool *ret_mine, kith_time now)
@@ -125,6 +145,9 @@ static int own_message(struct kith_session *s, struct subflow *f, struct kith_sp
         return on_hello(s, f, m, now);
     if (!f->greeted)
         return KITH_E_PROTOCOL;
+    err = check_form(m);
+    if (err < 0)
+        return err;
     switch (m.p[0]) {
     case KITH_WIRE_alive:
         err = kith_alive_decode(m, &alive);
@@ -134,19 +157,16 @@ static int own_message(struct kith_session *s, struct subflow *f, struct kith_sp
         return err < 0 ? err : send_frame(f->conn, f->control, buf, n);
     case KITH_WIRE_alive_ack:
     case KITH_WIRE_drain:
-    case KITH_WIRE_goodbye:
-        return KITH_OK; /* packets and the close itself say as much */
-    default:
-        *ret_mine = false;
-        return KITH_OK;
+    case KITH_WIRE_goodbye: return KITH_OK; /* packets and the close itself say as much */
+    default: *ret_mine = false; return KITH_OK;
     }
 }
 
 /* ---- reading ---- */
 
 /* Deals with messages until one is for the node, which is then given out. */
-static int read_messages(struct kith_session *s, struct subflow *f,
-                         struct kith_session_effect *ret, bool *ret_given, kith_time now)
+static int read_messages(struct kith_session *s, struct subflow *f, struct kith_session_effect *ret,
+                         bool *ret_given, kith_time now)
 {
     for (int i = 0; i < MESSAGES_PER_TURN; i++) {
         struct kith_conn *c = f->conn;
@@ -176,6 +196,8 @@ static int read_messages(struct kith_session *s, struct subflow *f,
             return KITH_OK;
         }
         kith_conn_stream_consume(c, f->control, used);
+        if (!kith_list_empty(&s->ready))
+            break; /* hello made news, which come before the messages behind it */
     }
     kith_conn_stream_poke(f->conn, f->control);
     return KITH_OK;
@@ -210,7 +232,7 @@ static bool over_guest_limit(struct kith_session *s, struct subflow *f)
         return false;
     kith_conn_stats(f->conn, &stats);
     /* the handshake itself came to less than 10 kB */
-    return stats.bytes_in > KITH_SESSION_GUEST_BYTES + 16 * 1024;
+    return stats.bytes_in > f->datagram_bytes + KITH_SESSION_GUEST_BYTES + 16 * 1024;
 }
 
 void control_stream_event(struct kith_session *s, struct subflow *f,

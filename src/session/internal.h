@@ -33,7 +33,7 @@ struct subflow {
     kith_time supersede_at; /* when its dialler may close it; KITH_NEVER: it is in use */
     kith_time asked_at;    /* when the oldest unanswered probe was sent; KITH_NEVER: none */
     kith_time probe_at;    /* when the last probe was sent */
-    uint64_t stream_bytes; /* that came on streams, for the limit of guests */
+    uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
     bool probe_due; /* a question is to be written */
     bool pong_owed;
     uint64_t pong_token;
@@ -50,6 +50,7 @@ struct kith_session {
     struct subflow flow[KITH_SESSION_CONNS_MAX];
     struct subflow *used; /* the one that packets go over; NULL while down */
     bool wanted, trusted, told_up;
+    bool silence_told; /* of the connection in use, until it is heard again */
     bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
     uint64_t boot_id; /* of the peer's program; 0 before its first hello */
     char software[65];
@@ -101,6 +102,8 @@ struct kith_sessions {
 
 /* table.c */
 void session_mark_ready(struct kith_session *s);
+/* Whether nothing keeps the session: no connection, no wish for one. */
+bool session_is_idle(const struct kith_session *s);
 void session_mark_pending(struct kith_session *s);
 void session_refresh_due(struct kith_session *s, kith_time now);
 void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,

@@ -4,10 +4,12 @@
 #include "wire/datagram.h"
 
 enum {
+    NO_SLOT = 0xff,    /* in kith_session.slot: forbidden */
     IP_HEAD = 2,       /* type, slot */
     FRAGMENT_HEAD = 6, /* type, slot, id, index, count */
     FRAGMENTS_MAX = 8,
-    PING_HEAD = 9,     /* type, token */
+    PING_HEAD = 9,      /* type, token */
+    DATAGRAM_COST = 64, /* of headers around a datagram's payload, at most about */
 };
 
 /* ---- out ---- */
@@ -206,11 +208,16 @@ int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t 
 
 /* ---- in ---- */
 
+static uint8_t our_slot(const struct kith_session *s, uint8_t theirs)
+{
+    return theirs < KITH_SESSION_SLOTS ? s->slot[theirs] : NO_SLOT;
+}
+
 static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span packet, kith_time now)
 {
-    uint8_t ours = theirs < KITH_SESSION_SLOTS ? s->slot[theirs] : 0xff;
+    uint8_t ours = our_slot(s, theirs);
 
-    if (ours == 0xff) {
+    if (ours == NO_SLOT) {
         s->all->count.bad_datagrams++;
         return;
     }
@@ -225,6 +232,10 @@ static void on_fragment(struct kith_session *s, struct kith_span payload, kith_t
 
     s->all->count.fragments_in++;
     int err = kith_ip_fragment_decode(payload, &f);
+    if (err >= 0 && our_slot(s, f.slot) == NO_SLOT) {
+        s->all->count.bad_datagrams++; /* before any memory is given to it */
+        return;
+    }
     if (err >= 0)
         err = kith_reassembly_add(&s->reassembly, &f, now, &whole);
     if (err == KITH_E_AGAIN)
@@ -279,22 +290,22 @@ void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_s
 
     if (f == NULL || payload.n == 0)
         return;
+    /* A guest's datagrams beyond its share are not looked at. A member whose membership is still on
+     * its way may send more than that in good faith, so it is not sent away for them. */
+    f->datagram_bytes += payload.n + DATAGRAM_COST;
+    if (!s->trusted && f->datagram_bytes > KITH_SESSION_GUEST_BYTES) {
+        s->all->count.bad_datagrams++;
+        return;
+    }
     switch (payload.p[0]) {
     case KITH_WIRE_ip_packet:
         if (payload.n > IP_HEAD)
-            deliver(s, payload.p[1],
-                    (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD}, now);
+            deliver(s, payload.p[1], (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD},
+                    now);
         return;
-    case KITH_WIRE_ip_fragment:
-        on_fragment(s, payload, now);
-        return;
-    case KITH_WIRE_ping:
-        on_ping(s, f, payload);
-        return;
-    case KITH_WIRE_pong:
-        on_pong(s, payload, now);
-        return;
-    default:
-        s->all->count.bad_datagrams++;
+    case KITH_WIRE_ip_fragment: on_fragment(s, payload, now); return;
+    case KITH_WIRE_ping: on_ping(s, f, payload); return;
+    case KITH_WIRE_pong: on_pong(s, payload, now); return;
+    default: s->all->count.bad_datagrams++;
     }
 }

@@ -39,6 +39,9 @@ struct kith_sessions_config {
     const char *software; /* name and version, at most 64 bytes; borrowed for ever */
     size_t sessions_max;  /* 0: 10,000 */
     kith_dur keepalive;   /* probe after so much silence; 0: 20 s */
+    /* Whether a peer that comes by itself has a place beside the guests; NULL: none has. */
+    bool (*expects)(void *ctx, const struct kith_peer_id *peer);
+    void *ctx;
 };
 
 /* Takes IP packets as they come in, during kith_sessions_receive. `slot` is our own number of the

@@ -47,11 +47,8 @@ struct subflow *subflow_add(struct kith_session *s, struct kith_conn *c, kith_ti
             return NULL;
         subflow_drop(s, f, KITH_CLOSE_SUPERSEDED, "too many connections", now);
     }
-    *f = (struct subflow){.conn = c,
-                          .control = -1,
-                          .since = now,
-                          .supersede_at = KITH_NEVER,
-                          .asked_at = KITH_NEVER};
+    *f = (struct subflow){
+        .conn = c, .control = -1, .since = now, .supersede_at = KITH_NEVER, .asked_at = KITH_NEVER};
     return f;
 }
 
@@ -166,6 +163,15 @@ static void remember_totals(struct kith_session *s, const struct subflow *f)
     s->past_lost += stats.packets_lost;
 }
 
+/* A session that nothing keeps goes, also one that never got as far as being up. */
+static void drop_if_idle(struct kith_session *s)
+{
+    if (session_is_idle(s) && !s->told_up) {
+        s->tell_down = true; /* its DOWN lets the table go of it */
+        session_mark_ready(s);
+    }
+}
+
 static void forget_flow(struct kith_session *s, struct subflow *f, kith_time now)
 {
     struct kith_sessions *all = s->all;
@@ -179,18 +185,17 @@ static void forget_flow(struct kith_session *s, struct subflow *f, kith_time now
         all->held.conn = NULL;
     kith_conn_free(f->conn, now);
     *f = (struct subflow){.control = -1};
-    if (!was_used)
-        return;
-    s->used = NULL;
-    subflow_choose(s, now);
-    if (s->used != NULL)
-        return;
-    if (s->told_up) {
+    if (was_used) {
+        s->used = NULL;
+        subflow_choose(s, now);
+    }
+    if (was_used && s->used == NULL && s->told_up) {
         s->tell_down = true;
         session_mark_ready(s);
-    } else {
+    } else if (was_used && s->used == NULL) {
         s->tell_up = false;
     }
+    drop_if_idle(s);
 }
 
 void subflow_drop(struct kith_session *s, struct subflow *f, uint64_t code, const char *why,
@@ -198,17 +203,6 @@ void subflow_drop(struct kith_session *s, struct subflow *f, uint64_t code, cons
 {
     kith_conn_close(f->conn, code, why, now);
     forget_flow(s, f, now);
-}
-
-static void drop_if_idle(struct kith_session *s)
-{
-    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
-        if (s->flow[i].conn != NULL)
-            return;
-    if (!s->wanted && s->n_addr == 0 && !s->told_up) {
-        s->tell_down = true; /* its DOWN lets the table go of it */
-        session_mark_ready(s);
-    }
 }
 
 void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
@@ -232,7 +226,6 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
         if (stopped) /* it said that it goes: give it time to come back */
             dial_later(s, now);
     }
-    drop_if_idle(s);
 }
 
 /* ---- time ---- */

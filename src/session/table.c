@@ -124,8 +124,15 @@ void session_mark_pending(struct kith_session *s)
         kith_list_append(&s->all->pending, &s->pending);
 }
 
-void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
-                         kith_time now)
+bool session_is_idle(const struct kith_session *s)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
+        if (s->flow[i].conn != NULL)
+            return false;
+    return !s->wanted && s->n_addr == 0;
+}
+
+void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what, kith_time now)
 {
     kith_event_peer_broke_rules(s->all->env->events, s->peer.b, what);
     subflow_drop(s, f, KITH_CLOSE_PROTOCOL, what, now);
@@ -218,7 +225,8 @@ static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c
 
     if (all->closing || kith_peer_id_equal(kith_conn_peer(c), &all->cfg.self))
         return NULL;
-    if (s == NULL && guests(all) >= KITH_SESSION_GUESTS_MAX) {
+    bool expected = all->cfg.expects != NULL && all->cfg.expects(all->cfg.ctx, kith_conn_peer(c));
+    if (s == NULL && !expected && guests(all) >= KITH_SESSION_GUESTS_MAX) {
         all->count.guests_refused++;
         kith_event_refused_limit(all->env->events, &kith_conn_path(c)->remote,
                                  "the table of guests");
@@ -276,20 +284,11 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
         return false;
     }
     switch (ev->kind) {
-    case KITH_CONN_ESTABLISHED:
-        break;
-    case KITH_CONN_MOVED:
-        on_moved(s, f);
-        break;
-    case KITH_CONN_STREAM:
-        control_stream_event(s, f, ev, ret, &given, now);
-        break;
-    case KITH_CONN_WRITABLE:
-        session_mark_pending(s);
-        break;
-    case KITH_CONN_CLOSED:
-        subflow_closed(s, f, now);
-        break;
+    case KITH_CONN_ESTABLISHED: break;
+    case KITH_CONN_MOVED: on_moved(s, f); break;
+    case KITH_CONN_STREAM: control_stream_event(s, f, ev, ret, &given, now); break;
+    case KITH_CONN_WRITABLE: session_mark_pending(s); break;
+    case KITH_CONN_CLOSED: subflow_closed(s, f, now); break;
     }
     session_refresh_due(s, now);
     return given;
@@ -317,8 +316,9 @@ static void tell_up(struct kith_session *s)
 
 static void tell_down(struct kith_session *s, struct kith_session_effect *ret)
 {
+    if (s->told_up)
+        kith_event_session_closed(s->all->env->events, s->peer.b, s->end.text);
     s->told_up = false;
-    kith_event_session_closed(s->all->env->events, s->peer.b, s->end.text);
     ret->end = &s->end;
 }
 
@@ -351,15 +351,6 @@ static bool session_effect(struct kith_session *s, struct kith_session_effect *r
     return true;
 }
 
-/* Whether nothing keeps the session: no connection, no wish for one. */
-static bool is_idle(const struct kith_session *s)
-{
-    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
-        if (s->flow[i].conn != NULL)
-            return false;
-    return !s->wanted && s->n_addr == 0;
-}
-
 static void let_go(struct kith_sessions *all, kith_time now)
 {
     if (all->held.conn != NULL) {
@@ -367,7 +358,7 @@ static void let_go(struct kith_sessions *all, kith_time now)
         all->held.conn = NULL;
     }
     if (all->leaving != NULL) {
-        if (is_idle(all->leaving))
+        if (session_is_idle(all->leaving))
             session_free(all->leaving);
         all->leaving = NULL;
     }
@@ -516,6 +507,10 @@ void kith_session_close(struct kith_session *s, uint64_t code, const char *why, 
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
         if (s->flow[i].conn != NULL)
             subflow_drop(s, &s->flow[i], code, why, now);
+    if (session_is_idle(s)) {
+        s->tell_down = true; /* its DOWN lets the table go of it */
+        session_mark_ready(s);
+    }
     session_refresh_due(s, now);
 }
 
