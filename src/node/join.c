@@ -52,10 +52,15 @@ static int start(struct kith_node *n, struct node_join *j, const struct kith_tic
     struct kith_reader r = kith_reader_on(t->addrs.bytes);
     struct kith_addr_item item;
     struct kith_session *s;
+    char text[KITH_ADDR_TEXT];
     size_t count = 0;
 
-    while (count < KITH_SESSION_ADDRS_MAX && kith_addr_item_next(&r, &item))
+    while (count < KITH_SESSION_ADDRS_MAX && kith_addr_item_next(&r, &item)) {
         addr[count++] = item.addr;
+        /* kept for the time before the issuer tells its addresses itself */
+        (void)!kith_store_address_learn(n->store, t->issuer.b,
+                                        kith_addr_text(&item.addr, text, sizeof text), now.wall);
+    }
     int err = kith_sessions_get(n->sessions, &j->issuer, now.mono, &s);
     if (err < 0)
         return err;

@@ -81,8 +81,8 @@ static int add_stored(void *ctx, const struct kith_store_address *row)
     struct candidates *c = ctx;
     struct kith_addr a;
 
-    if (row->last_ok != 0 && c->n < KITH_SESSION_ADDRS_MAX / 2 &&
-        kith_addr_parse(row->addr, 0, &a) == KITH_OK && a.port != 0)
+    if (c->n < KITH_SESSION_ADDRS_MAX / 2 && kith_addr_parse(row->addr, 0, &a) == KITH_OK &&
+        a.port != 0)
         add_candidate(c, &a);
     return KITH_OK;
 }
@@ -98,7 +98,7 @@ static void add_endpoints(const struct kith_node *n, const struct kith_object *o
             add_candidate(c, &item.addr);
 }
 
-/* Where it was reached before, then where it says it is. */
+/* Where it was reached before and what a ticket said of it, then where it says it is. */
 static void gather(struct kith_node *n, const struct node_peer *p, struct kith_now now,
                    struct candidates *c)
 {
