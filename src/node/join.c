@@ -135,9 +135,8 @@ int kith_node_join(struct kith_node *n, const char *ticket, const char *name, ui
 
 static int send_request(struct kith_node *n, struct node_join *j)
 {
-    struct kith_enrol_request request = {.version = 1,
-                                         .network = j->network,
-                                         .name = kith_span_text(j->name)};
+    struct kith_enrol_request request = {
+        .version = 1, .network = j->network, .name = kith_span_text(j->name)};
     struct kith_enrol_exporter exporter;
     size_t len = 0, frame;
 
@@ -152,12 +151,13 @@ static int send_request(struct kith_node *n, struct node_join *j)
     if (err >= 0)
         err = kith_ticket_prove(&j->secret, &claim, &request.proof);
     if (err >= 0)
-        err = kith_enrol_request_encode(&request, n->scratch + KITH_FRAME_HEAD,
-                                        KITH_FRAME_BODY_MAX, &len);
+        err = kith_enrol_request_encode(&request, n->scratch + KITH_FRAME_HEAD, KITH_FRAME_BODY_MAX,
+                                        &len);
     if (err >= 0)
         err = kith_frame_close(n->scratch, len, &frame);
     if (err >= 0)
-        err = kith_conn_stream_send(j->conn, j->stream, (struct kith_span){n->scratch, frame}, true);
+        err =
+            kith_conn_stream_send(j->conn, j->stream, (struct kith_span){n->scratch, frame}, true);
     kith_wipe(&exporter, sizeof exporter);
     return err;
 }
@@ -193,36 +193,24 @@ static const char *remedy_for(uint8_t status)
     switch (status) {
     case KITH_ENROL_EXPIRED:
     case KITH_ENROL_USED:
-    case KITH_ENROL_REFUSED:
-        return "ask the network's admin for a new ticket";
-    case KITH_ENROL_NAME:
-        return "choose a name with --name";
-    case KITH_ENROL_BUSY:
-        return "try again in a few minutes";
-    case KITH_ENROL_VERSION:
-        return "update kith on both machines";
-    default:
-        return "ask the network's admin";
+    case KITH_ENROL_REFUSED: return "ask the network's admin for a new ticket";
+    case KITH_ENROL_NAME: return "choose a name with --name";
+    case KITH_ENROL_BUSY: return "try again in a few minutes";
+    case KITH_ENROL_VERSION: return "update kith on both machines";
+    default: return "ask the network's admin";
     }
 }
 
 static int error_for(uint8_t status)
 {
     switch (status) {
-    case KITH_ENROL_EXPIRED:
-        return KITH_E_EXPIRED;
-    case KITH_ENROL_USED:
-        return KITH_E_USED;
-    case KITH_ENROL_REVOKED:
-        return KITH_E_REVOKED;
-    case KITH_ENROL_BUSY:
-        return KITH_E_AGAIN;
-    case KITH_ENROL_VERSION:
-        return KITH_E_VERSION;
-    case KITH_ENROL_NO_ADDRESS:
-        return KITH_E_FULL;
-    default:
-        return KITH_E_REFUSED;
+    case KITH_ENROL_EXPIRED: return KITH_E_EXPIRED;
+    case KITH_ENROL_USED: return KITH_E_USED;
+    case KITH_ENROL_REVOKED: return KITH_E_REVOKED;
+    case KITH_ENROL_BUSY: return KITH_E_AGAIN;
+    case KITH_ENROL_VERSION: return KITH_E_VERSION;
+    case KITH_ENROL_NO_ADDRESS: return KITH_E_FULL;
+    default: return KITH_E_REFUSED;
     }
 }
 

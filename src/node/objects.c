@@ -18,8 +18,7 @@ int object_store(struct kith_node *n, const struct node_network *net, struct kit
 
     if (err < 0)
         return err;
-    struct kith_store_object row = {
-        .kind = o.env.kind, .number = o.env.number, .bytes = object};
+    struct kith_store_object row = {.kind = o.env.kind, .number = o.env.number, .bytes = object};
     memcpy(row.key, o.key.b, sizeof row.key);
     err = kith_store_object_put_if_newer(n->store, net->id.b, &row);
     return err == KITH_E_EXISTS ? KITH_OK : err;
@@ -117,11 +116,8 @@ static void apply(struct kith_node *n, struct node_network *net,
     struct node_peer *p;
 
     switch (fx->change) {
-    case KITH_CHANGE_NETWORK:
-        overlay_network(n, net, now);
-        break;
-    case KITH_CHANGE_ADMIN:
-        break;
+    case KITH_CHANGE_NETWORK: overlay_network(n, net, now); break;
+    case KITH_CHANGE_ADMIN: break;
     case KITH_CHANGE_ADDED:
     case KITH_CHANGE_CERT:
         if (peer_is_self(n, &fx->peer)) {

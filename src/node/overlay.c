@@ -87,8 +87,7 @@ void overlay_member(struct kith_node *n, struct node_network *net, const struct 
     const struct node_peer *p = peer_find(n, peer);
     struct kith_member m;
 
-    if (p == NULL || peer_is_self(n, peer) ||
-        !kith_netview_member(net->view, peer, now.wall, &m))
+    if (p == NULL || peer_is_self(n, peer) || !kith_netview_member(net->view, peer, now.wall, &m))
         return;
     struct kith_vpn_member member = {
         .handle = p->handle, .slot = net->slot, .ip4 = m.ip4, .ip6 = m.ip6};

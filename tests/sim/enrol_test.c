@@ -1,4 +1,5 @@
-/* Enrolment under attack: what a joiner may hear, who proved what, and an issuer short of memory. */
+/* Enrolment under attack: what a joiner may hear, who proved what, and an issuer short of memory.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -110,16 +111,15 @@ static size_t make_request(struct world *w, const struct kith_ticket *t, const s
     secret.b[0] ^= how->wrong_secret;
     memcpy(exporter.b, kith_conn_exporter(c), sizeof exporter.b);
     exporter.b[0] ^= how->foreign_exporter;
-    struct kith_enrol_claim claim = {
-        .exporter = how->exporter != NULL ? how->exporter : &exporter,
-        .network = &r.network,
-        .issuer = &w->issuer.identity.id,
-        .joiner = how->others_key ? &w->other.identity.id : &w->foe.identity.id,
-        .name = r.name};
+    struct kith_enrol_claim claim = {.exporter = how->exporter != NULL ? how->exporter : &exporter,
+                                     .network = &r.network,
+                                     .issuer = &w->issuer.identity.id,
+                                     .joiner = how->others_key ? &w->other.identity.id
+                                                               : &w->foe.identity.id,
+                                     .name = r.name};
     assert_int_equal(kith_ticket_prove(&secret, &claim, &r.proof), KITH_OK);
-    assert_int_equal(kith_enrol_request_encode(&r, buf + KITH_FRAME_HEAD, cap - KITH_FRAME_HEAD,
-                                               &len),
-                     KITH_OK);
+    assert_int_equal(
+        kith_enrol_request_encode(&r, buf + KITH_FRAME_HEAD, cap - KITH_FRAME_HEAD, &len), KITH_OK);
     assert_int_equal(kith_frame_close(buf, len, &frame), KITH_OK);
     return frame;
 }
@@ -142,9 +142,9 @@ static int ask(struct world *w, const struct kith_ticket *t, const struct how *h
     size_t n = make_request(w, t, how, buf, sizeof buf);
     w->foe.answer_len = 0;
     w->foe.answer_reset = false;
-    assert_int_equal(kith_session_open_stream(foe_session(&w->foe, w->asked), KITH_STREAM_ENROL,
-                                              &c, &id),
-                     KITH_OK);
+    assert_int_equal(
+        kith_session_open_stream(foe_session(&w->foe, w->asked), KITH_STREAM_ENROL, &c, &id),
+        KITH_OK);
     assert_int_equal(kith_conn_stream_send(c, id,
                                            (struct kith_span){buf, how->half       ? n / 2
                                                                    : how->trailing ? n + 1
@@ -179,14 +179,16 @@ static void who_has_not_proved_the_secret_hears_refused_and_nothing_else(void **
     invite(&w, 1, 60, b1, &old, text);
     invite(&w, 1, 86400, b2, &used, text);
     wait_for(&w, 61 * KITH_SEC);
-    assert_int_equal(kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other),
-                                    &w.other.last_why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other), &w.other.last_why),
+        KITH_OK);
     wait_for(&w, 2 * KITH_SEC);
     assert_int_equal(w.other.last_err, KITH_OK);
     invite(&w, 1, 86400, b3, &good, text);
-    const struct how wrong[] = {{.wrong_secret = true}, {.foreign_exporter = true},
-                                {.others_key = true},   {.unknown_ticket = true},
+    const struct how wrong[] = {{.wrong_secret = true},
+                                {.foreign_exporter = true},
+                                {.others_key = true},
+                                {.unknown_ticket = true},
                                 {.network = &foreign}};
     const struct kith_ticket *tickets[] = {&good, &used, &old};
     /* at most four failures in a window: a fifth is another story */
@@ -217,9 +219,9 @@ static void five_failures_shut_the_source_out_and_not_others(void **state)
     /* even with the secret: it is not looked at */
     assert_int_equal(ask(&w, &t, &(struct how){0}), KITH_ENROL_BUSY);
     assert_int_equal(w.issuer.seen[KITH_EV_enrol_limited], 1);
-    assert_int_equal(kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other),
-                                    &w.other.last_why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other), &w.other.last_why),
+        KITH_OK);
     wait_for(&w, 2 * KITH_SEC);
     assert_int_equal(w.other.last_err, KITH_OK);
     wait_for(&w, 900 * KITH_SEC);
@@ -298,9 +300,9 @@ static void somebody_who_is_no_admin_admits_nobody(void **state)
     (void)state;
     world_up(&w, 6);
     invite(&w, 2, 86400, b, &t, text);
-    assert_int_equal(kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other),
-                                    &w.other.last_why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other), &w.other.last_why),
+        KITH_OK);
     wait_for(&w, 2 * KITH_SEC);
     w.asked = &w.other;
     assert_int_equal(ask(&w, &t, &(struct how){0}), KITH_ENROL_REFUSED);
@@ -320,18 +322,18 @@ static bool enrol_short_of_memory(uint64_t nth)
     world_up_on(&w, 7, &lab.alloc);
     invite(&w, 1, 86400, b, &t, text);
     lab.fail_at = lab.requests + nth;
-    assert_int_equal(kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other),
-                                    &w.other.last_why),
-                     KITH_OK);
+    assert_int_equal(
+        kith_node_join(w.other.node, text, NULL, 1, node_sim_now(&w.other), &w.other.last_why),
+        KITH_OK);
     wait_for(&w, 32 * KITH_SEC);
     bool failed = lab.failed > 0;
     lab.fail_at = 0;
     if (w.other.last_err != KITH_OK || w.other.dones == 0) { /* it may simply ask again */
         assert_true(failed);
         size_t dones = w.other.dones;
-        assert_int_equal(kith_node_join(w.other.node, text, NULL, 2, node_sim_now(&w.other),
-                                        &w.other.last_why),
-                         KITH_OK);
+        assert_int_equal(
+            kith_node_join(w.other.node, text, NULL, 2, node_sim_now(&w.other), &w.other.last_why),
+            KITH_OK);
         wait_for(&w, 32 * KITH_SEC);
         assert_int_equal(w.other.dones, dones + 1);
         if (w.other.last_err != KITH_OK)

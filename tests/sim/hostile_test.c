@@ -339,9 +339,9 @@ static void phone_turns_bad(struct world *w)
     assert_true(foe_is_up(&w->foe, &w->node[0]));
     struct kith_object_key key;
     const struct kith_peer_id root = kith_network_root(&w->home.id);
-    assert_int_equal(kith_object_key_of(&w->home.id, KITH_OBJECT_member_body, &root,
-                                        &w->foe.identity.id, &key),
-                     KITH_OK);
+    assert_int_equal(
+        kith_object_key_of(&w->home.id, KITH_OBJECT_member_body, &root, &w->foe.identity.id, &key),
+        KITH_OK);
     assert_int_equal(kith_store_object_get(w->node[2].store, w->home.id.b, key.b, &cert), KITH_OK);
     m.cert = cert.bytes;
     assert_int_equal(kith_membership_encode(&m, message, sizeof message, &len), KITH_OK);
@@ -387,9 +387,12 @@ static void a_member_that_floods_every_message_keeps_no_packet_back(void **state
     world_up(&w, 21);
     phone_turns_bad(&w);
     size_t before = w.lab.bytes;
-    static const uint8_t types[] = {KITH_WIRE_alive,         KITH_WIRE_leave,
-                                    KITH_WIRE_renew_request, KITH_WIRE_membership_end,
-                                    KITH_WIRE_goodbye,       0x80,
+    static const uint8_t types[] = {KITH_WIRE_alive,
+                                    KITH_WIRE_leave,
+                                    KITH_WIRE_renew_request,
+                                    KITH_WIRE_membership_end,
+                                    KITH_WIRE_goodbye,
+                                    0x80,
                                     0xff};
     for (int i = 0; i < 100000; i++) {
         message[0] = types[(size_t)i % 2 == 0 ? 0 : 5 + (size_t)i % 2];
@@ -462,9 +465,9 @@ static void a_member_that_never_reads_is_bounded(void **state)
     w.foe.deaf = true;
     size_t before = w.lab.bytes;
     struct kith_object_key key;
-    assert_int_equal(kith_object_key_of(&w.home.id, KITH_OBJECT_member_body, NULL,
-                                        &w.foe.identity.id, &key),
-                     KITH_OK);
+    assert_int_equal(
+        kith_object_key_of(&w.home.id, KITH_OBJECT_member_body, NULL, &w.foe.identity.id, &key),
+        KITH_OK);
     memcpy(pull + 1, w.home.id.b, 32);
     pull[34] = 48;
     for (int i = 0; i < 48; i++)
