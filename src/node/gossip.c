@@ -477,7 +477,7 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     p->n_lack = p->pulls_out = 0;
     p->digest_at = p->pull_at = KITH_NEVER;
     /* told to go: coming back at once would only be told again */
-    if (fx->end->kind == KITH_END_PEER &&
+    if (fx->end->kind == KITH_END_PEER && !join_is_with(n, id) &&
         (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {
         p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
         kith_session_want(fx->session, false, now.mono);

@@ -40,7 +40,8 @@ enum {
     DONE_MAX = 16,   /* finished requests not yet told */
     PONGS_MAX = 64,  /* ping replies not yet told */
     JOIN_SECONDS = 30,
-    OBSERVED_MAX = 4, /* addresses others saw us at */
+    JOIN_GREET_SECONDS = 86400, /* so long a new member looks for its issuer */
+    OBSERVED_MAX = 4,           /* addresses others saw us at */
 };
 #define DIGEST_INTERVAL (300 * KITH_SEC)    /* anti-entropy: digests repeated this often */
 #define LIST_DELAY (2 * KITH_SEC)           /* MEMBERS lists gather changes this long */

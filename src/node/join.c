@@ -309,7 +309,16 @@ void join_tick(struct kith_node *n, struct kith_now now)
         if (j->state == JOIN_FREE || now.mono < j->until)
             continue;
         if (j->state == JOIN_WAITING) { /* we are a member, only the issuer is slow to greet */
-            join_end(n, j, KITH_OK, "", "");
+            if (!j->silent)
+                node_done(n, j->call, KITH_OK, &j->network, "", "");
+            if (j->silent || network_by_id(n, &j->network) == NULL) {
+                j->silent = true;
+                join_end(n, j, KITH_OK, "", "");
+                continue;
+            }
+            /* nobody else is known to us yet: without the issuer we would stay alone */
+            j->silent = true;
+            j->until = kith_after(now.mono, JOIN_GREET_SECONDS * KITH_SEC);
             continue;
         }
         kith_format(text, sizeof text, "the issuer does not answer%s%s",

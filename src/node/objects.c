@@ -162,7 +162,7 @@ static void note_missed(struct kith_node *n, struct node_network *net, struct ki
         return;
     net->missed = false;
     while (kith_netview_next_member(net->view, &at, now.wall, &m))
-        if (m.standing == KITH_STANDING_MEMBER && peer_find(n, &m.peer) == NULL)
+        if (m.standing == KITH_STANDING_MEMBER)
             member_is_new(n, net, &m.peer, now);
 }
 

@@ -95,6 +95,8 @@ void overlay_member(struct kith_node *n, struct node_network *net, const struct 
     int err = kith_vpn_member_set(n->vpn, &member);
     if (err == KITH_E_NOTFOUND)
         return; /* our own addresses come first; overlay_network brings it back */
+    if (err == KITH_E_NOMEM)
+        net->missed = true;
     if (err < 0)
         kith_event_object_refused(n->env->events, peer->b, "member's addresses",
                                   kith_err_text(err));

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "identity/object.h"
 #include "lab_alloc.h"
 #include "sim/foe.h"
 #include "store/network.h"
@@ -316,6 +317,225 @@ static void a_full_house_of_strangers_keeps_no_member_out(void **state)
     sim_net_free(w.net);
 }
 
+/* ---- a member gone bad ---- */
+
+/* The phone's key falls into the wrong hands; its membership is shown. */
+static void phone_turns_bad(struct world *w)
+{
+    static uint8_t message[16000];
+    struct kith_membership m = {.network = w->home.id, .slot = 0};
+    struct kith_member_info member;
+    struct kith_node_why why;
+    struct kith_store_object cert = {.kind = 0};
+    size_t len;
+
+    wait_for(w, 3 * KITH_SEC);
+    kith_node_free(w->node[2].node);
+    w->node[2].node = NULL;
+    foe_init_as_node(&w->foe, w->net, "203.0.113.9:9000", 3);
+    w->foes[0] = &w->foe;
+    foe_dial(&w->foe, &w->node[0]);
+    wait_for(w, KITH_SEC);
+    assert_true(foe_is_up(&w->foe, &w->node[0]));
+    struct kith_object_key key;
+    const struct kith_peer_id root = kith_network_root(&w->home.id);
+    assert_int_equal(
+        kith_object_key_of(&w->home.id, KITH_OBJECT_member_body, &root, &w->foe.identity.id, &key),
+        KITH_OK);
+    assert_int_equal(kith_store_object_get(w->node[2].store, w->home.id.b, key.b, &cert), KITH_OK);
+    m.cert = cert.bytes;
+    assert_int_equal(kith_membership_encode(&m, message, sizeof message, &len), KITH_OK);
+    assert_int_equal(foe_say(&w->foe, &w->node[0], message, len), KITH_OK);
+    wait_for(w, 200 * KITH_MSEC);
+    assert_int_equal(kith_node_find_member(w->node[0].node, "phone", NULL,
+                                           node_sim_now(&w->node[0]).wall, &member, &why),
+                     KITH_OK);
+    assert_true(member.online);
+}
+
+static void a_member_that_announces_a_million_things_it_has_not_costs_little(void **state)
+{
+    static uint8_t items[2000 * 24], message[60000];
+    struct kith_digest d = {.entries = {{items, sizeof items}, 2000}};
+    struct world w;
+    size_t len;
+
+    (void)state;
+    world_up(&w, 20);
+    phone_turns_bad(&w);
+    d.network = w.home.id;
+    size_t before = w.lab.bytes;
+    for (int i = 0; i < 500; i++) {
+        kith_random_fill(sim_net_random(w.net), items, sizeof items);
+        assert_int_equal(kith_digest_encode(&d, message, sizeof message, &len), KITH_OK);
+        while (foe_say(&w.foe, &w.node[0], message, len) == KITH_E_AGAIN)
+            wait_for(&w, 20 * KITH_MSEC);
+    }
+    wait_for(&w, KITH_SEC);
+    assert_true(w.lab.bytes < before + 1024 * 1024);
+    others_are_well(&w);
+    world_down(&w);
+}
+
+static void a_member_that_floods_every_message_keeps_no_packet_back(void **state)
+{
+    struct world w;
+    uint8_t message[600] = {0};
+    size_t sent = 0;
+
+    (void)state;
+    world_up(&w, 21);
+    phone_turns_bad(&w);
+    size_t before = w.lab.bytes;
+    static const uint8_t types[] = {KITH_WIRE_alive,
+                                    KITH_WIRE_leave,
+                                    KITH_WIRE_renew_request,
+                                    KITH_WIRE_membership_end,
+                                    KITH_WIRE_goodbye,
+                                    0x80,
+                                    0xff};
+    for (int i = 0; i < 100000; i++) {
+        message[0] = types[(size_t)i % 2 == 0 ? 0 : 5 + (size_t)i % 2];
+        size_t n = message[0] == KITH_WIRE_alive ? 9 : 300;
+        int err = foe_say(&w.foe, &w.node[0], message, n);
+        if (err == KITH_E_AGAIN)
+            wait_for(&w, 10 * KITH_MSEC);
+        else if (err < 0)
+            break;
+        sent += err == KITH_OK;
+    }
+    assert_true(sent > 90000);
+    others_are_well(&w);
+    assert_true(w.lab.bytes < before + 3 * 1024 * 1024);
+    world_down(&w);
+}
+
+static void packets_under_a_wrong_slot_or_a_foreign_source_reach_no_one(void **state)
+{
+    struct world w;
+    uint8_t packet[60] = {KITH_WIRE_ip_packet, 0, 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17};
+
+    (void)state;
+    world_up(&w, 22);
+    struct kith_network_info a = info_of(&w, 0), b = info_of(&w, 1);
+    phone_turns_bad(&w);
+    uint64_t before = w.node[0].tun_packets;
+    for (unsigned slot = 0; slot < 256; slot++) {
+        packet[1] = (uint8_t)slot;
+        memcpy(packet + 2 + 12, b.ip4.b, 4); /* from the desktop, it says */
+        memcpy(packet + 2 + 16, a.ip4.b, 4);
+        (void)foe_datagram(&w.foe, &w.node[0], packet, 30);
+        wait_for(&w, KITH_MSEC);
+    }
+    wait_for(&w, 100 * KITH_MSEC);
+    assert_int_equal(w.node[0].tun_packets, before);
+    others_are_well(&w);
+    world_down(&w);
+}
+
+static void streams_of_no_known_kind_are_reset(void **state)
+{
+    struct world w;
+    struct kith_conn *c = NULL;
+    int64_t id;
+
+    (void)state;
+    world_up(&w, 23);
+    phone_turns_bad(&w);
+    size_t opened = 0;
+    for (int i = 0; i < 200; i++) {
+        opened += kith_session_open_stream(foe_session(&w.foe, &w.node[0]),
+                                           (enum kith_stream_kind)77, &c, &id) == KITH_OK;
+        wait_for(&w, 20 * KITH_MSEC);
+    }
+    assert_true(w.foe.answer_reset);
+    assert_true(opened >= 63);
+    others_are_well(&w);
+    world_down(&w);
+}
+
+static void a_member_that_never_reads_is_bounded(void **state)
+{
+    struct world w;
+    uint8_t pull[2 + 32 + 2 + 16 * 48] = {KITH_WIRE_pull};
+
+    (void)state;
+    world_up(&w, 24);
+    phone_turns_bad(&w);
+    w.foe.deaf = true;
+    size_t before = w.lab.bytes;
+    struct kith_object_key key;
+    assert_int_equal(
+        kith_object_key_of(&w.home.id, KITH_OBJECT_member_body, NULL, &w.foe.identity.id, &key),
+        KITH_OK);
+    memcpy(pull + 1, w.home.id.b, 32);
+    pull[34] = 48;
+    for (int i = 0; i < 48; i++)
+        memcpy(pull + 35 + 16 * i, key.b, 16);
+    for (int i = 0; i < 300; i++) {
+        (void)foe_say(&w.foe, &w.node[0], pull, 35 + 48 * 16);
+        wait_for(&w, 5 * KITH_MSEC);
+    }
+    assert_true(w.lab.bytes < before + 1024 * 1024);
+    others_are_well(&w);
+    world_down(&w);
+}
+
+static void a_member_that_starts_anew_all_the_time_disturbs_nobody(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 25);
+    phone_turns_bad(&w);
+    size_t before = w.lab.bytes;
+    for (int i = 0; i < 50; i++) {
+        foe_restart(&w.foe);
+        foe_dial(&w.foe, &w.node[0]);
+        wait_for(&w, 100 * KITH_MSEC);
+    }
+    assert_true(w.lab.bytes < before + 3 * 1024 * 1024);
+    others_are_well(&w);
+    wait_for(&w, 30 * KITH_SEC);
+    assert_true(w.lab.bytes < before + 256 * 1024);
+    world_down(&w);
+}
+
+/* ---- rest ---- */
+
+/* Ticks of a node within so much virtual time. */
+static size_t ticks_within(struct world *w, int who, kith_dur d)
+{
+    kith_time end = sim_net_now(w->net) + d;
+    size_t ticks = 0;
+
+    while (sim_net_now(w->net) < end) {
+        kith_time at = kith_node_deadline(w->node[who].node), now = sim_net_now(w->net);
+        ticks += at <= now;
+        kith_time next = at > now + KITH_MSEC ? at : now + KITH_MSEC;
+        wait_for(w, (next < end ? next : end) - now);
+    }
+    return ticks;
+}
+
+static void a_node_at_rest_or_in_trouble_does_not_spin(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 30);
+    wait_for(&w, 60 * KITH_SEC);
+    assert_true(ticks_within(&w, 0, 60 * KITH_SEC) < 60 * 5);
+    sim_host_power(w.node[1].host, false);
+    assert_true(ticks_within(&w, 0, 60 * KITH_SEC) < 60 * 40);
+    sim_host_power(w.node[2].host, false);
+    assert_true(ticks_within(&w, 0, 120 * KITH_SEC) < 120 * 60);
+    for (int i = 0; i < N; i++)
+        w.node[i].wall_offset += 40 * 86400; /* everybody's certificate is over */
+    assert_true(ticks_within(&w, 0, 120 * KITH_SEC) < 120 * 60);
+    world_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +545,13 @@ int main(void)
         cmocka_unit_test(a_guest_learns_nothing_whatever_it_says),
         cmocka_unit_test(an_unknown_message_ends_the_connection_and_a_later_versions_does_not),
         cmocka_unit_test(a_full_house_of_strangers_keeps_no_member_out),
+        cmocka_unit_test(a_member_that_announces_a_million_things_it_has_not_costs_little),
+        cmocka_unit_test(a_member_that_floods_every_message_keeps_no_packet_back),
+        cmocka_unit_test(packets_under_a_wrong_slot_or_a_foreign_source_reach_no_one),
+        cmocka_unit_test(streams_of_no_known_kind_are_reset),
+        cmocka_unit_test(a_member_that_never_reads_is_bounded),
+        cmocka_unit_test(a_member_that_starts_anew_all_the_time_disturbs_nobody),
+        cmocka_unit_test(a_node_at_rest_or_in_trouble_does_not_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
