@@ -248,14 +248,23 @@ int kith_addr_parse(const char *text, uint16_t default_port, struct kith_addr *r
     return KITH_OK;
 }
 
+/* "/24" or nothing; *bits stays as it is where there is nothing. */
+static bool read_length(const char **text, uint32_t most, uint32_t *bits)
+{
+    if (**text == '\0')
+        return true;
+    if (**text != '/')
+        return false;
+    (*text)++;
+    return read_number(text, most, bits) && **text == '\0';
+}
+
 int kith_prefix_parse(const char *text, struct kith_prefix *ret)
 {
     uint32_t most = looks_like_ip4(text) ? 32 : 128, bits = most;
     struct kith_ip ip;
 
-    if (!read_ip(&text, &ip))
-        return KITH_E_MALFORMED;
-    if (*text != '\0' && (*text++ != '/' || !read_number(&text, most, &bits) || *text != '\0'))
+    if (!read_ip(&text, &ip) || !read_length(&text, most, &bits))
         return KITH_E_MALFORMED;
     if (most == 128 && ip.family == KITH_FAMILY_IP4) { /* mapped: 96 of its bits are gone */
         if (bits < 96)

@@ -36,7 +36,7 @@ uint8_t *kith_buf_room(struct kith_buf *b, size_t n)
         return NULL;
     if (b->cap - b->end >= n && b->data != NULL)
         return b->data + b->end;
-    if (b->start > 0) {
+    if (b->start > 0 && b->data != NULL) {
         memmove(b->data, b->data + b->start, len);
         b->start = 0;
         b->end = len;

@@ -285,7 +285,7 @@ bool kith_event_limit_pass(struct kith_event_limit *l, const struct kith_event *
     kith_time full_at = l->kind[ev->kind].full_at;
 
     *ret_held = 0;
-    if (level != KITH_LEVEL_PEER && level != KITH_LEVEL_DEBUG)
+    if (level == KITH_LEVEL_BUG || level == KITH_LEVEL_INFO)
         return true;
     if (full_at < now)
         full_at = now;

@@ -100,7 +100,7 @@ const char *kith_wall_text(kith_wall at, char *buf, size_t cap);
 
 enum { KITH_EVENT_BURST = 10 }; /* lines of one kind: enough to see what is going on */
 
-/* Holds back lines that peers provoke, those of level PEER and DEBUG: per kind at most
+/* Holds back lines that peers or a failing host provoke (all but BUG and INFO): per kind at most
  * KITH_EVENT_BURST at once and then one a second. All-zero is valid. */
 struct kith_event_limit {
     struct {

@@ -2,13 +2,15 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
-#include "cmd/client_socket.h"
 #include "cmd/cmd.h"
+#include "os/unix_socket.h"
 
 enum {
     ANSWER_SLACK_MS = 5000, /* the node answers TIMEOUT itself; this long after that it is stuck */
+    SEND_MS = 5000,         /* a node that takes no request for so long is stuck */
     DOWN_MS = 10000,        /* the node promises to end within 5 s */
 };
 
@@ -52,12 +54,12 @@ static int connect_first(const struct kith_args *a, int *ret_fd, char *place, si
         int err = kith_cmd_socket_place(a, i, path, sizeof path);
         if (err < 0)
             return result;
-        err = kith_client_connect(path, ret_fd);
+        err = kith_unix_connect(path, ret_fd, NULL);
         if (err == KITH_OK || (err == KITH_E_PERM && result != KITH_E_PERM))
             (void)kith_format(place, cap, "%s", path);
         if (err == KITH_OK)
             return KITH_OK;
-        if (err == KITH_E_PERM || err == KITH_E_LIMIT)
+        if (err == KITH_E_PERM || err == KITH_E_INVAL)
             result = err;
     }
 }
@@ -71,9 +73,11 @@ static int fail_to_connect(const struct kith_args *a, int err, const char *place
                              "permission denied on %s (run as root, or join its group: usermod -aG "
                              "kith $USER, then log in again)",
                              place);
-    if (err == KITH_E_LIMIT)
-        return kith_cmd_fail(KITH_EXIT_FAILED, "the state directory's path is too long: a socket's "
-                                               "path has at most 107 bytes");
+    if (err == KITH_E_INVAL)
+        return kith_cmd_fail(KITH_EXIT_FAILED,
+                             "the state directory's path is too long: a socket's path has at most "
+                             "%d bytes",
+                             KITH_UNIX_PATH_MAX);
     if (kith_cmd_state_dir(a, state, sizeof state) < 0)
         return kith_cmd_fail(KITH_EXIT_NO_NODE, "no node is running (start one with: kith up)");
     return kith_cmd_fail(KITH_EXIT_NO_NODE, "no node is running for %s (start one with: kith up)",
@@ -84,9 +88,9 @@ bool kith_cmd_answers(const char *socket_path)
 {
     int fd;
 
-    if (kith_client_connect(socket_path, &fd) < 0)
+    if (kith_unix_connect(socket_path, &fd, NULL) < 0)
         return false;
-    kith_client_close(fd);
+    (void)close(fd);
     return true;
 }
 
@@ -95,7 +99,8 @@ bool kith_cmd_running(struct kith_cmd *c)
     char place[KITH_CONF_PATH];
     int fd = -1, err = connect_first(c->args, &fd, place, sizeof place);
 
-    kith_client_close(err == KITH_OK ? fd : -1);
+    if (err == KITH_OK)
+        (void)close(fd);
     return err != KITH_E_NOTFOUND;
 }
 
@@ -112,9 +117,9 @@ static int send_request(struct client *k, int id, const char *method, json_t *pa
     if (line != NULL && strlen(line) + 1 > KITH_CTL_LINE_MAX)
         err = KITH_E_TOOBIG;
     else if (line != NULL)
-        err = kith_client_send_all(k->fd, kith_span_text(line));
+        err = kith_unix_send_all(k->fd, kith_span_text(line), SEND_MS);
     if (err == KITH_OK)
-        err = kith_client_send_all(k->fd, kith_span_text("\n"));
+        err = kith_unix_send_all(k->fd, kith_span_text("\n"), SEND_MS);
     if (line != NULL)
         explicit_bzero(line, strlen(line)); /* may carry a passphrase */
     free(line);
@@ -177,8 +182,8 @@ static int receive(struct client *k)
     if (interrupted)
         cancel(k);
     if (k->in_n < KITH_CTL_OUTPUT_MAX)
-        err = kith_client_receive(k->fd, k->in + k->in_n, KITH_CTL_OUTPUT_MAX - k->in_n,
-                                  k->cancelled ? ANSWER_SLACK_MS : timeout, &n);
+        err = kith_unix_recv(k->fd, k->in + k->in_n, KITH_CTL_OUTPUT_MAX - k->in_n,
+                             k->cancelled ? ANSWER_SLACK_MS : timeout, &n);
     k->in_n += n;
     return err == KITH_E_CANCELLED && interrupted ? KITH_OK : err;
 }
@@ -268,7 +273,7 @@ int kith_cmd_call(struct kith_cmd *c, enum kith_ctl_method m, json_t *params, ki
         return fail_to_connect(c->args, err, place);
     }
     code = call(&k, params, ret_result);
-    kith_client_close(k.fd);
+    (void)close(k.fd);
     return code;
 }
 
@@ -288,25 +293,38 @@ int kith_cmd_ask(struct kith_cmd *c, enum kith_ctl_method m, json_t *params, jso
     return KITH_EXIT_OK;
 }
 
+/* Waits until the node has closed the connection and its process has ended. */
+static int wait_end(int fd, int process)
+{
+    char rest[256];
+    size_t n;
+    int err;
+
+    do {
+        err = kith_unix_recv(fd, rest, sizeof rest, DOWN_MS, &n);
+    } while (err == KITH_OK);
+    if (err != KITH_E_CLOSED)
+        return err;
+    return process < 0 ? KITH_OK : kith_unix_process_wait(process, DOWN_MS);
+}
+
 int kith_cmd_call_down(struct kith_cmd *c, json_t **ret_result)
 {
     struct client k = {.c = c, .method = KITH_CTL_down};
-    char place[KITH_CONF_PATH] = "", rest[256];
-    int process, code, err = connect_first(c->args, &k.fd, place, sizeof place);
-    size_t n;
+    char place[KITH_CONF_PATH] = "";
+    int process = -1, code, err = connect_first(c->args, &k.fd, place, sizeof place);
 
     if (err < 0)
         return fail_to_connect(c->args, err, place);
-    process = kith_client_process(k.fd);
+    if (kith_unix_peer_process(k.fd, &process) < 0)
+        process = -1; /* of another container: the end of the connection has to do */
     kith_cmd_progress(c, "ending the node");
     code = call(&k, NULL, ret_result);
-    while (code == KITH_EXIT_OK && err == KITH_OK)
-        err = kith_client_receive(k.fd, rest, sizeof rest, DOWN_MS, &n);
-    if (code == KITH_EXIT_OK &&
-        (err != KITH_E_CLOSED || kith_client_process_wait(process, DOWN_MS) < 0))
+    if (code == KITH_EXIT_OK && wait_end(k.fd, process) < 0)
         code = kith_cmd_fail(KITH_EXIT_FAILED, "the node has not ended yet");
-    kith_client_close(process);
-    kith_client_close(k.fd);
+    if (process >= 0)
+        (void)close(process);
+    (void)close(k.fd);
     return code;
 }
 

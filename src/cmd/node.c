@@ -45,6 +45,18 @@ static int print_networks(const json_t *networks)
     return err < 0 ? kith_cmd_fail(KITH_EXIT_FAILED, "out of memory") : KITH_EXIT_OK;
 }
 
+static void print_interface(const json_t *r)
+{
+    bool none = json_is_null(json_object_get(r, "tun"));
+
+    printf("tun       %s\n", none ? "none" : kith_cmd_text(r, "tun"));
+    if (!json_is_null(json_object_get(r, "tun_trouble")))
+        printf("          %s\n", kith_cmd_text(r, "tun_trouble"));
+    printf("inbound   %s\n", strcmp(kith_cmd_text(r, "inbound"), "deny") == 0
+                                 ? "deny (members only answer what this machine began)"
+                                 : "allow (members may connect to this machine)");
+}
+
 int kith_cmd_status(struct kith_cmd *c)
 {
     json_t *r = NULL;
@@ -61,8 +73,7 @@ int kith_cmd_status(struct kith_cmd *c)
     printf("state     %s\n", kith_cmd_text(r, "state_dir"));
     json_array_foreach(json_object_get(r, "listen"), i, address)
         printf("%-10s%s\n", i == 0 ? "listen" : "", json_string_value(address));
-    printf("tun       %s\n",
-           json_is_null(json_object_get(r, "tun")) ? "none" : kith_cmd_text(r, "tun"));
+    print_interface(r);
     printf("sessions  %llu\n", (unsigned long long)kith_cmd_number(r, "sessions"));
     code = print_networks(json_object_get(r, "networks"));
     json_decref(r);

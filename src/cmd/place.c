@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "os/files.h"
 
 #define ROOT_STATE "/var/lib/kith"
 #define SYSTEMD_SOCKET "/run/kith/control.sock" /* RuntimeDirectory= of kith.service */
@@ -34,10 +35,12 @@ static int absolute(const char *path, char *buf, size_t cap)
 
     if (path[0] == '/')
         return join(buf, cap, path, "");
-    if (getcwd(here, sizeof here - 1) == NULL)
+    if (getcwd(here, sizeof here) == NULL)
         return KITH_E_NOTFOUND;
-    strcat(here, "/");
-    return join(buf, cap, here, path);
+    if (strlen(here) + 1 + strlen(path) >= cap)
+        return KITH_E_LIMIT;
+    (void)kith_format(buf, cap, "%s/%s", here, path);
+    return KITH_OK;
 }
 
 static const char *named_state(const struct kith_args *a)
@@ -47,16 +50,9 @@ static const char *named_state(const struct kith_args *a)
 
 int kith_cmd_state_dir(const struct kith_args *a, char *buf, size_t cap)
 {
-    const char *named = named_state(a), *base = variable("XDG_STATE_HOME");
+    const char *named = named_state(a);
 
-    if (named != NULL)
-        return absolute(named, buf, cap);
-    if (geteuid() == 0)
-        return join(buf, cap, ROOT_STATE, "");
-    if (base != NULL && base[0] == '/')
-        return join(buf, cap, base, "/kith");
-    base = variable("HOME");
-    return base == NULL ? KITH_E_NOTFOUND : join(buf, cap, base, "/.local/state/kith");
+    return named != NULL ? absolute(named, buf, cap) : kith_paths_state(buf, cap);
 }
 
 int kith_cmd_socket_path(const char *state_dir, char *buf, size_t cap)
@@ -82,13 +78,7 @@ int kith_cmd_socket_place(const struct kith_args *a, size_t i, char *buf, size_t
     return KITH_E_NOTFOUND;
 }
 
-static int error_of(int number)
-{
-    if (number == ENOENT || number == ENOTDIR)
-        return KITH_E_NOTFOUND;
-    return number == EACCES || number == EPERM ? KITH_E_PERM : KITH_E_IO;
-}
-
+/* Not kith_file_read, which takes regular files only: people pipe things in, <(pass show kith). */
 int kith_cmd_read_file(const char *path, char *buf, size_t cap, size_t *ret_len)
 {
     FILE *f = fopen(path, "rb");
@@ -96,7 +86,7 @@ int kith_cmd_read_file(const char *path, char *buf, size_t cap, size_t *ret_len)
     int err = KITH_OK;
 
     if (f == NULL)
-        return error_of(errno);
+        return kith_os_err(errno);
     n = fread(buf, 1, cap, f);
     if (ferror(f))
         err = KITH_E_IO;

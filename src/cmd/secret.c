@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/terminal.h"
+#include "os/terminal.h"
 
 enum { PASSPHRASE_MIN = 8 }; /* methods.def says the same to other clients */
 

@@ -19,13 +19,28 @@ struct starting {
     const char *state, *socket_path;
 };
 
+/* What the person should know of the node that now runs: who may connect, and what is missing. */
+static int up_notes(struct kith_cmd *c)
+{
+    json_t *r = NULL;
+    int code = kith_cmd_ask(c, KITH_CTL_status, NULL, &r);
+
+    if (code != KITH_EXIT_OK || r == NULL)
+        return code;
+    printf("inbound   %s\n", kith_cmd_text(r, "inbound"));
+    if (!json_is_null(json_object_get(r, "tun_trouble")))
+        fprintf(stderr, "kith: no tunnel interface: %s\n", kith_cmd_text(r, "tun_trouble"));
+    json_decref(r);
+    return KITH_EXIT_OK;
+}
+
 static int up_result(struct kith_cmd *c, bool already, const char *state)
 {
     if (c->json)
         return kith_cmd_json(json_pack("{s:b, s:s}", "already", already, "state_dir", state));
     if (already)
         fprintf(stderr, "a node is running already for %s\n", state);
-    return KITH_EXIT_OK;
+    return up_notes(c);
 }
 
 /* Tells the waiting parent how it went, and lets go of it. */

@@ -25,8 +25,7 @@ KITH_OPTION_TYPES(T)
 #define GET_LABEL(f) (v.text = (f))
 #define GET_IFNAME GET_LABEL
 #define GET_GROUP GET_LABEL
-#define GET_ADDR(f) (v.addrs = (f))
-#define GET_ADDRS GET_ADDR
+#define GET_ADDRS(f) (v.addrs = (f))
 
 struct kith_conf_value kith_conf_get(const struct kith_conf *conf, enum kith_option o)
 {
@@ -55,8 +54,7 @@ struct kith_conf_value kith_conf_get(const struct kith_conf *conf, enum kith_opt
 #define SET_LABEL(f) ((f) = v->text)
 #define SET_IFNAME SET_LABEL
 #define SET_GROUP SET_LABEL
-#define SET_ADDR(f) ((f) = v->addrs)
-#define SET_ADDRS SET_ADDR
+#define SET_ADDRS(f) ((f) = v->addrs)
 
 static void set(struct kith_conf *conf, enum kith_option o, const struct kith_conf_value *v)
 {

@@ -24,6 +24,8 @@ enum {
     KITH_CONF_PROBLEMS = 16,        /* mistakes told at once */
     KITH_CONF_ENV_NAME = 64,        /* longest "KITH_<SECTION>_<KEY>" with its NUL */
 };
+#define KITH_KIB UINT64_C(1024) /* for bounds of sizes in options.def */
+#define KITH_MIB (1024 * KITH_KIB)
 
 /* clang-format off */
 #define KITH_CONGESTION_TABLE(X) X(CUBIC, "cubic") X(BBR, "bbr")
@@ -64,7 +66,6 @@ struct kith_conf_text {
     T(LABEL,      struct kith_conf_text,  text,   "a name of a-z, 0-9 and inner hyphens")          \
     T(IFNAME,     struct kith_conf_text,  text,   "an interface name of 1 to 15 characters")       \
     T(GROUP,      struct kith_conf_text,  text,   "a group name")                                  \
-    T(ADDR,       struct kith_conf_addrs, addrs,  "an address and port, as in 127.0.0.1:9090, or off") \
     T(ADDRS,      struct kith_conf_addrs, addrs,  "addresses and ports, as in 0.0.0.0:9000")
 /* clang-format on */
 
@@ -108,7 +109,6 @@ struct kith_conf_origin {
 #define KITH_OPTION_FIELD_LABEL struct kith_conf_text
 #define KITH_OPTION_FIELD_IFNAME struct kith_conf_text
 #define KITH_OPTION_FIELD_GROUP struct kith_conf_text
-#define KITH_OPTION_FIELD_ADDR struct kith_conf_addrs
 #define KITH_OPTION_FIELD_ADDRS struct kith_conf_addrs
 
 /* conf.net.mtu and so on, a field per option. A plain value: copied freely, nothing to release. */
@@ -128,7 +128,7 @@ struct kith_conf {
 struct kith_conf_value {
     uint64_t number; /* BOOL, NUM, SIZE, DUR; of words the place in their table */
     struct kith_conf_text text;
-    struct kith_conf_addrs addrs; /* n is 0 for off */
+    struct kith_conf_addrs addrs;
 };
 
 /* What options.def says of an option. */

@@ -95,7 +95,6 @@ static const char *const *words_of(enum kith_option_type type)
     case KITH_OPTION_TYPE_LABEL:
     case KITH_OPTION_TYPE_IFNAME:
     case KITH_OPTION_TYPE_GROUP:
-    case KITH_OPTION_TYPE_ADDR:
     case KITH_OPTION_TYPE_ADDRS: return NULL;
     }
     return NULL;
@@ -226,16 +225,15 @@ static bool addrs_hold(const struct kith_conf_addrs *list, const struct kith_add
     return false;
 }
 
-static int addrs_parse(const char *text, size_t most, struct kith_conf_addrs *ret, char *why,
-                       size_t cap)
+static int addrs_parse(const char *text, struct kith_conf_addrs *ret, char *why, size_t cap)
 {
     struct kith_conf_addrs list = {.n = 0};
     char part[KITH_ADDR_TEXT + 1];
 
     while (*text != '\0') {
         struct kith_addr a;
-        if (list.n == most) {
-            (void)kith_format(why, cap, "has more than %zu address%s", most, most == 1 ? "" : "es");
+        if (list.n == KITH_CONF_ADDRS) {
+            (void)kith_format(why, cap, "has more than %d addresses", KITH_CONF_ADDRS);
             return KITH_E_INVAL;
         }
         if (kith_addr_parse(part_take(&text, part, sizeof part), 0, &a) < 0 || a.port == 0) {
@@ -331,15 +329,10 @@ int kith_option_parse(enum kith_option o, const char *text, struct kith_conf_val
     case KITH_OPTION_TYPE_IFNAME:
     case KITH_OPTION_TYPE_GROUP: err = text_parse(row->type, text, &v.text); break;
     case KITH_OPTION_TYPE_ADDRS:
-        err = addrs_parse(text, KITH_CONF_ADDRS, &v.addrs, why, cap);
+        err = addrs_parse(text, &v.addrs, why, cap);
         if (err < 0)
             return err;
         err = v.addrs.n > 0 ? KITH_OK : KITH_E_INVAL;
-        break;
-    case KITH_OPTION_TYPE_ADDR:
-        err = addrs_parse(strcmp(text, "off") == 0 ? "" : text, 1, &v.addrs, why, cap);
-        if (err < 0)
-            return err;
         break;
     case KITH_OPTION_TYPE_BOOL:
     case KITH_OPTION_TYPE_NUM:
@@ -392,7 +385,6 @@ const char *kith_conf_text(const struct kith_conf *conf, enum kith_option o, cha
     case KITH_OPTION_TYPE_LABEL:
     case KITH_OPTION_TYPE_IFNAME:
     case KITH_OPTION_TYPE_GROUP: return kith_format(buf, cap, "%s", v.text.s);
-    case KITH_OPTION_TYPE_ADDR:
     case KITH_OPTION_TYPE_ADDRS: return addrs_text(&v.addrs, buf, cap);
     }
     return buf;

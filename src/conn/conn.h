@@ -139,9 +139,10 @@ int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
 /* Marks the end of a burst of datagrams, so that pacing can count it. */
 void kith_conn_burst_end(struct kith_conn *c, kith_time now);
 
-/* Our own address on this connection's path changed to path->local: moves the connection, checking
- * the new path first. Only the dialling side can; KITH_E_STATE otherwise, KITH_E_AGAIN when the
- * peer has given no spare connection id yet. */
+/* Our own address on this connection's path changed to path->local. The dialling side moves the
+ * connection, checking the new path first (RFC 9000 9); the accepting side, which QUIC does not let
+ * move, speaks from there from now on, and the other side follows when it hears it. KITH_E_STATE,
+ * KITH_E_AGAIN when the peer has given no spare connection id yet. */
 int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path,
                       kith_time now) KITH_MUST_CHECK;
 /* Starts the end: the peer hears `code` and `text` (at most 79 bytes). A CLOSED event follows. */

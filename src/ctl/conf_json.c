@@ -32,8 +32,7 @@ static json_t *value_json(const struct kith_conf *conf, enum kith_option o)
     case KITH_OPTION_TYPE_INBOUND:
     case KITH_OPTION_TYPE_LABEL:
     case KITH_OPTION_TYPE_IFNAME:
-    case KITH_OPTION_TYPE_GROUP:
-    case KITH_OPTION_TYPE_ADDR: return json_string(kith_conf_text(conf, o, text, sizeof text));
+    case KITH_OPTION_TYPE_GROUP: return json_string(kith_conf_text(conf, o, text, sizeof text));
     }
     return NULL;
 }

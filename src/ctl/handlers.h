@@ -36,6 +36,8 @@ struct kith_ctl_host {
     bool (*prefix_in_use)(void *ctx, const struct kith_prefix *p);
     /* The tunnel interface's name; NULL: there is none. */
     const char *(*tun)(void *ctx);
+    /* Why there is none although there should be, with the remedy; NULL. */
+    const char *(*tun_trouble)(void *ctx);
     void *ctx;
     const struct kith_conf *conf;
     const char *state_dir;

@@ -124,11 +124,13 @@ int kith_ctl_do_status(struct kith_ctl_handlers *h, uint64_t call, const json_t 
 
     (void)call, (void)params, (void)e;
     return kith_ctl_give(
-        json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:I, s:s?}", "peer_id",
+        json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:I, s:s?, s:s?, s:s}", "peer_id",
                   kith_ctl_peer_json(kith_node_id(h->node)), "version", kith_version(), "uptime_s",
                   (json_int_t)kith_ctl_uptime(h), "state_dir", host->state_dir, "listen",
                   listen_json(host), "networks", networks_json(h, network_glance), "sessions",
-                  (json_int_t)kith_node_session_count(h->node), "tun", host->tun(host->ctx)),
+                  (json_int_t)kith_node_session_count(h->node), "tun", host->tun(host->ctx),
+                  "tun_trouble", host->tun_trouble(host->ctx), "inbound",
+                  host->conf->vpn.inbound == KITH_INBOUND_DENY ? "deny" : "allow"),
         ret);
 }
 

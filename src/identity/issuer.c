@@ -91,7 +91,7 @@ int kith_issue_network(const struct kith_identity *root, struct kith_span name,
     struct kith_object_head head = {
         .kind = KITH_OBJECT_network_body, .number = number, .issued = now};
     uint8_t b[KITH_CERT_MAX];
-    size_t n;
+    size_t n = 0;
     int err = kith_network_id_of(&root->pub, &head.network);
 
     if (err == KITH_OK)
@@ -111,7 +111,7 @@ int kith_issue_admin(const struct kith_identity *root, const struct kith_network
                                     .number = admin->number,
                                     .issued = now};
     uint8_t b[KITH_CERT_MAX];
-    size_t n;
+    size_t n = 0;
 
     if (admin->block == 0)
         return KITH_E_INVAL; /* the root's own */
@@ -156,7 +156,7 @@ int kith_issue_member(struct kith_issuer *is, const struct kith_new_member *m, k
                                     .not_before = now,
                                     .not_after = now + KITH_CERT_VALID};
     uint8_t b[KITH_CERT_MAX];
-    size_t n;
+    size_t n = 0;
 
     if (used_up(is))
         return KITH_E_FULL;
@@ -176,7 +176,7 @@ int kith_issue_revocation(struct kith_issuer *is, const struct kith_new_revocati
     struct kith_writer w = kith_writer_on(serials, sizeof serials);
     struct kith_revocation_body body = {
         .peer = r->peer, .admin_stands_to = r->stands_to, .reason = r->reason};
-    size_t n;
+    size_t n = 0;
 
     if (used_up(is))
         return KITH_E_FULL;
@@ -236,7 +236,7 @@ int kith_issue_endpoints(const struct kith_identity *member, const struct kith_n
     struct kith_endpoints_body body = {.valid_until = valid_until};
     struct kith_object_head head = {
         .kind = KITH_OBJECT_endpoints_body, .network = *network, .number = number, .issued = now};
-    size_t len;
+    size_t len = 0;
 
     for (size_t i = 0; i < n; i++)
         kith_addr_item_put(&w, &(struct kith_addr_item){addrs[i]});

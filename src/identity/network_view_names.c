@@ -47,23 +47,34 @@ static int by_address(const void *pa, const void *pb)
     return memcmp(a->id.b, b->id.b, sizeof a->id.b);
 }
 
-/* Whether somebody's signed name is this; by_name is in order of signed names. */
-static bool is_signed_name(const struct kith_netview *v, const char *name)
+static struct kith_span signed_name(const struct kith_known *k)
 {
-    struct kith_span s = kith_span_text(name);
+    return body_of(k)->name;
+}
+
+static struct kith_span shown_name(const struct kith_known *k)
+{
+    return kith_span_text(k->name);
+}
+
+/* The entry of by_name, which is in order of what `of` says, with this name; may be NULL. */
+static struct kith_known *find_name(const struct kith_netview *v,
+                                    struct kith_span (*of)(const struct kith_known *k),
+                                    struct kith_span name)
+{
     size_t lo = 0, hi = v->standing;
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int order = kith_span_compare(body_of(v->by_name[mid])->name, s);
+        int order = kith_span_compare(of(v->by_name[mid]), name);
         if (order == 0)
-            return true;
+            return v->by_name[mid];
         if (order < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return false;
+    return NULL;
 }
 
 static void show_with_number(struct kith_known *k, unsigned number)
@@ -92,7 +103,7 @@ static void give_names(struct kith_netview *v)
         }
         do
             show_with_number(k, ++number);
-        while (is_signed_name(v, k->name));
+        while (find_name(v, signed_name, kith_span_text(k->name)) != NULL);
     }
 }
 
@@ -155,8 +166,8 @@ bool kith_netview_member(struct kith_netview *v, const struct kith_peer_id *peer
     if (k == NULL || k->cert == NULL)
         return false;
     make_index(v);
-    if (!kith_rule_cert_stands(v,
-                               k)) /* no longer named by the index: the name it was signed with */
+    /* no longer named by the index: the name it was signed with */
+    if (!kith_rule_cert_stands(v, k))
         kith_format(k->name, sizeof k->name, "%.*s", (int)body_of(k)->name.n,
                     (const char *)body_of(k)->name.p);
     fill(v, k, now, ret);
@@ -166,23 +177,12 @@ bool kith_netview_member(struct kith_netview *v, const struct kith_peer_id *peer
 bool kith_netview_by_name(struct kith_netview *v, struct kith_span name, kith_wall now,
                           struct kith_member *ret)
 {
-    size_t lo = 0, hi;
-
     make_index(v);
-    hi = v->standing;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        int order = kith_span_compare(kith_span_text(v->by_name[mid]->name), name);
-        if (order == 0) {
-            fill(v, v->by_name[mid], now, ret);
-            return true;
-        }
-        if (order < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
+    const struct kith_known *k = find_name(v, shown_name, name);
+    if (k == NULL)
+        return false;
+    fill(v, k, now, ret);
+    return true;
 }
 
 /* The first entry whose address is not below ip. */

@@ -134,13 +134,14 @@ static void unhook(struct kith_netview *v, struct kith_held *h)
         *place = NULL;
 }
 
+/* k is NULL for the network's own object, which is nobody's. */
 static void hook(struct kith_netview *v, struct kith_known *k, struct kith_held *h)
 {
     struct kith_held **place = place_of(v, k, h->obj.env.kind);
 
     if (place != NULL)
         *place = h;
-    else
+    else if (k != NULL)
         kith_list_append(&k->revocations, &h->link);
 }
 

@@ -93,8 +93,8 @@ static int start_interface(struct kith_instance *d, struct kith_ctl_error *e)
     if (!d->conf.vpn.enabled)
         return KITH_OK;
     if (!d->netlink_open)
-        kith_event_tun_unavailable(d->env.events, why.text,
-                                   "let this program open AF_NETLINK sockets");
+        kith_loop_tun_trouble(&d->tun, &d->env, why.text,
+                              "let this program open AF_NETLINK sockets");
     else if (kith_loop_tun_open(&d->tun, &d->conf, &d->netlink, &d->env) == KITH_OK)
         d->overlay = (struct kith_overlay){.nl = &d->netlink,
                                            .env = &d->env,
@@ -224,6 +224,12 @@ static const char *host_tun(void *ctx)
     return d->tun.polled ? d->tun.tun.name : NULL;
 }
 
+static const char *host_tun_trouble(void *ctx)
+{
+    const struct kith_instance *d = ctx;
+    return d->tun.trouble[0] != '\0' ? d->tun.trouble : NULL;
+}
+
 static void start_handlers(struct kith_instance *d)
 {
     d->host = (struct kith_ctl_host){
@@ -232,6 +238,7 @@ static void start_handlers(struct kith_instance *d)
         .next_event = host_next_event,
         .prefix_in_use = host_prefix_in_use,
         .tun = host_tun,
+        .tun_trouble = host_tun_trouble,
         .ctx = d,
         .conf = &d->conf,
         .state_dir = d->options->state_dir,

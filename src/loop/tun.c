@@ -35,6 +35,13 @@ static int link_up(const struct kith_loop_tun *t, const struct kith_conf *conf,
     return err < 0 ? err : kith_netlink_link_set(nl, t->tun.ifindex, &change, why);
 }
 
+void kith_loop_tun_trouble(struct kith_loop_tun *t, const struct kith_env *env, const char *why,
+                           const char *remedy)
+{
+    kith_event_tun_unavailable(env->events, why, remedy);
+    kith_format(t->trouble, sizeof t->trouble, "%s. Remedy: %s", why, remedy);
+}
+
 int kith_loop_tun_open(struct kith_loop_tun *t, const struct kith_conf *conf,
                        struct kith_netlink *nl, const struct kith_env *env)
 {
@@ -47,7 +54,7 @@ int kith_loop_tun_open(struct kith_loop_tun *t, const struct kith_conf *conf,
         kith_tun_close(&t->tun);
     if (err < 0) {
         remedy_of(err, conf->vpn.tun.s, remedy, sizeof remedy);
-        kith_event_tun_unavailable(env->events, why.text, remedy);
+        kith_loop_tun_trouble(t, env, why.text, remedy);
         return err;
     }
     t->open = true;
@@ -61,8 +68,8 @@ static void gone(struct kith_loop_tun *t)
 {
     (void)uv_poll_stop(&t->handle);
     t->polled = false;
-    kith_event_tun_unavailable(t->env->events, "the interface was deleted",
-                               "restart the node: kith down, kith up");
+    kith_loop_tun_trouble(t, t->env, "the interface was deleted",
+                          "restart the node: kith down, kith up");
 }
 
 static void on_tun(uv_poll_t *handle, int status, int events)

@@ -19,6 +19,7 @@ struct kith_loop_tun { /* all-zero: not open */
     struct kith_tun tun;
     uv_poll_t handle;
     bool open, polled, paused, initialised;
+    char trouble[384]; /* why there is no interface, and the remedy, for people; else empty */
     uint8_t buf[KITH_TUN_READ_MAX];
 };
 
@@ -29,6 +30,9 @@ int kith_loop_tun_open(struct kith_loop_tun *t, const struct kith_conf *conf,
 /* Starts reading. */
 int kith_loop_tun_start(struct kith_loop_tun *t, uv_loop_t *loop,
                         struct kith_pump *pump) KITH_MUST_CHECK;
+/* Notes why there is no interface, as an event and for whoever asks. */
+void kith_loop_tun_trouble(struct kith_loop_tun *t, const struct kith_env *env, const char *why,
+                           const char *remedy);
 /* Takes packets of the node; write NULL when there is no interface. */
 struct kith_vpn_in kith_loop_tun_in(struct kith_loop_tun *t);
 void kith_loop_tun_pause(struct kith_loop_tun *t, bool paused);

@@ -5,8 +5,7 @@ void ask_route(const struct kith_session_info *info, char *buf, size_t cap)
 {
     char addr[KITH_ADDR_TEXT];
 
-    kith_format(buf, cap, "direct udp %s",
-                kith_addr_text(&info->path.remote, addr, sizeof addr));
+    kith_format(buf, cap, "direct udp %s", kith_addr_text(&info->path.remote, addr, sizeof addr));
 }
 
 /* ---- networks ---- */

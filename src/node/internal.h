@@ -34,14 +34,14 @@
 
 enum {
     PEERS_MAX = 10000,
-    LACK_MAX = 4096,      /* objects of a network that one peer still has to send us */
-    PULL_BATCH = 24,      /* asked for at once: about 130 kB */
-    EAGER_MAX = 64,       /* in networks up to this size a node keeps a session with everybody */
-    DONE_MAX = 16,        /* finished requests not yet told */
-    PONGS_MAX = 64,       /* ping replies not yet told */
+    LACK_MAX = 4096, /* objects of a network that one peer still has to send us */
+    PULL_BATCH = 24, /* asked for at once: about 130 kB */
+    EAGER_MAX = 64,  /* in networks up to this size a node keeps a session with everybody */
+    DONE_MAX = 16,   /* finished requests not yet told */
+    PONGS_MAX = 64,  /* ping replies not yet told */
     JOIN_SECONDS = 30,
     JOIN_GREET_SECONDS = 86400, /* so long a new member looks for its issuer */
-    OBSERVED_MAX = 4,     /* addresses others saw us at */
+    OBSERVED_MAX = 4,           /* addresses others saw us at */
 };
 #define DIGEST_INTERVAL (300 * KITH_SEC)    /* anti-entropy: digests repeated this often */
 #define LIST_DELAY (2 * KITH_SEC)           /* MEMBERS lists gather changes this long */
@@ -70,14 +70,14 @@ struct node_network {
 
 struct node_peer {
     struct kith_peer_id id;
-    uint32_t handle;    /* the packet core's name for it: index into node.by_handle */
-    uint32_t member_of; /* bit per slot: the view says it is a member */
-    uint32_t proved;    /* bit per slot: it showed a valid membership in this session */
-    uint32_t shown;     /* bit per slot: we showed ours */
-    kith_time digest_at; /* when to send digests again; KITH_NEVER while down */
+    uint32_t handle;           /* the packet core's name for it: index into node.by_handle */
+    uint32_t member_of;        /* bit per slot: the view says it is a member */
+    uint32_t proved;           /* bit per slot: it showed a valid membership in this session */
+    uint32_t shown;            /* bit per slot: we showed ours */
+    kith_time digest_at;       /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */
-    kith_time needed_until; /* traffic or a request wants a session until then */
-    kith_time pull_at; /* when to go on pulling: it may push only so fast; KITH_NEVER */
+    kith_time needed_until;    /* traffic or a request wants a session until then */
+    kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
     kith_time push_paid, digest_paid, observed_paid;
     uint8_t lack_slot;
@@ -164,10 +164,10 @@ struct kith_node {
     size_t n_pong;
     bool overlay_changed, stopping, stopped_told;
     kith_time stop_at;
-    int64_t clock_gap; /* calendar less monotonic time at the last tick, seconds */
-    kith_time peers_at; /* when to look over wishes for sessions again */
+    int64_t clock_gap;   /* calendar less monotonic time at the last tick, seconds */
+    kith_time peers_at;  /* when to look over wishes for sessions again */
     kith_time gossip_at; /* no peer's digest_at or pull_at is sooner */
-    uint8_t *scratch;   /* KITH_FRAME_MAX bytes for encoding one message */
+    uint8_t *scratch;    /* KITH_FRAME_MAX bytes for encoding one message */
 };
 
 /* node.c */
@@ -235,7 +235,8 @@ kith_time gossip_deadline(const struct kith_node *n);
 void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
                             struct kith_now now);
 /* Sends the n bytes encoded at n->scratch. */
-int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, struct kith_now now);
+int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len,
+                struct kith_now now);
 
 /* issue.c */
 bool issue_may(const struct kith_node *n, const struct node_network *net, kith_wall now);
@@ -260,8 +261,7 @@ void issue_renew_request(struct kith_node *n, const struct kith_peer_id *from,
 void issue_renew_answer(struct kith_node *n, const struct kith_peer_id *from,
                         struct kith_span message, struct kith_now now);
 /* The signer this node is in the network: the root when it holds it, else itself. */
-const struct kith_identity *issue_signer(const struct kith_node *n,
-                                         const struct node_network *net);
+const struct kith_identity *issue_signer(const struct kith_node *n, const struct node_network *net);
 
 /* enrol.c, join.c */
 void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);

@@ -91,8 +91,7 @@ static bool ip_taken(void *ctx, const struct kith_ip *ip)
     uint32_t number =
         (uint32_t)ip->b[0] << 24 | (uint32_t)ip->b[1] << 16 | (uint32_t)ip->b[2] << 8 | ip->b[3];
 
-    if (kith_netview_by_ip(t->net->view, ip, t->now, &m) &&
-        !kith_peer_id_equal(&m.peer, t->peer))
+    if (kith_netview_by_ip(t->net->view, ip, t->now, &m) && !kith_peer_id_equal(&m.peer, t->peer))
         return true;
     return kith_store_lease_by_ip4(t->n->store, t->net->id.b, number, &lease) == KITH_OK &&
            t->now < lease.not_after && memcmp(lease.peer, t->peer->b, sizeof lease.peer) != 0;
@@ -267,8 +266,8 @@ static void publish_list(struct kith_node *n, struct node_network *net, struct k
     size_t len = 0;
 
     list.item = kith_new_array(n->env->alloc, LIST_MAX, sizeof *list.item);
-    int err = buf == NULL || list.item == NULL ? KITH_E_NOMEM
-                                               : sign_list(n, net, &list, buf, &len, now);
+    int err =
+        buf == NULL || list.item == NULL ? KITH_E_NOMEM : sign_list(n, net, &list, buf, &len, now);
     if (err >= 0)
         err = object_publish(n, net, (struct kith_span){buf, len}, now);
     if (err < 0)
@@ -282,9 +281,8 @@ static void publish_list(struct kith_node *n, struct node_network *net, struct k
 static int renew(struct kith_node *n, struct node_network *net, const struct kith_member *member,
                  struct kith_now now, uint8_t *buf, size_t *ret_len)
 {
-    struct issue_member m = {.peer = member->peer,
-                             .name = member->name,
-                             .groups = member->cert->member.groups};
+    struct issue_member m = {
+        .peer = member->peer, .name = member->name, .groups = member->cert->member.groups};
     char name[KITH_LABEL_MAX + 1];
     uint64_t serial;
     int err = kith_public_key_from(member->cert->member.spki, &m.key);

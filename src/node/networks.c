@@ -314,8 +314,8 @@ static int make_first_objects(struct kith_node *n, struct node_network *net,
     char name[KITH_LABEL_MAX + 1];
     enum kith_offer result;
     uint64_t serial;
-    int err = kith_issue_network(&net->root, kith_span_text(net->name), range, now.wall, 1, now.wall,
-                                 network, sizeof network, &network_len);
+    int err = kith_issue_network(&net->root, kith_span_text(net->name), range, now.wall, 1,
+                                 now.wall, network, sizeof network, &network_len);
 
     if (err >= 0)
         err = kith_netview_offer(net->view, (struct kith_span){network, network_len}, now.wall,
@@ -544,7 +544,8 @@ static int take_root(struct kith_node *n, struct node_network *net,
         err = KITH_OK;
     struct kith_member self;
     if (err >= 0 && !network_self(n, net, now.wall, &self)) {
-        struct issue_member me = {.key = n->identity->pub, .peer = n->identity->id, .name = n->name};
+        struct issue_member me = {
+            .key = n->identity->pub, .peer = n->identity->id, .name = n->name};
         uint8_t cert[KITH_CERT_MAX];
         char name[KITH_LABEL_MAX + 1];
         enum kith_offer offered;
@@ -608,8 +609,7 @@ static int restore_into(struct kith_node *n, const struct kith_backup_content *c
 }
 
 int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_span passphrase,
-                      struct kith_now now, struct kith_network_info *ret,
-                      struct kith_node_why *why)
+                      struct kith_now now, struct kith_network_info *ret, struct kith_node_why *why)
 {
     struct kith_backup_content content;
     uint8_t *buf = kith_new_array(n->env->alloc, KITH_BACKUP_MAX, 1);

@@ -238,8 +238,11 @@ static bool next_done(struct kith_node *n, struct kith_node_effect *ret)
     if (n->n_done == 0)
         return false;
     struct node_done *d = &n->done[0];
-    *ret = (struct kith_node_effect){
-        .kind = KITH_NODE_DONE, .call = d->call, .err = d->err, .why = d->why, .network = d->network};
+    *ret = (struct kith_node_effect){.kind = KITH_NODE_DONE,
+                                     .call = d->call,
+                                     .err = d->err,
+                                     .why = d->why,
+                                     .network = d->network};
     n->n_done--;
     memmove(n->done, n->done + 1, n->n_done * sizeof *n->done);
     return true;
@@ -250,11 +253,8 @@ static bool next_pong(struct kith_node *n, struct kith_node_effect *ret)
     if (n->n_pong == 0)
         return false;
     struct node_pong *p = &n->pong[0];
-    *ret = (struct kith_node_effect){.kind = KITH_NODE_PONG,
-                                     .call = p->call,
-                                     .seq = p->seq,
-                                     .lost = p->lost,
-                                     .rtt = p->rtt};
+    *ret = (struct kith_node_effect){
+        .kind = KITH_NODE_PONG, .call = p->call, .seq = p->seq, .lost = p->lost, .rtt = p->rtt};
     kith_format(ret->route, sizeof ret->route, "%s", p->route);
     n->n_pong--;
     memmove(n->pong, n->pong + 1, n->n_pong * sizeof *n->pong);

@@ -36,9 +36,9 @@ struct kith_node_config {
     struct kith_quic_config quic;         /* keys in it are filled in by the node */
     struct kith_vpn_config vpn;
     struct kith_vpn_in tun; /* takes packets for this host; write NULL: there is no interface */
-    struct kith_tx_batch *batch; /* borrowed; has its transports already */
-    kith_dur keepalive;          /* 0: 20 s */
-    kith_wall renew_before;      /* seconds before a certificate's end; 0: 10 days */
+    struct kith_tx_batch *batch;    /* borrowed; has its transports already */
+    kith_dur keepalive;             /* 0: 20 s */
+    kith_wall renew_before;         /* seconds before a certificate's end; 0: 10 days */
     const struct kith_addr *listen; /* bound addresses, copied; at most KITH_VPN_LISTENING */
     size_t n_listen;
 };
@@ -77,7 +77,7 @@ void kith_node_set_renew_before(struct kith_node *n, kith_wall seconds);
 enum kith_node_effect_kind {
     KITH_NODE_OVERLAY, /* addresses or routes of the interface are to be set anew */
     KITH_NODE_DONE,    /* the request `call` ended: `err`, `why`, and for joins `network` */
-    KITH_NODE_PONG,    /* ping `call`: packet `seq` came back after `rtt` by `route`, or is `lost` */
+    KITH_NODE_PONG, /* ping `call`: packet `seq` came back after `rtt` by `route`, or is `lost` */
     KITH_NODE_STOPPED, /* after kith_node_stop: nothing more will happen */
 };
 
@@ -135,15 +135,15 @@ bool kith_node_next_network(const struct kith_node *n, size_t *at, kith_wall now
                             struct kith_network_info *ret);
 /* NULL or empty name: the only network. KITH_E_NOTFOUND, or KITH_E_INVAL when a name is needed. */
 int kith_node_find_network(const struct kith_node *n, const char *name, kith_wall now,
-                           struct kith_network_info *ret, struct kith_node_why *why)
-    KITH_MUST_CHECK;
+                           struct kith_network_info *ret,
+                           struct kith_node_why *why) KITH_MUST_CHECK;
 /* Walks a network's members by name: start with *at = 0; don't change anything in between. */
 bool kith_node_next_member(const struct kith_node *n, const struct kith_network_id *network,
                            size_t *at, kith_wall now, struct kith_member_info *ret);
 /* By name, name.network, name.network.kith, overlay address or peer id; `network` may be NULL. */
 int kith_node_find_member(const struct kith_node *n, const char *text, const char *network,
-                          kith_wall now, struct kith_member_info *ret, struct kith_node_why *why)
-    KITH_MUST_CHECK;
+                          kith_wall now, struct kith_member_info *ret,
+                          struct kith_node_why *why) KITH_MUST_CHECK;
 /* Walks the sessions that are up: start with *at = NULL (it holds the walk's place). */
 bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
                          struct kith_peer_info *ret);
@@ -156,8 +156,9 @@ const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node 
 
 /* A random /16 of 100.64.0.0/10 for which in_use answers false and that no network of ours
  * overlaps. KITH_E_FULL when 64 tries find none. */
-int kith_node_pick_range(const struct kith_node *n, bool (*in_use)(void *ctx, const struct kith_prefix *p),
-                         void *ctx, struct kith_prefix *ret) KITH_MUST_CHECK;
+int kith_node_pick_range(const struct kith_node *n,
+                         bool (*in_use)(void *ctx, const struct kith_prefix *p), void *ctx,
+                         struct kith_prefix *ret) KITH_MUST_CHECK;
 /* A network with its own root key; this node is its first member and admin. KITH_E_EXISTS for the
  * name, KITH_E_TAKEN for the range, KITH_E_FULL, KITH_E_INVAL for a range of over 26 bits. */
 int kith_node_network_create(struct kith_node *n, const char *name, const struct kith_prefix *range,
@@ -182,8 +183,8 @@ int kith_node_invite(struct kith_node *n, const struct kith_invite *invite, stru
 int kith_node_join(struct kith_node *n, const char *ticket, const char *name, uint64_t call,
                    struct kith_now now, struct kith_node_why *why) KITH_MUST_CHECK;
 int kith_node_revoke(struct kith_node *n, const char *member, const char *network,
-                     struct kith_now now, struct kith_member_info *ret, struct kith_node_why *why)
-    KITH_MUST_CHECK;
+                     struct kith_now now, struct kith_member_info *ret,
+                     struct kith_node_why *why) KITH_MUST_CHECK;
 /* Both need the root key. */
 int kith_node_admin_add(struct kith_node *n, const char *member, const char *network,
                         struct kith_now now, struct kith_member_info *ret,
@@ -201,8 +202,8 @@ int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_sp
                       struct kith_node_why *why) KITH_MUST_CHECK;
 /* `count` round trips (0: until cancelled), `interval` apart. PONG effects, then DONE. */
 int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_t count,
-                   kith_dur interval, uint64_t call, struct kith_now now, struct kith_node_why *why)
-    KITH_MUST_CHECK;
+                   kith_dur interval, uint64_t call, struct kith_now now,
+                   struct kith_node_why *why) KITH_MUST_CHECK;
 /* The caller of a request wants no answer any more. */
 void kith_node_cancel(struct kith_node *n, uint64_t call);
 

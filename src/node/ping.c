@@ -90,7 +90,8 @@ static void expire(struct kith_node *n, struct node_ping *p, kith_time now)
     }
 }
 
-/* Sends the next round trip; while there is no session it waits for one, and then counts as lost. */
+/* Sends the next round trip; while there is no session it waits for one, and then counts as lost.
+ */
 static void send_next(struct kith_node *n, struct node_ping *p, struct kith_now now)
 {
     struct kith_session *s = kith_sessions_find(n->sessions, &p->peer);
@@ -113,8 +114,8 @@ static void send_next(struct kith_node *n, struct node_ping *p, struct kith_now 
         p->out[k].token = token;
         p->out[k].seq = ++p->sent;
         p->out[k].until = kith_after(now.mono, PING_PATIENCE);
-        p->next_at = p->count != 0 && p->sent >= p->count ? KITH_NEVER
-                                                          : kith_after(now.mono, p->interval);
+        p->next_at =
+            p->count != 0 && p->sent >= p->count ? KITH_NEVER : kith_after(now.mono, p->interval);
         return;
     }
     p->next_at = kith_after(now.mono, p->interval);

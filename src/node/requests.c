@@ -14,7 +14,8 @@ static int need_root(const struct node_network *net, struct kith_node_why *why)
 {
     if (net->root.key != NULL)
         return KITH_OK;
-    return node_say(why, KITH_E_NOTADMIN, "run it where the network was created, or restore a backup",
+    return node_say(why, KITH_E_NOTADMIN,
+                    "run it where the network was created, or restore a backup",
                     "this node does not hold the root key of %s", net->name);
 }
 
@@ -237,8 +238,8 @@ int kith_node_admin_remove(struct kith_node *n, const char *member, const char *
     if (err >= 0)
         err = need_root(net, why);
     if (err >= 0 && (!ret->admin || ret->self))
-        err = node_say(why, KITH_E_NOTFOUND, "kith members shows who is",
-                       "%s is no admin", ret->name);
+        err = node_say(why, KITH_E_NOTFOUND, "kith members shows who is", "%s is no admin",
+                       ret->name);
     if (err < 0)
         return err;
     err = appoint(n, net, &ret->peer, now.wall, now); /* an office that ends now */

@@ -28,7 +28,8 @@ int kith_unix_connect(const char *path, int *ret_fd, struct kith_os_why *why) KI
  * KITH_E_TIMEOUT: some of it may have gone; KITH_E_CLOSED. No SIGPIPE. */
 int kith_unix_send_all(int fd, struct kith_span s, int timeout_ms) KITH_MUST_CHECK;
 /* What there is, 1 to cap bytes, waiting up to timeout_ms. KITH_E_TIMEOUT; KITH_E_CLOSED: the other
- * end has said all. Descriptors sent with it are lost. */
+ * end has said all; KITH_E_CANCELLED: a signal was handled while it waited (whoever does not mind
+ * calls again). Descriptors sent with it are lost. */
 int kith_unix_recv(int fd, void *buf, size_t cap, int timeout_ms, size_t *ret_len) KITH_MUST_CHECK;
 
 /* Sends descriptors (1 to KITH_UNIX_FDS_MAX; the caller keeps its own) with the first byte of s, of
@@ -47,5 +48,12 @@ int kith_unix_recv_fds(int fd, void *buf, size_t cap, int timeout_ms, size_t *re
                        struct kith_unix_fds *ret_fds) KITH_MUST_CHECK;
 /* Closes all and empties. */
 void kith_unix_fds_close(struct kith_unix_fds *fds);
+
+/* A descriptor (pidfd_open(2)) for the process that listened or connected at the other end, which
+ * the caller closes; held, it means that process and no later one of the same number.
+ * KITH_E_NOTFOUND: it has ended, or has no number in this container; KITH_E_UNSUPPORTED. */
+int kith_unix_peer_process(int fd, int *ret_process) KITH_MUST_CHECK;
+/* Waits until that process has ended. KITH_E_TIMEOUT; KITH_E_CANCELLED: a signal came first. */
+int kith_unix_process_wait(int process, int timeout_ms) KITH_MUST_CHECK;
 
 #endif

@@ -8,8 +8,9 @@
 
 enum {
     CONTROL_VERSION = 1,
-    MESSAGES_PER_TURN = 16, /* then other connections have a turn */
-    LATER_TYPES = 0x80,     /* from here on unknown types are ignored (control-stream 2.3) */
+    HANDSHAKE_BYTES = 16384, /* the handshake itself comes to less than 10 kB */
+    MESSAGES_PER_TURN = 16,  /* then other connections have a turn */
+    LATER_TYPES = 0x80,      /* from here on unknown types are ignored (control-stream 2.3) */
 };
 
 /* Streams carry their kind as a tag: pointers into this table. */
@@ -231,8 +232,7 @@ static bool over_guest_limit(struct kith_session *s, struct subflow *f)
     if (s->trusted)
         return false;
     kith_conn_stats(f->conn, &stats);
-    /* the handshake itself came to less than 10 kB */
-    return stats.bytes_in > f->datagram_bytes + KITH_SESSION_GUEST_BYTES + 16 * 1024;
+    return stats.bytes_in > f->datagram_bytes + KITH_SESSION_GUEST_BYTES + HANDSHAKE_BYTES;
 }
 
 void control_stream_event(struct kith_session *s, struct subflow *f,

@@ -66,13 +66,19 @@ void dial_tick(struct kith_session *s, kith_time now)
         s->dial_at = KITH_NEVER;
     if (now < s->dial_at)
         return;
-    if (!missed(s, now) || s->n_addr == 0) {
+    if (!missed(s, now) || (s->n_addr == 0 && s->used == NULL)) {
         s->dial_at = KITH_NEVER;
         return;
     }
     if (s->failing_since == KITH_NEVER)
         s->failing_since = now;
-    dial_one(s, &s->addr[s->next_addr++], now);
+    if (s->next_addr == 0 && s->used != NULL) {
+        /* where it was heard last is nearer the truth than what it told */
+        struct kith_addr last = kith_conn_path(s->used->conn)->remote;
+        dial_one(s, &last, now);
+    }
+    if (s->next_addr < s->n_addr)
+        dial_one(s, &s->addr[s->next_addr++], now);
     if (s->next_addr < s->n_addr)
         s->dial_at = kith_after(now, DIAL_STAGGER);
     else

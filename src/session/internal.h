@@ -28,13 +28,13 @@
 struct subflow {
     struct kith_conn *conn; /* NULL: free */
     bool established, greeted, superseded;
-    int64_t control;       /* its control stream, -1 before there is one */
-    kith_time since;       /* dialled or established at */
-    kith_time supersede_at; /* when its dialler may close it; KITH_NEVER: it is in use */
-    kith_time asked_at;    /* when the oldest unanswered probe was sent; KITH_NEVER: none */
-    kith_time probe_at;    /* when the last probe was sent */
+    int64_t control;         /* its control stream, -1 before there is one */
+    kith_time since;         /* dialled or established at */
+    kith_time supersede_at;  /* when its dialler may close it; KITH_NEVER: it is in use */
+    kith_time asked_at;      /* when the oldest unanswered probe was sent; KITH_NEVER: none */
+    kith_time probe_at;      /* when the last probe was sent */
     uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
-    bool probe_due; /* a question is to be written */
+    bool probe_due;          /* a question is to be written */
     bool pong_owed;
     uint64_t pong_token;
     uint16_t pong_size;
@@ -42,14 +42,15 @@ struct subflow {
 
 struct kith_session {
     struct kith_sessions *all;
-    struct kith_link link;  /* kith_sessions.list */
-    struct kith_link ready; /* kith_sessions.ready, or alone */
+    struct kith_link link;    /* kith_sessions.list */
+    struct kith_link ready;   /* kith_sessions.ready, or alone */
     struct kith_link pending; /* kith_sessions.pending: has datagrams to write */
     struct kith_due due;
     struct kith_peer_id peer;
     struct subflow flow[KITH_SESSION_CONNS_MAX];
     struct subflow *used; /* the one that packets go over; NULL while down */
     bool wanted, trusted, told_up;
+    bool silence_told; /* of the connection in use, until it is heard again */
     bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
     uint64_t boot_id; /* of the peer's program; 0 before its first hello */
     char software[65];

@@ -41,8 +41,19 @@ static void note_heard(struct kith_session *s, struct subflow *f)
 
     if (f->asked_at != KITH_NEVER && heard > f->asked_at && heard >= f->probe_at)
         f->asked_at = KITH_NEVER;
+    if (f == s->used && f->asked_at == KITH_NEVER)
+        s->silence_told = false;
     if (f == s->used && s->sent_at != KITH_NEVER && heard >= s->sent_at)
         s->sent_at = KITH_NEVER;
+}
+
+static void note_silence(struct kith_session *s, kith_time now)
+{
+    dial_reset(s, now);
+    if (s->silence_told)
+        return;
+    s->silence_told = true;
+    kith_event_session_silent(s->all->env->events, s->peer.b, kith_since(now, heard_at(s->used)));
 }
 
 void live_tick(struct kith_session *s, kith_time now)
@@ -57,11 +68,8 @@ void live_tick(struct kith_session *s, kith_time now)
     }
     if (s->used != NULL && subflow_suspect(s->used, now)) {
         subflow_choose(s, now);
-        if (subflow_suspect(s->used, now) && s->dial_at == KITH_NEVER) {
-            kith_event_session_silent(s->all->env->events, s->peer.b,
-                                      kith_since(now, heard_at(s->used)));
-            dial_reset(s, now);
-        }
+        if (subflow_suspect(s->used, now) && s->dial_at == KITH_NEVER)
+            note_silence(s, now);
     }
 }
 

@@ -34,11 +34,11 @@ enum {
 struct kith_sessions_config {
     struct kith_quic_config quic;
     struct kith_peer_id self;
-    uint64_t boot_id;     /* random per start */
+    uint64_t boot_id;      /* random per start */
     uint64_t capabilities; /* told in hello */
-    const char *software; /* name and version, at most 64 bytes; borrowed for ever */
-    size_t sessions_max;  /* 0: 10,000 */
-    kith_dur keepalive;   /* probe after so much silence; 0: 20 s */
+    const char *software;  /* name and version, at most 64 bytes; borrowed for ever */
+    size_t sessions_max;   /* 0: 10,000 */
+    kith_dur keepalive;    /* probe after so much silence; 0: 20 s */
     /* Whether a peer that comes by itself has a place beside the guests; NULL: none has. */
     bool (*expects)(void *ctx, const struct kith_peer_id *peer);
     void *ctx;
@@ -53,14 +53,14 @@ struct kith_packet_sink {
 };
 
 enum kith_session_effect_kind {
-    KITH_SESSION_UP,      /* the first connection is established and greeted */
-    KITH_SESSION_MOVED,   /* another connection or address carries it now */
+    KITH_SESSION_UP,        /* the first connection is established and greeted */
+    KITH_SESSION_MOVED,     /* another connection or address carries it now */
     KITH_SESSION_RESTARTED, /* the peer's program started anew: it has forgotten everything */
-    KITH_SESSION_CONTROL, /* a control message for the node: `message` */
-    KITH_SESSION_STREAM,  /* news of a stream of kind `stream_kind`: `conn`, `stream`, `flags` */
-    KITH_SESSION_PONG,    /* an answer to kith_session_ping: `token`, `rtt` */
+    KITH_SESSION_CONTROL,   /* a control message for the node: `message` */
+    KITH_SESSION_STREAM,    /* news of a stream of kind `stream_kind`: `conn`, `stream`, `flags` */
+    KITH_SESSION_PONG,      /* an answer to kith_session_ping: `token`, `rtt` */
     KITH_SESSION_DIAL_FAILED, /* a round of dialling failed: `why`; the next is in `next` */
-    KITH_SESSION_DOWN,    /* the last connection ended: `end`; unless wanted it is gone afterwards */
+    KITH_SESSION_DOWN, /* the last connection ended: `end`; unless wanted it is gone afterwards */
 };
 
 struct kith_session_effect {
@@ -96,8 +96,8 @@ struct kith_session_counters {
 };
 
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,
-                      const struct kith_packet_sink *sink, struct kith_sessions **ret)
-    KITH_MUST_CHECK;
+                      const struct kith_packet_sink *sink,
+                      struct kith_sessions **ret) KITH_MUST_CHECK;
 void kith_sessions_free(struct kith_sessions *all);
 
 void kith_sessions_receive(struct kith_sessions *all, const struct kith_rx *run, kith_time now);
@@ -147,8 +147,8 @@ void kith_session_trust(struct kith_session *s, bool trusted);
 void kith_session_allow_slot(struct kith_session *s, uint8_t theirs, uint8_t ours);
 /* Sends a control message, type first. KITH_E_STATE while the session is down, KITH_E_AGAIN when
  * the peer does not take what was sent before. */
-int kith_session_send_control(struct kith_session *s, struct kith_span message, kith_time now)
-    KITH_MUST_CHECK;
+int kith_session_send_control(struct kith_session *s, struct kith_span message,
+                              kith_time now) KITH_MUST_CHECK;
 /* Opens a stream on the connection in use and sends its kind. */
 int kith_session_open_stream(struct kith_session *s, enum kith_stream_kind kind,
                              struct kith_conn **ret_conn, int64_t *ret_id) KITH_MUST_CHECK;

@@ -45,7 +45,7 @@ int kith_store_number_put(struct kith_store *s, const char *key, uint64_t value)
 
 int kith_store_number_get(struct kith_store *s, const char *key, uint64_t *ret)
 {
-    struct kith_span bytes;
+    struct kith_span bytes = {0};
     int err = kith_store_setting_get(s, key, &bytes);
 
     if (err < 0)

@@ -116,8 +116,8 @@ static bool send_line(struct kith_vpn *v, struct kith_member *m, kith_time now)
 void kith_vpn_session_ready(struct kith_vpn *v, uint32_t member, kith_time now)
 {
     kith_vpn_tick(v, now);
-    for (uint8_t slot = 0; slot < KITH_VPN_SLOTS; slot++) {
-        struct kith_member *m = kith_vpn_member_find(v, member, slot);
+    for (unsigned slot = 0; slot < KITH_VPN_SLOTS; slot++) {
+        struct kith_member *m = kith_vpn_member_find(v, member, (uint8_t)slot);
         if (m == NULL)
             continue;
         kith_list_remove(&m->wants);

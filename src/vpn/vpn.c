@@ -74,8 +74,8 @@ void kith_vpn_free(struct kith_vpn *v)
 {
     if (v == NULL)
         return;
-    for (uint8_t slot = 0; slot < KITH_VPN_SLOTS; slot++)
-        kith_vpn_network_clear(v, slot);
+    for (unsigned slot = 0; slot < KITH_VPN_SLOTS; slot++)
+        kith_vpn_network_clear(v, (uint8_t)slot);
     kith_waiting_fini(&v->waiting);
     kith_flows_fini(&v->flows);
     if (v->config.offload && v->coalesce.memory != NULL)

@@ -114,12 +114,13 @@ has "up_refuses_a_bad_flag_by_its_name" 2 '^kith: --listen: net.listen must be' 
 
 echo "# with a node"
 start
-is "up_succeeds_when_a_node_runs_already" 0 "a node is running already for $dir/state" k up
+is "up_succeeds_when_a_node_runs_already" 0 "$(printf 'a node is running already for %s\ninbound   allow' "$dir/state")" k up
 has "status_shows_the_peer_id" 0 '^peer id   abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst$' k status
 is "status_as_JSON_is_the_methods_result" 0 '{"peer_id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn'\
 'opqrst","version":"0.1.0","uptime_s":3725,"state_dir":"/state","listen":["0.0.0.0:9000","[::]:9000"],'\
 '"networks":[{"name":"home","id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst","ipv4":'\
-'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2}],"sessions":1,"tun":"kith0"}' \
+'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2}],"sessions":1,"tun":"kith0",'\
+'"tun_trouble":null,"inbound":"allow"}' \
     k --json status
 is "id_prints_the_id_alone" 0 abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst k id
 is "network_create_tells_the_addresses" 0 'home: this node is 100.71.0.1 and fd12::1' k network create home
@@ -207,7 +208,7 @@ has "a_failed_start_tells_why_and_the_remedy" 4 '^      set the capability$' u u
 is "a_node_that_dies_at_the_start_is_told" 1 'kith: the node ended before it was ready' u up --tun die
 is "id_without_a_node_makes_one" 0 "$(printf 'a%.0s' $(seq 52))" u id
 is "a_damaged_identity_fails" 1 'kith: identity.pem is damaged' "$with_fake" --state "$dir/broken" id
-is "up_returns_when_the_node_answers" 0 '' u up
+is "up_returns_when_the_node_answers" 0 'inbound   allow' u up
 has "then_it_answers" 0 '^sessions  1$' u status
 is "up_again_succeeds" 0 "{\"already\":true,\"state_dir\":\"$dir/up\"}" u up --json
 pid=$(pgrep -nf "kith_with_fake --state $dir/up up")

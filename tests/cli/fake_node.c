@@ -25,7 +25,7 @@ static const char *answer_to(enum kith_ctl_method m)
                "\"home\","
                "\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":"
                "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2}],\"sessions\":1,\"tun\":"
-               "\"kith0\"}";
+               "\"kith0\",\"tun_trouble\":null,\"inbound\":\"allow\"}";
     case KITH_CTL_id: return "{\"peer_id\":\"" ID "\"}";
     case KITH_CTL_down: return "{\"uptime_s\":3725}";
     case KITH_CTL_config_show:

@@ -1,19 +1,13 @@
 /* Whatever a member sends: a run of packets, each behind two bytes of length. What reaches the
  * device parses again and has the right addresses, and every packet given is counted once. The
  * first byte chooses the configuration. */
-#include "vpn/vpn.h"
-
 #include <stdlib.h>
+
+#include "fuzz/vpn_world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool offload;
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static size_t send_to_session(void *ctx, uint32_t member, uint8_t slot,
                               const struct kith_parts *packets, size_t n, kith_time now,
@@ -47,29 +41,6 @@ static bool write_to_device(void *ctx, const struct kith_span *parts, size_t n)
     check(info.src.b[0] >= 128 || kith_ip_equal(&info.src, &theirs4));
     check(!kith_ip_equal(&info.src, &ours6));
     return true;
-}
-
-/* We stand for the lower half of all addresses, the member for the upper, so that the fuzzer need
- * not guess any. */
-static const struct kith_prefix lower[] = {{{KITH_FAMILY_IP4, {0}}, 1},
-                                           {{KITH_FAMILY_IP6, {0}}, 1}};
-static const struct kith_prefix upper[] = {{{KITH_FAMILY_IP4, {128}}, 1},
-                                           {{KITH_FAMILY_IP6, {128}}, 1}};
-
-static void populate(struct kith_vpn *v)
-{
-    struct kith_vpn_network net = {.ip4 = kith_ip4(100, 64, 0, 1),
-                                   .ip6 = {KITH_FAMILY_IP6, {0xfd, [15] = 1}},
-                                   .subnets = lower,
-                                   .subnet_count = 2};
-    struct kith_vpn_member m = {.handle = 1,
-                                .ip4 = kith_ip4(100, 64, 0, 2),
-                                .ip6 = {KITH_FAMILY_IP6, {0xfd, [15] = 2}},
-                                .subnets = upper,
-                                .subnet_count = 2};
-
-    check(kith_vpn_network_set(v, 0, &net) == KITH_OK);
-    check(kith_vpn_member_set(v, &m) == KITH_OK);
 }
 
 /* Gives every packet of the input; returns how many there were. */

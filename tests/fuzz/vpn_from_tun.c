@@ -1,16 +1,10 @@
 /* Whatever the device reads: a virtio-net header and a packet. Every packet that leaves is within
  * the MTU and parses again. The first byte chooses the configuration. */
-#include "vpn/vpn.h"
-
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/vpn_world.h"
 
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t send_to_session(void *ctx, uint32_t member, uint8_t slot,
                               const struct kith_parts *packets, size_t n, kith_time now,
@@ -40,29 +34,6 @@ static bool write_to_device(void *ctx, const struct kith_span *parts, size_t n)
     (void)ctx;
     check(kith_packet_parse(parts[n - 1], &info) == KITH_OK); /* an ICMP error */
     return true;
-}
-
-/* We stand for the lower half of all addresses, the member for the upper, so that the fuzzer need
- * not guess any. */
-static const struct kith_prefix lower[] = {{{KITH_FAMILY_IP4, {0}}, 1},
-                                           {{KITH_FAMILY_IP6, {0}}, 1}};
-static const struct kith_prefix upper[] = {{{KITH_FAMILY_IP4, {128}}, 1},
-                                           {{KITH_FAMILY_IP6, {128}}, 1}};
-
-static void populate(struct kith_vpn *v)
-{
-    struct kith_vpn_network net = {.ip4 = kith_ip4(100, 64, 0, 1),
-                                   .ip6 = {KITH_FAMILY_IP6, {0xfd, [15] = 1}},
-                                   .subnets = lower,
-                                   .subnet_count = 2};
-    struct kith_vpn_member m = {.handle = 1,
-                                .ip4 = kith_ip4(100, 64, 0, 2),
-                                .ip6 = {KITH_FAMILY_IP6, {0xfd, [15] = 2}},
-                                .subnets = upper,
-                                .subnet_count = 2};
-
-    check(kith_vpn_network_set(v, 0, &net) == KITH_OK);
-    check(kith_vpn_member_set(v, &m) == KITH_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

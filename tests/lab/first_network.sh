@@ -34,7 +34,7 @@ on laptop kith up || lab_give_up "kith up"
 # ---- a network begins ----
 
 check "a node makes a network" on desktop kith network create home
-check "an admin writes a ticket" on desktop sh -c 'kith invite --name laptop >ticket-for-laptop'
+check "an admin writes a ticket" on desktop sh -c 'kith invite --name laptop >"$HOME/ticket-for-laptop"'
 ticket=$(on desktop kith invite --name laptop)
 say "a ticket has ${#ticket} characters"
 check "a ticket is one line of printable characters" grep -Eqx '[[:graph:]]+' <<<"$ticket"

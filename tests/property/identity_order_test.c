@@ -1,12 +1,11 @@
 /* Views of one network agree, in whatever order they heard of it. */
 #include "../unit/identity_fixture.h"
+#include "unit/base_lab.h"
 
 #include <stdio.h>
-#include <time.h>
 
 static struct fixture f;
-static struct kith_random_seeded seeded;
-static struct kith_random dice;
+static struct lab_dice dice;
 
 enum { OBJECTS = 24 };
 static struct bytes object[OBJECTS];
@@ -53,7 +52,7 @@ static void shuffle(size_t order[OBJECTS])
     for (size_t i = 0; i < n; i++)
         order[i] = i;
     for (size_t i = n; i > 1; i--) {
-        size_t j = (size_t)kith_random_below(&dice, i), was = order[i - 1];
+        size_t j = (size_t)kith_random_below(&dice.random, i), was = order[i - 1];
         order[i - 1] = order[j];
         order[j] = was;
     }
@@ -146,11 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views_agree_whatever_the_order),
     };
-    const char *given = getenv("KITH_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
 
-    printf("KITH_SEED=%llu\n", (unsigned long long)seed);
-    kith_random_seeded_init(&seeded, seed);
-    dice = kith_random_from_seed(&seeded);
+    lab_seed_run(&dice);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

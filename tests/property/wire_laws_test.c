@@ -1,22 +1,20 @@
 /* Every table: what is accepted has one encoding, whatever happened to it on the way. */
 #include "wire_laws.h"
 
-#include "base/random.h"
 #include "crypto/sign.h"
+#include "unit/base_lab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-static struct kith_random_seeded seeded;
-static struct kith_random dice;
+static struct lab_dice dice;
 
 static uint64_t below(uint64_t n)
 {
-    return kith_random_below(&dice, n);
+    return kith_random_below(&dice.random, n);
 }
 
 /* Field by field: a random valid value written straight to the cursor, by the table. */
@@ -24,7 +22,7 @@ static void put_random_bytes(struct kith_writer *w, size_t n)
 {
     static uint8_t b[70000];
 
-    kith_random_fill(&dice, b, n);
+    kith_random_fill(&dice.random, b, n);
     kith_put_span(w, (struct kith_span){b, n});
 }
 
@@ -44,7 +42,7 @@ static struct kith_ip random_ip(bool may_be_none)
 
     if (kind == 2)
         return (struct kith_ip){0};
-    kith_random_fill(&dice, b + 1, 15);
+    kith_random_fill(&dice.random, b + 1, 15);
     return kith_ip_from((struct kith_span){b, kind == 0 ? 4 : 16});
 }
 
@@ -170,11 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_a_decoder_accepts_has_one_encoding),
     };
-    const char *given = getenv("KITH_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
 
-    printf("KITH_SEED=%llu\n", (unsigned long long)seed);
-    kith_random_seeded_init(&seeded, seed);
-    dice = kith_random_from_seed(&seeded);
+    lab_seed_run(&dice);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

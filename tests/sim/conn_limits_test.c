@@ -113,8 +113,7 @@ static void one_network_has_only_its_share_of_handshakes(void **state)
     struct tap t = {0};
 
     (void)state;
-    set_scene(&s, 21,
-              &(struct kith_quic_config){.handshakes_per_prefix = 3, .retry_above = 1000});
+    set_scene(&s, 21, &(struct kith_quic_config){.handshakes_per_prefix = 3, .retry_above = 1000});
     t.cut_from = *sim_host_addr(s.b.host);
     sim_net_set_filter(s.net, tap, &t);
     for (int i = 0; i < 10; i++)

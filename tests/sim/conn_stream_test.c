@@ -353,6 +353,7 @@ static void random_move(struct scene *s, unsigned *number)
         sim_host_rebind(s->a.host, addr);
         return;
     }
+    sim_host_keep_sources(s->a.host); /* which path dies when is the session's to find out */
     sim_host_move(s->a.host, addr);
     struct kith_path path = {.local = *sim_host_addr(s->a.host),
                              .remote = *sim_host_addr(s->b.host)};

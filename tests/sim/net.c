@@ -24,7 +24,7 @@ struct sim_host {
     struct sim_net *net;
     size_t index;
     struct kith_addr addr, public_addr;
-    bool off;
+    bool off, any_source;
     sim_deliver *deliver;
     void *ctx;
 };
@@ -137,6 +137,11 @@ void sim_host_power(struct sim_host *h, bool on)
     h->off = !on;
 }
 
+void sim_host_keep_sources(struct sim_host *h)
+{
+    h->any_source = true;
+}
+
 static struct sim_host *host_at(struct sim_net *n, const struct kith_addr *a)
 {
     for (size_t i = 0; i < n->hosts; i++)
@@ -191,7 +196,9 @@ static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *dat
     struct sim_net *n = h->net;
     struct sim_host *to = host_at(n, &run->path.remote);
 
-    if (h->off || to == NULL)
+    bool foreign = !h->any_source && run->path.local.ip.family != KITH_FAMILY_NONE &&
+                   !kith_ip_equal(&run->path.local.ip, &h->addr.ip);
+    if (h->off || to == NULL || foreign) /* nobody can send from an address it does not have */
         return;
     struct pipe *pipe = &n->pipe[h->index][to->index];
     const struct sim_link *l = pipe->own ? &pipe->model : &n->standard;

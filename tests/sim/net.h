@@ -51,6 +51,9 @@ struct kith_transport sim_host_transport(struct sim_host *h);
 const struct kith_addr *sim_host_addr(const struct sim_host *h);
 /* The host has another address from now on, and knows it. */
 void sim_host_move(struct sim_host *h, const char *addr);
+/* From now on the host may still send from addresses it had before, as one with several interfaces
+ * can; else what is to leave from there is lost. */
+void sim_host_keep_sources(struct sim_host *h);
 /* A NAT in front of the host maps it elsewhere from now on; the host does not notice. */
 void sim_host_rebind(struct sim_host *h, const char *public_addr);
 /* A host that is off neither sends nor receives. */

@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* A heap that counts, and refuses the allocation for which `fuse` has run down to 0. */
 struct lab_heap {
@@ -56,6 +58,16 @@ static inline void lab_seed(struct lab_dice *d, uint64_t seed)
 {
     kith_random_seeded_init(&d->source, seed);
     d->random = kith_random_from_seed(&d->source);
+}
+
+/* Seeds with KITH_SEED, or the time; says which, so that a failure can be had again. */
+static inline void lab_seed_run(struct lab_dice *d)
+{
+    const char *given = getenv("KITH_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+
+    printf("KITH_SEED=%llu\n", (unsigned long long)seed);
+    lab_seed(d, seed);
 }
 
 /* 0 to n - 1 */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "base_lab.h"
 #include "ctl/conf_json.h"
 #include "ctl/ctl.h"
 
@@ -510,30 +511,16 @@ static void a_passphrase_is_overwritten_after_the_call(void **state)
 
 /* ---- memory ---- */
 
-struct failing {
-    size_t left; /* allocations that still succeed */
-};
-
-static void *failing_resize(void *ctx, void *p, size_t n)
-{
-    struct failing *f = ctx;
-
-    if (n > 0 && f->left-- == 0) {
-        f->left = 0;
-        return NULL;
-    }
-    return kith_heap.resize(kith_heap.ctx, p, n);
-}
-
 static void without_memory_a_client_is_refused_or_cut_off(void **state)
 {
     (void)state;
     for (size_t n = 0; n < 3; n++) {
-        struct failing failing = {.left = n};
-        const struct kith_alloc alloc = {failing_resize, &failing};
+        struct lab_heap heap;
+        const struct kith_alloc alloc = lab_alloc(&heap);
         const struct kith_env poor = {.alloc = &alloc};
         struct kith_ctl_client *c = NULL;
 
+        heap.fuse = n;
         kith_ctl_init(&ctl, &poor, &ops, &fake);
         assert_int_equal(kith_ctl_open(&ctl, KITH_CTL_GRANT_READ, 0, &c),
                          n == 0 ? KITH_E_NOMEM : KITH_OK);
@@ -542,6 +529,7 @@ static void without_memory_a_client_is_refused_or_cut_off(void **state)
             assert_int_equal(kith_ctl_over(c), n == 1);
         }
         kith_ctl_fini(&ctl);
+        assert_int_equal(heap.live, 0);
     }
 }
 

@@ -66,12 +66,19 @@ static const char *host_tun(void *ctx)
 }
 
 static struct kith_addr listening[2];
+static const char *host_tun_trouble(void *ctx)
+{
+    (void)ctx;
+    return host_state.tun == NULL ? "open /dev/net/tun: Operation not permitted" : NULL;
+}
+
 static const struct kith_ctl_host host = {
     .now = host_now,
     .down = host_down,
     .next_event = host_next_event,
     .prefix_in_use = host_in_use,
     .tun = host_tun,
+    .tun_trouble = host_tun_trouble,
     .conf = &conf,
     .state_dir = "/var/lib/kith",
     .listen = listening,

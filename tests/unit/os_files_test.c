@@ -16,29 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base_lab.h"
+#include "dir_lab.h"
 #include "os/files.h"
-
-/* ---- a directory per test ---- */
-
-static char dir[64];
-
-static int enter_directory(void **state)
-{
-    (void)state;
-    (void)umask(022);
-    (void)snprintf(dir, sizeof dir, "%s/kith-os-files-XXXXXX",
-                   getenv("TMPDIR") != NULL ? getenv("TMPDIR") : P_tmpdir);
-    return mkdtemp(dir) == NULL || chdir(dir) < 0 ? -1 : 0;
-}
-
-static int leave_directory(void **state)
-{
-    char command[128];
-
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
-}
 
 static size_t entries_here(void)
 {
@@ -129,47 +109,29 @@ static void what_is_no_regular_file_is_not_read(void **state)
     assert_int_equal(kith_file_read("nothing", 100, &kith_heap, &b, NULL), KITH_E_NOTFOUND);
 }
 
-static void *no_memory(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    assert_null(p);
-    return NULL;
-}
-
 static void without_memory_nothing_is_read(void **state)
 {
     (void)state;
-    const struct kith_alloc none = {.resize = no_memory};
+    struct lab_heap heap;
+    const struct kith_alloc none = lab_alloc(&heap);
     struct kith_buf b;
+    heap.fuse = 0;
     write_plain("f", "text", 0644);
     assert_int_equal(kith_file_read("f", 100, &none, &b, NULL), KITH_E_NOMEM);
-}
-
-struct counter {
-    unsigned calls;
-};
-
-static void *counted(void *ctx, void *p, size_t n)
-{
-    struct counter *c = ctx;
-
-    c->calls += n > 0;
-    return kith_resize(&kith_heap, p, n);
 }
 
 static void a_secret_is_allocated_once_so_that_no_copy_stays_behind(void **state)
 {
     (void)state;
     static char long_text[6000];
-    struct counter c = {0};
-    const struct kith_alloc counting = {.resize = counted, .ctx = &c};
+    struct lab_heap heap;
+    const struct kith_alloc counting = lab_alloc(&heap);
     struct kith_buf b;
     memset(long_text, 's', sizeof long_text - 1);
     write_plain("f", long_text, 0600);
     assert_int_equal(kith_file_read_private("f", 8192, &counting, &b, NULL), KITH_OK);
     assert_int_equal(kith_buf_len(&b), sizeof long_text - 1);
-    assert_int_equal(c.calls, 1);
+    assert_int_equal(heap.asked, 1);
     kith_buf_fini(&b);
 }
 
@@ -211,7 +173,7 @@ static void a_secret_of_another_user_is_refused(void **state)
     assert_string_equal(why.text, "chown 0 key: it belongs to user 1234");
     /* root's is as good as ours, for whom can reach it */
     assert_int_equal(chown("key", 0, 0), 0);
-    assert_int_equal(chmod(dir, 0711), 0);
+    assert_int_equal(chmod(lab_dir, 0711), 0);
     assert_int_equal(seteuid(1234), 0);
     int err = kith_file_check_private("key", NULL);
     assert_int_equal(seteuid(0), 0);
@@ -267,7 +229,7 @@ static void a_file_is_replaced_with_content_and_mode_whatever_the_umask(void **s
     assert_content("f", "");
     assert_int_equal(entries_here(), 1);
     char path[128];
-    (void)snprintf(path, sizeof path, "%s/g", dir);
+    (void)snprintf(path, sizeof path, "%s/g", lab_dir);
     assert_int_equal(kith_file_write_atomic(path, kith_span_text("far"), 0600, NULL, NULL),
                      KITH_OK);
     assert_content("g", "far");
@@ -513,7 +475,7 @@ static void errors_of_the_system_get_the_nearest_of_ours(void **state)
     assert_int_equal(kith_os_say(NULL, KITH_E_AUTH, "no"), KITH_E_AUTH);
 }
 
-#define HERE(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+#define HERE(test) cmocka_unit_test_setup_teardown(test, lab_dir_enter, lab_dir_leave)
 
 int main(void)
 {

@@ -10,36 +10,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dir_lab.h"
 #include "os/unix_socket.h"
 
 enum { PATIENCE = 5000 }; /* ms; only a failing test waits so long */
-
-static char dir[64];
-
-static int enter_directory(void **state)
-{
-    (void)state;
-    (void)umask(022);
-    (void)snprintf(dir, sizeof dir, "%s/kith-os-unix-XXXXXX", P_tmpdir);
-    return mkdtemp(dir) == NULL || chdir(dir) < 0 ? -1 : 0;
-}
-
-static int leave_directory(void **state)
-{
-    char command[128];
-
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
-}
 
 /* Two connected ends: [0] the listener's, [1] the client's. */
 static void connected(int ret[2])
@@ -186,7 +170,7 @@ static void a_socket_that_we_may_not_use_is_told_as_such(void **state)
         skip();
     }
     assert_int_equal(kith_unix_listen("s", 0600, &fd, NULL), KITH_OK);
-    assert_int_equal(chmod(dir, 0755), 0);
+    assert_int_equal(chmod(lab_dir, 0755), 0);
     assert_int_equal(seteuid(65534), 0);
     int err = kith_unix_connect("s", &client, NULL);
     assert_int_equal(seteuid(0), 0);
@@ -357,7 +341,71 @@ static void too_many_descriptors_are_refused_and_none_stays_open(void **state)
     disconnect(ends);
 }
 
-#define HERE(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+/* ---- signals, and the process at the other end ---- */
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void a_handled_signal_ends_the_wait_for_bytes(void **state)
+{
+    (void)state;
+    const struct itimerval soon = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000};
+    struct sigaction act = {.sa_handler = on_alarm}, before;
+    int ends[2];
+    char got[4];
+    size_t n = 77;
+    connected(ends);
+    assert_int_equal(sigaction(SIGALRM, &act, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    assert_int_equal(kith_unix_recv(ends[0], got, sizeof got, PATIENCE, &n), KITH_E_CANCELLED);
+    assert_int_equal(n, 77);
+    assert_int_equal(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    disconnect(ends);
+}
+
+/* A process that connects, and ends when `until` does. */
+static pid_t connect_from_child(const int until[2])
+{
+    pid_t pid = fork();
+    int fd;
+    char byte;
+
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    (void)close(until[1]);
+    if (kith_unix_connect("s", &fd, NULL) < 0)
+        _exit(1);
+    _exit(read(until[0], &byte, 1) == 0 ? 0 : 1);
+}
+
+static void the_end_of_the_process_at_the_other_end_can_be_waited_for(void **state)
+{
+    (void)state;
+    int listener, until[2], process, status;
+    assert_int_equal(kith_unix_listen("s", 0600, &listener, NULL), KITH_OK);
+    assert_int_equal(pipe2(until, O_CLOEXEC), 0);
+    pid_t pid = connect_from_child(until);
+    assert_int_equal(fcntl(listener, F_SETFL, 0), 0);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(kith_unix_peer_process(fd, &process), KITH_OK);
+    assert_int_equal(kith_unix_process_wait(process, 0), KITH_E_TIMEOUT);
+    (void)close(until[1]);
+    assert_int_equal(kith_unix_process_wait(process, PATIENCE), KITH_OK);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(kith_unix_peer_process(fd, &process), KITH_E_NOTFOUND); /* gone for good */
+    (void)close(process);
+    (void)close(until[0]);
+    (void)close(fd);
+    (void)close(listener);
+}
+
+#define HERE(test) cmocka_unit_test_setup_teardown(test, lab_dir_enter, lab_dir_leave)
 
 int main(void)
 {
@@ -376,6 +424,8 @@ int main(void)
         HERE(a_passed_descriptor_is_the_same_file_and_closes_on_exec),
         HERE(bytes_without_descriptors_come_with_none),
         HERE(too_many_descriptors_are_refused_and_none_stays_open),
+        HERE(a_handled_signal_ends_the_wait_for_bytes),
+        HERE(the_end_of_the_process_at_the_other_end_can_be_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Opening: what is made, what is refused, and that what is refused stays as it was. */
 
+#include "base_lab.h"
 #include "property/store_lab.h"
 
 #include "store/network.h"
@@ -386,35 +387,29 @@ static void a_removed_secret_is_off_the_disk_after_a_checkpoint(void **state)
 
 /* ---- memory ---- */
 
-static int left; /* allocations until one fails */
-
-static void *scarce_resize(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    return n > 0 && left-- == 0 ? NULL : kith_heap.resize(kith_heap.ctx, p, n);
-}
-
 static void no_memory_is_an_error_and_leaves_the_store_good(void **state)
 {
     struct store_lab *lab = *state;
-    const struct kith_alloc scarce = {.resize = scarce_resize};
+    struct lab_heap heap;
+    const struct kith_alloc scarce = lab_alloc(&heap);
     struct kith_env env = lab->env;
     struct kith_store *s = NULL;
     struct kith_span value = {0};
 
     env.alloc = &scarce;
-    left = 0;
+    heap.fuse = 0;
     assert_int_equal(kith_store_open(":memory:", &env, &s, NULL), KITH_E_NOMEM);
-    left = 1;
+    heap.fuse = 1;
     assert_int_equal(kith_store_open(":memory:", &env, &s, NULL), KITH_OK);
-    left = 100;
+    heap.fuse = SIZE_MAX;
     assert_int_equal(kith_store_setting_put(s, "k", kith_span_text("value")), KITH_OK);
-    left = 0;
+    heap.fuse = 0;
     assert_int_equal(kith_store_setting_get(s, "k", &value), KITH_E_NOMEM);
-    left = 100;
+    heap.fuse = SIZE_MAX;
     assert_int_equal(kith_store_setting_get(s, "k", &value), KITH_OK);
     assert_true(kith_span_equal(value, kith_span_text("value")));
     kith_store_close(s);
+    assert_int_equal(heap.live, 0);
 }
 
 int main(void)

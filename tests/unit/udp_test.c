@@ -11,6 +11,7 @@
 #include "udp_lab.h"
 
 #include "base/text.h"
+#include "base_lab.h"
 #include "transport/udp/sockaddr.h"
 
 static const char *const loopback[] = {"127.0.0.1", "[::1]:0"};
@@ -588,26 +589,6 @@ static void a_descriptor_that_is_not_ours_is_refused(void **state)
 
 /* ---- memory ---- */
 
-struct scarce {
-    int left; /* allocations that still succeed */
-    int held;
-};
-
-static void *scarce_resize(void *ctx, void *p, size_t n)
-{
-    struct scarce *s = ctx;
-
-    if (n == 0) {
-        s->held -= p != NULL;
-        free(p);
-        return NULL;
-    }
-    if (s->left-- <= 0)
-        return NULL;
-    s->held += p == NULL;
-    return realloc(p, n);
-}
-
 static int open_descriptors(void)
 {
     DIR *d = opendir("/proc/self/fd");
@@ -625,19 +606,20 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
     (void)state;
     int before = open_descriptors(), err = KITH_E_NOMEM;
 
-    for (int n = 0; err != KITH_OK; n++) {
-        struct scarce s = {.left = n};
-        struct kith_alloc alloc = {.resize = scarce_resize, .ctx = &s};
+    for (size_t n = 0; err != KITH_OK; n++) {
+        struct lab_heap heap;
+        struct kith_alloc alloc = lab_alloc(&heap);
         struct kith_env env = {.alloc = &alloc};
         struct kith_udp_config cfg = all_on();
         struct kith_udp_why why;
         struct kith_udp *u = NULL;
         cfg.n_listen = 1;
+        heap.fuse = n;
         err = kith_udp_new(&cfg, 0, &env, &u, &why);
         assert_int_equal(err, n < 2 ? KITH_E_NOMEM : KITH_OK);
         assert_true((err == KITH_OK) == (u != NULL));
         kith_udp_free(u);
-        assert_int_equal(s.held, 0);
+        assert_int_equal(heap.live, 0);
         assert_int_equal(open_descriptors(), before);
     }
 }

@@ -12,6 +12,8 @@ enum {
     RETRY_TOKEN_SECONDS = 10,
 };
 
+#define RESET_EVERY (50 * KITH_MSEC)
+
 static struct answer *answer_room(struct kith_quic *q, const struct kith_path *path)
 {
     if (q->n_answers == ANSWERS_MAX)
@@ -69,7 +71,7 @@ static void send_reset(struct kith_quic *q, const struct kith_path *path, struct
     uint8_t random[NGTCP2_MIN_STATELESS_RESET_RANDLEN];
     kith_time full_at = q->resets_full_at > now ? q->resets_full_at : now;
 
-    if (packet.n < RESET_MIN_PACKET || full_at - now > (RESET_BURST - 1) * 50 * KITH_MSEC)
+    if (packet.n < RESET_MIN_PACKET || full_at - now > (RESET_BURST - 1) * RESET_EVERY)
         return;
     struct answer *a = answer_room(q, path);
     if (a == NULL)
@@ -79,7 +81,7 @@ static void send_reset(struct kith_quic *q, const struct kith_path *path, struct
     kith_random_fill(q->env->random, random, sizeof random);
     answer_add(q, ngtcp2_pkt_write_stateless_reset2(a->data, sizeof a->data, &token, random,
                                                     sizeof random));
-    q->resets_full_at = full_at + 50 * KITH_MSEC;
+    q->resets_full_at = full_at + RESET_EVERY;
     q->count.resets_sent++;
 }
 

@@ -662,8 +662,12 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
 {
     struct made_up_storage made_up;
 
-    if (!c->dialled || c->state != CONN_ESTABLISHED)
+    if (c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
+    if (!c->dialled) { /* the other side notices where we speak from, and checks it */
+        paths_remap(&c->paths, c->paths.current, path);
+        return KITH_OK;
+    }
     uint32_t number = paths_add(&c->paths, path, 0);
     int rv = ngtcp2_conn_initiate_migration(c->nc, paths_made_up(&c->paths, number, &made_up), now);
     conn_mark_dirty(c);

@@ -75,7 +75,7 @@ static int read_file(const char *path, size_t max, bool secret, const struct kit
                      struct kith_buf *ret, struct kith_os_why *why)
 {
     struct kith_buf b;
-    struct stat st;
+    struct stat st = {0};
     int fd = -1;
     int err = open_regular(path, &fd, &st, why);
 

@@ -49,6 +49,7 @@ static int failed(const struct target *t, const char *step)
     return kith_os_fail(t->why, errno, "%s %s", step, t->path);
 }
 
+/* The descriptor of its directory, or an error. */
 static int open_parent(struct target *t)
 {
     char parent[KITH_PATH_MAX];
@@ -63,11 +64,12 @@ static int open_parent(struct target *t)
         (void)snprintf(parent, sizeof parent, ".");
     else
         (void)snprintf(parent, sizeof parent, "%.*s", n == 0 ? 1 : (int)n, t->path);
-    t->dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return t->dir < 0 ? failed(t, "open the directory of") : KITH_OK;
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? failed(t, "open the directory of") : fd;
 }
 
-static int open_temp(struct target *t, int *ret_fd)
+/* Its descriptor, or an error. */
+static int open_temp(struct target *t)
 {
     for (int i = 0; i < TEMP_TRIES; i++) {
         uint64_t unique = 0;
@@ -77,10 +79,8 @@ static int open_temp(struct target *t, int *ret_fd)
                        (unsigned long long)unique);
         int fd =
             openat(t->dir, t->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            *ret_fd = fd;
-            return KITH_OK;
-        }
+        if (fd >= 0)
+            return fd;
         if (errno != EEXIST)
             break;
     }
@@ -105,11 +105,10 @@ static int write_all(const struct target *t, int fd, struct kith_span s)
 
 static int fill_temp(struct target *t, struct kith_span content, unsigned mode)
 {
-    int fd = -1;
-    int err = open_temp(t, &fd);
+    int fd = open_temp(t), err = KITH_OK;
 
-    if (err < 0)
-        return err;
+    if (fd < 0)
+        return fd;
     if (fchmod(fd, (mode_t)mode) < 0)
         err = failed(t, "set the mode of");
     if (err == KITH_OK)
@@ -147,11 +146,12 @@ static int put(const char *path, struct kith_span content, unsigned mode,
                const struct kith_file_ops *ops, int (*place)(struct target *t),
                struct kith_os_why *why)
 {
-    struct target t = {.path = path, .ops = ops == NULL ? &system_ops : ops, .why = why, .dir = -1};
-    int err = open_parent(&t);
+    struct target t = {.path = path, .ops = ops == NULL ? &system_ops : ops, .why = why};
 
-    if (err == KITH_OK)
-        err = fill_temp(&t, content, mode);
+    t.dir = open_parent(&t);
+    if (t.dir < 0)
+        return t.dir;
+    int err = fill_temp(&t, content, mode);
     if (err == KITH_OK)
         err = place(&t);
     if (t.temp[0] != '\0')
@@ -159,8 +159,7 @@ static int put(const char *path, struct kith_span content, unsigned mode,
     /* EINVAL: a file system whose directories have nothing to make durable */
     if (err == KITH_OK && t.ops->fsync(t.ops->ctx, t.dir) < 0 && errno != EINVAL)
         err = failed(&t, "make durable the directory of");
-    if (t.dir >= 0)
-        (void)close(t.dir);
+    (void)close(t.dir);
     return err;
 }
 

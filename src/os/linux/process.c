@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 void kith_clock_now(struct kith_now *ret)
 {
     struct timespec mono = {0}, wall = {0};
@@ -86,16 +88,22 @@ int kith_process_raise_files(uint64_t wanted, uint64_t *ret_limit, struct kith_o
 
 int kith_process_memory(uint64_t *ret_bytes)
 {
-    unsigned long long total, resident;
+    char line[128]; /* "total resident ...", in pages: proc(5) */
+    uint64_t pages;
     FILE *f = fopen("/proc/self/statm", "re");
 
     if (f == NULL)
         return kith_os_err(errno);
-    int fields = fscanf(f, "%llu %llu", &total, &resident);
+    bool read = fgets(line, sizeof line, f) != NULL;
     (void)fclose(f);
-    if (fields != 2)
+    char *resident = read ? strchr(line, ' ') : NULL;
+    if (resident == NULL)
         return KITH_E_IO;
-    *ret_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    resident++;
+    resident[strcspn(resident, " ")] = '\0';
+    if (kith_u64_parse(resident, &pages) < 0)
+        return KITH_E_IO;
+    *ret_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
     return KITH_OK;
 }
 

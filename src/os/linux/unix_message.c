@@ -1,10 +1,13 @@
-/* Bytes and descriptors over a connected Unix socket. */
+/* Bytes and descriptors over a connected Unix socket, and the process at its other end. */
 #include "os/unix_socket.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "os/process.h"
 
 enum {
     /* The kernel's own most (SCM_MAX_FD): room for all, so that what is too many arrives and is
@@ -12,30 +15,36 @@ enum {
     FDS_ROOM = 253,
 };
 
-static int wait_for(int fd, short events, int timeout_ms)
+/* KITH_E_CANCELLED: a signal was handled meanwhile. */
+static int wait_once(int fd, short events, int timeout_ms)
 {
     struct pollfd p = {.fd = fd, .events = events};
+    int n = poll(&p, 1, timeout_ms);
 
-    for (;;) {
-        int n = poll(&p, 1, timeout_ms);
-        if (n > 0)
-            return KITH_OK;
-        if (n == 0)
-            return KITH_E_TIMEOUT;
-        if (errno != EINTR)
-            return kith_os_err(errno);
-    }
+    if (n < 0)
+        return errno == EINTR ? KITH_E_CANCELLED : kith_os_err(errno);
+    return n == 0 ? KITH_E_TIMEOUT : KITH_OK;
 }
 
-/* One sendmsg, waiting for room first; advances *s. */
-static int send_some(int fd, struct kith_span *s, struct msghdr *m, int timeout_ms)
+static int wait_for(int fd, short events, int timeout_ms)
+{
+    int err;
+
+    do {
+        err = wait_once(fd, events, timeout_ms);
+    } while (err == KITH_E_CANCELLED);
+    return err;
+}
+
+/* One sendmsg with control_len bytes of control, waiting for room first; advances *s. */
+static int send_some(int fd, struct kith_span *s, void *control, size_t control_len, int timeout_ms)
 {
     struct iovec part = {.iov_base = (void *)s->p, .iov_len = s->n};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = control_len};
 
-    m->msg_iov = &part;
-    m->msg_iovlen = 1;
     for (;;) {
-        ssize_t n = sendmsg(fd, m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             *s = (struct kith_span){s->p + n, s->n - (size_t)n};
             return KITH_OK;
@@ -54,24 +63,24 @@ int kith_unix_send_all(int fd, struct kith_span s, int timeout_ms)
     int err = KITH_OK;
 
     while (s.n > 0 && err == KITH_OK)
-        err = send_some(fd, &s, &(struct msghdr){0}, timeout_ms);
+        err = send_some(fd, &s, NULL, 0, timeout_ms);
     return err;
 }
 
 int kith_unix_send_fds(int fd, struct kith_span s, const int *fds, size_t n, int timeout_ms)
 {
-    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(KITH_UNIX_FDS_MAX * sizeof(int))] = {0};
-    struct msghdr m = {.msg_control = control};
+    union {
+        struct cmsghdr head;
+        uint8_t room[CMSG_SPACE(KITH_UNIX_FDS_MAX * sizeof(int))];
+    } control = {0};
 
     if (s.n == 0 || n == 0 || n > KITH_UNIX_FDS_MAX)
         return KITH_E_INVAL;
-    m.msg_controllen = CMSG_SPACE(n * sizeof(int));
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(n * sizeof(int));
-    memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-    int err = send_some(fd, &s, &m, timeout_ms);
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
+    int err = send_some(fd, &s, &control, CMSG_SPACE(n * sizeof(int)), timeout_ms);
     return err < 0 ? err : kith_unix_send_all(fd, s, timeout_ms);
 }
 
@@ -80,7 +89,7 @@ int kith_unix_recv(int fd, void *buf, size_t cap, int timeout_ms, size_t *ret_le
     if (cap == 0)
         return KITH_E_INVAL;
     for (;;) {
-        int err = wait_for(fd, POLLIN, timeout_ms);
+        int err = wait_once(fd, POLLIN, timeout_ms);
         if (err < 0)
             return err;
         ssize_t n = recv(fd, buf, cap, MSG_DONTWAIT);
@@ -159,4 +168,27 @@ int kith_unix_recv_fds(int fd, void *buf, size_t cap, int timeout_ms, size_t *re
         if (errno != EINTR && errno != EAGAIN)
             return kith_os_err(errno);
     }
+}
+
+/* ---- the process at the other end ---- */
+
+int kith_unix_peer_process(int fd, int *ret_process)
+{
+    struct kith_peer_credentials peer;
+    int err = kith_peer_credentials(fd, &peer);
+
+    if (err < 0)
+        return err;
+    if (peer.pid <= 0)
+        return KITH_E_NOTFOUND;
+    long process = syscall(SYS_pidfd_open, peer.pid, 0);
+    if (process < 0)
+        return kith_os_err(errno);
+    *ret_process = (int)process;
+    return KITH_OK;
+}
+
+int kith_unix_process_wait(int process, int timeout_ms)
+{
+    return wait_once(process, POLLIN, timeout_ms);
 }

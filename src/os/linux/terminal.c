@@ -1,4 +1,4 @@
-#include "cmd/terminal.h"
+#include "os/terminal.h"
 
 #include <fcntl.h>
 #include <termios.h>
