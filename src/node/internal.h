@@ -34,11 +34,12 @@
 
 enum {
     PEERS_MAX = 10000,
-    LACK_MAX = 4096, /* objects of a network that one peer still has to send us */
-    PULL_BATCH = 24, /* asked for at once: about 130 kB */
-    EAGER_MAX = 64,  /* in networks up to this size a node keeps a session with everybody */
-    DONE_MAX = 16,   /* finished requests not yet told */
-    PONGS_MAX = 64,  /* ping replies not yet told */
+    RANGE_BITS_MIN = 8, /* a network that claims more would take the host's own traffic */
+    LACK_MAX = 4096,    /* objects of a network that one peer still has to send us */
+    PULL_BATCH = 24,    /* asked for at once: about 130 kB */
+    EAGER_MAX = 64,     /* in networks up to this size a node keeps a session with everybody */
+    DONE_MAX = 16,      /* finished requests not yet told */
+    PONGS_MAX = 64,     /* ping replies not yet told */
     JOIN_SECONDS = 30,
     JOIN_GREET_SECONDS = 86400, /* so long a new member looks for its issuer */
     OBSERVED_MAX = 4,           /* addresses others saw us at */

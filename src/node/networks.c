@@ -259,6 +259,9 @@ static int begin_adoption(struct kith_node *n, struct node_network *net, struct 
         self.standing != KITH_STANDING_MEMBER)
         return node_say(why, KITH_E_REFUSED, "check the clocks of both machines",
                         "the certificate that came does not make this node a member");
+    if (o->network.ipv4.bits < RANGE_BITS_MIN)
+        return node_say(why, KITH_E_REFUSED, "ask its admin to choose a range of /8 or less",
+                        "the network claims too many of all IPv4 addresses");
     if (range_overlaps(n, &o->network.ipv4, net))
         return node_say(why, KITH_E_TAKEN, "leave that network first, or renumber one of the two",
                         "its IPv4 range overlaps that of another network of this node");
@@ -363,9 +366,10 @@ static int check_new(const struct kith_node *n, const char *name, const struct k
     if (network_by_name(n, name) != NULL)
         return node_say(why, KITH_E_EXISTS, "choose another name",
                         "this node is in a network named %s already", name);
-    if (range->ip.family != KITH_FAMILY_IP4 || range->bits > KITH_RANGE_BITS_MAX)
-        return node_say(why, KITH_E_INVAL, "give a range of IPv4 addresses with /26 or less",
-                        "the range is too small for a network");
+    if (range->ip.family != KITH_FAMILY_IP4 || range->bits > KITH_RANGE_BITS_MAX ||
+        range->bits < RANGE_BITS_MIN)
+        return node_say(why, KITH_E_INVAL, "give a range of IPv4 addresses from /8 to /26",
+                        "the range does not fit a network");
     if (range_overlaps(n, range, NULL))
         return node_say(why, KITH_E_TAKEN, "choose another range with --ipv4",
                         "the range overlaps that of another network of this node");

@@ -27,7 +27,7 @@ int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_
                             .call = call,
                             .peer = *peer,
                             .count = count,
-                            .interval = interval,
+                            .interval = interval > KITH_MSEC ? interval : KITH_MSEC,
                             .next_at = now.mono};
     peer_need(n, to, ON_DEMAND_IDLE, now);
     return KITH_OK;
