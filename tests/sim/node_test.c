@@ -281,6 +281,23 @@ static void when_both_move_a_common_member_brings_them_together(void **state)
     world_down(&w);
 }
 
+static void without_a_common_member_it_is_enough_that_one_returns(void **state)
+{
+    struct world w;
+
+    (void)state;
+    all_three(&w, 18);
+    wait_for(&w, 5 * KITH_SEC);
+    sim_host_power(w.node[2].host, false);
+    node_sim_move(&w.node[0], "203.0.113.50:9000");
+    node_sim_move(&w.node[1], "203.0.113.60:9000");
+    wait_for(&w, 20 * KITH_SEC);
+    node_sim_move(&w.node[1], addrs[1]);
+    assert_true(reaches(&w, 0, 1, false, 3 * KITH_SEC));
+    assert_true(reaches(&w, 1, 0, false, KITH_SEC));
+    world_down(&w);
+}
+
 static void a_revoked_member_is_out_everywhere_within_two_seconds(void **state)
 {
     struct world w;
@@ -472,6 +489,7 @@ int main(void)
         cmocka_unit_test(one_killed_and_restarted_is_back_within_three_seconds),
         cmocka_unit_test(an_address_change_of_either_side_costs_less_than_a_second),
         cmocka_unit_test(when_both_move_a_common_member_brings_them_together),
+        cmocka_unit_test(without_a_common_member_it_is_enough_that_one_returns),
         cmocka_unit_test(a_revoked_member_is_out_everywhere_within_two_seconds),
         cmocka_unit_test(only_an_admin_invites_and_a_new_admin_does_from_its_own_block),
         cmocka_unit_test(a_ping_names_its_route),
