@@ -131,6 +131,8 @@ lab_inside() {
     fi
     trap 'exit 143' TERM INT HUP # process 1 has no default actions
     mount -t tmpfs tmpfs /run    # a /run/netns of our own
+    # Nobody answers names in here: without this, whoever asks for one waits until it gives up.
+    [ ! -f /etc/resolv.conf ] || mount --bind /dev/null /etc/resolv.conf
     ip link set lo up
     mkdir -p "$lab/bin"
     ln -sf "$kith" "$lab/bin/kith"
