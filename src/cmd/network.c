@@ -80,7 +80,16 @@ static int ask_quietly(struct kith_cmd *c, enum kith_ctl_method m, json_t *param
 
 int kith_cmd_network_leave(struct kith_cmd *c)
 {
-    return ask_quietly(c, KITH_CTL_network_leave, json_pack("{s:s}", "name", c->args->arg[0]));
+    json_t *r = NULL;
+    int code =
+        kith_cmd_ask(c, KITH_CTL_network_leave, json_pack("{s:s}", "name", c->args->arg[0]), &r);
+
+    if (code == KITH_EXIT_OK && r != NULL && kith_cmd_number(r, "others") > 0 &&
+        kith_cmd_number(r, "told") == 0)
+        fprintf(stderr, "kith: no other member was connected: they list this machine until its "
+                        "certificate ends, or until an admin revokes it\n");
+    json_decref(r);
+    return code;
 }
 
 static json_t *name_and_network(struct kith_cmd *c)

@@ -86,12 +86,20 @@ int kith_ctl_do_network_leave(struct kith_ctl_handlers *h, uint64_t call, const 
 {
     const char *name = kith_ctl_text(params, "name", "");
     struct kith_node_why why;
-    int err = kith_node_network_leave(h->node, name, kith_ctl_host_now(h), &why);
+    struct kith_network_info net;
+    size_t told = 0;
+    int err = kith_node_find_network(h->node, name, kith_ctl_host_now(h).wall, &net, &why);
+
+    if (err >= 0)
+        err = kith_node_network_leave(h->node, name, kith_ctl_host_now(h), &told, &why);
 
     (void)call;
     if (err < 0)
         return kith_ctl_explain(e, err, &why);
-    return kith_ctl_give(json_pack("{s:s}", "name", name), ret);
+    return kith_ctl_give(json_pack("{s:s, s:I, s:I}", "name", name, "others",
+                                   (json_int_t)(net.members > 0 ? net.members - 1 : 0), "told",
+                                   (json_int_t)told),
+                         ret);
 }
 
 int kith_ctl_do_network_backup(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,

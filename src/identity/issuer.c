@@ -226,6 +226,28 @@ int kith_issue_members(struct kith_issuer *is, struct kith_member_item *items, s
                      buf, cap, ret_len);
 }
 
+int kith_issue_leave(const struct kith_identity *member, const struct kith_network_id *network,
+                     uint64_t serial, uint64_t number, kith_wall now, uint8_t *buf, size_t cap,
+                     size_t *ret_len)
+{
+    uint8_t serials[sizeof serial], b[KITH_CERT_MAX];
+    struct kith_writer w = kith_writer_on(serials, sizeof serials);
+    struct kith_revocation_body body = {.peer = member->id, .reason = kith_span_text("left")};
+    struct kith_object_head head = {
+        .kind = KITH_OBJECT_revocation_body, .network = *network, .number = number, .issued = now};
+    size_t n = 0;
+
+    kith_serial_item_put(&w, &(struct kith_serial_item){serial});
+    int err = kith_writer_done(&w, &body.serials.bytes.n);
+    body.serials.bytes.p = serials;
+    body.serials.n = 1;
+    if (err == KITH_OK)
+        err = kith_revocation_body_encode(&body, b, sizeof b, &n);
+    if (err < 0)
+        return err;
+    return kith_object_sign(member, &head, (struct kith_span){b, n}, buf, cap, ret_len);
+}
+
 int kith_issue_endpoints(const struct kith_identity *member, const struct kith_network_id *network,
                          const struct kith_addr *addrs, size_t n, uint64_t number,
                          kith_wall valid_until, kith_wall now, uint8_t *buf, size_t cap,

@@ -100,6 +100,11 @@ int kith_issue_revocation(struct kith_issuer *is, const struct kith_new_revocati
 int kith_issue_members(struct kith_issuer *is, struct kith_member_item *items, size_t n,
                        kith_wall now, uint8_t *buf, size_t cap, size_t *ret_len) KITH_MUST_CHECK;
 
+/* A member says that it left: its certificate `serial` no longer counts. */
+int kith_issue_leave(const struct kith_identity *member, const struct kith_network_id *network,
+                     uint64_t serial, uint64_t number, kith_wall now, uint8_t *buf, size_t cap,
+                     size_t *ret_len) KITH_MUST_CHECK;
+
 /* A member says where it may be reached; at most 16 addresses (KITH_E_LIMIT). */
 int kith_issue_endpoints(const struct kith_identity *member, const struct kith_network_id *network,
                          const struct kith_addr *addrs, size_t n, uint64_t number,

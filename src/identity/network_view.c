@@ -437,6 +437,29 @@ const struct kith_object *kith_netview_next_admin(const struct kith_netview *v, 
     return NULL;
 }
 
+const struct kith_object *kith_netview_next_office(const struct kith_netview *v, size_t *at)
+{
+    const struct kith_known *k;
+
+    while ((k = kith_map_next(&v->by_peer, at)) != NULL)
+        if (k->admin != NULL)
+            return &k->admin->obj;
+    return NULL;
+}
+
+const struct kith_object *kith_netview_revocation(const struct kith_netview *v,
+                                                  const struct kith_peer_id *peer, size_t i)
+{
+    const struct kith_known *k = kith_known_find(v, peer);
+
+    if (k == NULL)
+        return NULL;
+    for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next)
+        if (i-- == 0)
+            return &KITH_OF(l, struct kith_held, link)->obj;
+    return NULL;
+}
+
 /* ---- gossip ---- */
 
 bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,

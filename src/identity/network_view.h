@@ -69,7 +69,7 @@ enum kith_standing {                     /* of a peer in the network */
                      KITH_STANDING_EARLY, /* its certificate is not valid yet */
                      KITH_STANDING_EXPIRED,
                      KITH_STANDING_REVOKED,
-                     KITH_STANDING_LEFT, /* its signer no longer vouches for it */
+                     KITH_STANDING_LEFT, /* it says so itself, or its signer no longer vouches for it */
 };
 
 enum kith_netview_change {
@@ -136,10 +136,16 @@ size_t kith_netview_member_count(const struct kith_netview *v, kith_wall now);
 /* Walks the ADMIN objects of admins in office: start with *at = 0; NULL at the end. */
 const struct kith_object *kith_netview_next_admin(const struct kith_netview *v, size_t *at,
                                                   kith_wall now);
+/* The same for all ADMIN objects held, those of dismissed admins included. */
+const struct kith_object *kith_netview_next_office(const struct kith_netview *v, size_t *at);
 /* The network's IPv6 address of a peer: fd, 40 bits of the network id, 16 zero bits, 64 bits of
  * the peer id (spec identity 5). */
 struct kith_ip kith_network_ip6(const struct kith_network_id *network,
                                 const struct kith_peer_id *peer);
+
+/* The i-th revocation held about a peer, its own leave included; NULL beyond the last. */
+const struct kith_object *kith_netview_revocation(const struct kith_netview *v,
+                                                  const struct kith_peer_id *peer, size_t i);
 
 /* ---- gossip ---- */
 

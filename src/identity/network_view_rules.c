@@ -44,9 +44,16 @@ static const char *outside_bounds(const struct kith_netview *v, const struct kit
     return NULL;
 }
 
+/* A member's own word that it left (spec objects 3.4.5). */
+static bool is_leave(const struct kith_object *obj)
+{
+    return obj->env.kind == KITH_OBJECT_revocation_body &&
+           kith_peer_id_equal(&obj->env.signer, &obj->revocation.peer);
+}
+
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
 {
-    if (is_root(v, &obj->env.signer))
+    if (is_root(v, &obj->env.signer) || is_leave(obj))
         return true;
     const struct kith_known *signer = kith_known_find(v, &obj->env.signer);
     if (signer == NULL || signer->admin == NULL)
@@ -76,7 +83,17 @@ static bool revoked(const struct kith_netview *v, const struct kith_known *k, ui
 {
     for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next) {
         const struct kith_object *o = &KITH_OF(l, struct kith_held, link)->obj;
-        if (kith_rule_stands(v, o) && serial_listed(&o->revocation, serial))
+        if (!is_leave(o) && kith_rule_stands(v, o) && serial_listed(&o->revocation, serial))
+            return true;
+    }
+    return false;
+}
+
+static bool said_goodbye(const struct kith_known *k, uint64_t serial)
+{
+    for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next) {
+        const struct kith_object *o = &KITH_OF(l, struct kith_held, link)->obj;
+        if (is_leave(o) && serial_listed(&o->revocation, serial))
             return true;
     }
     return false;
@@ -101,12 +118,14 @@ static bool list_holds(const struct kith_members_body *b, const struct kith_peer
     return false;
 }
 
-/* Spec objects 3.6.3: older than its signer's newest list and not on it. */
+/* Spec objects 3.6.3: it says so, or it is older than its signer's newest list and not on it. */
 static bool left(const struct kith_netview *v, const struct kith_known *k)
 {
     const struct kith_object *cert = &k->cert->obj;
     const struct kith_known *signer = kith_known_find(v, &cert->env.signer);
 
+    if (said_goodbye(k, cert->member.serial))
+        return true;
     if (signer == NULL || signer->list == NULL || !kith_rule_stands(v, &signer->list->obj))
         return false;
     const struct kith_object *list = &signer->list->obj;
@@ -156,7 +175,7 @@ struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct
         return obj->network.root; /* opening it compared its hash with the network id */
     if (v->network == NULL)
         return (struct kith_span){0};
-    if (obj->env.kind == KITH_OBJECT_endpoints_body)
+    if (obj->env.kind == KITH_OBJECT_endpoints_body || is_leave(obj))
         return k != NULL && k->cert != NULL ? k->cert->obj.member.spki : (struct kith_span){0};
     if (is_root(v, &obj->env.signer))
         return v->network->obj.network.root;
@@ -184,6 +203,15 @@ static const char *against_endpoints(const struct kith_netview *v, const struct 
     return obj->endpoints.valid_until <= now ? "it is out of date" : NULL;
 }
 
+static const char *against_leave(const struct kith_object *obj)
+{
+    if (obj->revocation.serials.n == 0)
+        return "a member that leaves names its certificates";
+    if (obj->revocation.admin_stands_to != 0)
+        return "only the root may say what of an admin stands";
+    return NULL;
+}
+
 /* MEMBER, REVOCATION and MEMBERS: by the root or an admin. */
 static const char *against_statement(const struct kith_netview *v, const struct kith_object *obj)
 {
@@ -207,9 +235,10 @@ static const char *against_statement(const struct kith_netview *v, const struct 
 
 /* Numbers of these are times, so that nobody can claim the last number there is (spec objects 4.4).
  */
-static bool numbered_by_time(uint8_t kind)
+static bool numbered_by_time(const struct kith_object *obj)
 {
-    return kind != KITH_OBJECT_revocation_body && kind != KITH_OBJECT_members_body;
+    return (obj->env.kind != KITH_OBJECT_revocation_body || is_leave(obj)) &&
+           obj->env.kind != KITH_OBJECT_members_body;
 }
 
 static const char *against(const struct kith_netview *v, const struct kith_object *obj,
@@ -217,14 +246,14 @@ static const char *against(const struct kith_netview *v, const struct kith_objec
 {
     kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
 
-    if (obj->env.issued > latest || (numbered_by_time(obj->env.kind) && obj->env.number > latest))
+    if (obj->env.issued > latest || (numbered_by_time(obj) && obj->env.number > latest))
         return "it is from the future, or the clock here is late";
     switch (obj->env.kind) {
     case KITH_OBJECT_network_body:
     case KITH_OBJECT_admin_body: return against_root_object(v, obj);
     case KITH_OBJECT_endpoints_body: return against_endpoints(v, obj, now);
     }
-    return against_statement(v, obj);
+    return is_leave(obj) ? against_leave(obj) : against_statement(v, obj);
 }
 
 int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj, kith_wall now,

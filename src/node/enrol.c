@@ -12,6 +12,7 @@ struct enrolment {
     struct kith_ip source;
     struct kith_enrol_request request;
     struct kith_store_ticket ticket;
+    bool again; /* it has used this ticket before */
     struct node_network *net;
     struct kith_now now;
     uint8_t cert[KITH_CERT_MAX];
@@ -99,18 +100,21 @@ static struct kith_records ticket_groups(const struct kith_store_ticket *t)
     return groups;
 }
 
-/* What the peer was given before for this ticket. */
+/* What the peer was given before for this ticket, if it still counts: it may have left since, or
+ * have shown itself too late. */
 static bool given_before(struct enrolment *e)
 {
     struct kith_store_ticket_use use;
 
-    if (kith_store_ticket_use_get(e->n->store, e->request.ticket.b, e->peer.b, &use) < 0 ||
-        use.cert.n > sizeof e->cert)
+    e->again = kith_store_ticket_use_get(e->n->store, e->request.ticket.b, e->peer.b, &use) >= 0;
+    if (!e->again || use.cert.n > sizeof e->cert)
         return false;
     memcpy(e->cert, use.cert.p, use.cert.n);
     e->cert_len = use.cert.n;
     struct kith_object o;
-    if (kith_object_open((struct kith_span){e->cert, e->cert_len}, &o) < 0)
+    if (kith_object_open((struct kith_span){e->cert, e->cert_len}, &o) < 0 ||
+        e->now.wall >= o.member.not_after ||
+        !kith_netview_is_member(e->net->view, &e->peer, e->now.wall))
         return false;
     kith_format(e->name, sizeof e->name, "%.*s", (int)o.member.name.n,
                 (const char *)o.member.name.p);
@@ -138,7 +142,8 @@ static int issue_in_transaction(struct enrolment *e)
         return err;
     memcpy(use.peer, e->peer.b, sizeof use.peer);
     use.cert = (struct kith_span){e->cert, e->cert_len};
-    return kith_store_ticket_use_record(e->n->store, e->request.ticket.b, &use);
+    return e->again ? kith_store_ticket_use_replace(e->n->store, e->request.ticket.b, &use)
+                    : kith_store_ticket_use_record(e->n->store, e->request.ticket.b, &use);
 }
 
 /* Whether `signer` revoked all certificates of the peer, those to come included. */
@@ -174,7 +179,7 @@ static int admit(struct enrolment *e)
         return KITH_OK;
     if (e->now.wall >= e->ticket.expires)
         return KITH_E_EXPIRED;
-    if (e->ticket.uses_left == 0)
+    if (e->ticket.uses_left == 0 && !e->again)
         return KITH_E_USED;
     int err = kith_store_begin(e->n->store);
     if (err < 0)

@@ -122,6 +122,8 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     bool first = p->proved == 0;
 
     p->proved |= 1u << net->slot;
+    if (issue_may(n, net, now.wall))
+        issue_claimed(n, net, &p->id);
     if (s == NULL)
         return;
     kith_session_trust(s, true);
@@ -149,6 +151,48 @@ static bool is_office(struct kith_span object)
 
     return object.n == 0 ||
            (kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_admin_body);
+}
+
+static int push(struct kith_node *n, const struct kith_peer_id *to,
+                const struct kith_object *object, struct kith_now now)
+{
+    struct kith_push message = {.object = object->bytes};
+    size_t len;
+    int err = kith_push_encode(&message, n->scratch, KITH_FRAME_BODY_MAX, &len);
+
+    return err < 0 ? err : gossip_send(n, to, len, now);
+}
+
+void gossip_tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
+                       const struct node_network *net, struct kith_now now)
+{
+    const struct kith_object *revocation, *office;
+
+    for (size_t i = 0; (revocation = kith_netview_revocation(net->view, peer, i)) != NULL; i++) {
+        office = kith_netview_admin(net->view, &revocation->env.signer, now.wall);
+        if ((office != NULL && push(n, peer, office, now) < 0) ||
+            push(n, peer, revocation, now) < 0)
+            return; /* it hears it when it comes again */
+    }
+    kith_sessions_flush(n->sessions, n->batch, now.mono); /* in front of the close */
+}
+
+/* One that was a member, and does not know that it is none any more. */
+static void send_away(struct kith_node *n, const struct kith_peer_id *peer,
+                      const struct node_network *net, struct kith_now now)
+{
+    const struct node_peer *p = peer_find(n, peer);
+    struct kith_session *s = kith_sessions_find(n->sessions, peer);
+    enum kith_standing standing = kith_netview_standing(net->view, peer, now.wall);
+
+    if (standing != KITH_STANDING_REVOKED && standing != KITH_STANDING_LEFT)
+        return;
+    gossip_tell_ended(n, peer, net, now);
+    if (s == NULL || (p != NULL && p->member_of != 0) || join_is_with(n, peer))
+        return;
+    bool revoked = standing == KITH_STANDING_REVOKED;
+    kith_session_close(s, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER,
+                       revoked ? "revoked" : "no longer a member", now.mono);
 }
 
 static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
@@ -179,6 +223,8 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_peer *p = peer_find(n, from);
     if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
         membership_proved(n, p, net, m.slot, now);
+    else
+        send_away(n, from, net, now);
 }
 
 static void on_membership_end(struct kith_node *n, const struct kith_peer_id *from,
@@ -247,11 +293,9 @@ void gossip_announce(struct kith_node *n, const struct node_network *net,
                      struct kith_now now)
 {
     struct kith_digest_item item = {.key = obj->key, .number = obj->env.number};
-    struct kith_push push = {.object = obj->bytes};
     uint8_t bytes[24];
     struct kith_writer w = kith_writer_on(bytes, sizeof bytes);
     bool urgent = obj->env.kind == KITH_OBJECT_revocation_body;
-    size_t len;
 
     kith_digest_item_put(&w, &item);
     for (size_t i = 0; i < n->n_handles; i++) {
@@ -261,8 +305,8 @@ void gossip_announce(struct kith_node *n, const struct node_network *net,
             continue;
         if (!urgent)
             (void)!send_digest_items(n, &p->id, net, bytes, sizeof bytes, 1, now);
-        else if (kith_push_encode(&push, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-            (void)!gossip_send(n, &p->id, len, now);
+        else
+            (void)!push(n, &p->id, obj, now);
     }
 }
 
@@ -333,7 +377,6 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
 {
     struct kith_pull pull;
     struct kith_key_item item;
-    size_t len;
 
     if (kith_pull_decode(message, &pull) < 0)
         return;
@@ -343,14 +386,20 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
     struct kith_reader r = kith_reader_on(pull.keys.bytes);
     for (unsigned i = 0; i < 2 * PULL_BATCH && kith_key_item_next(&r, &item); i++) {
         const struct kith_object *o = kith_netview_find(net->view, &item.key);
-        struct kith_push push;
-        if (o == NULL)
-            continue;
-        push.object = o->bytes;
-        if (kith_push_encode(&push, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
-            gossip_send(n, &p->id, len, now) < 0)
+        if (o != NULL && push(n, &p->id, o, now) < 0)
             return; /* it asks again after the next digest */
     }
+}
+
+/* What says that this node is no member any more is heard from anybody, and what proves it: no
+ * member shows itself to one that is none. */
+static struct node_network *own_end(const struct kith_node *n, const struct kith_object *o)
+{
+    bool ends = (o->env.kind == KITH_OBJECT_revocation_body &&
+                 kith_peer_id_equal(&o->revocation.peer, &n->identity->id)) ||
+                o->env.kind == KITH_OBJECT_admin_body;
+
+    return ends ? network_by_id(n, &o->env.network) : NULL;
 }
 
 static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span message,
@@ -367,6 +416,8 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
         return;
     struct node_network *net = shared_network(n, &o.env.network, p);
     if (net == NULL)
+        net = own_end(n, &o);
+    if (net == NULL)
         return;
     const struct kith_peer_id from = p->id;
     if (object_take(n, net, push.object, &from, now, &offer, &why) < 0)
@@ -377,38 +428,6 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
 }
 
 /* ---- other messages ---- */
-
-/* Its issuer stops vouching for it; another admin, whose list never named it, revokes that one
- * certificate instead. Either way it may come back with a new ticket. */
-static int note_leave(struct kith_node *n, struct node_network *net,
-                      const struct kith_peer_id *peer, uint64_t serial, struct kith_now now)
-{
-    struct kith_store_lease lease;
-    int err = kith_store_lease_by_peer(n->store, net->id.b, peer->b, &lease);
-
-    if (err < 0 || lease.serial != serial)
-        return issue_revoke(n, net, peer, &serial, false, "left", now);
-    err = kith_store_lease_remove(n->store, net->id.b, serial);
-    issue_list_soon(net, now);
-    return err;
-}
-
-static void on_leave(struct kith_node *n, struct node_peer *p, struct kith_span message,
-                     struct kith_now now)
-{
-    struct kith_leave leave;
-    struct kith_member m;
-
-    if (kith_leave_decode(message, &leave) < 0)
-        return;
-    struct node_network *net = shared_network(n, &leave.network, p);
-    if (net == NULL || !issue_may(n, net, now.wall) ||
-        !kith_netview_member(net->view, &p->id, now.wall, &m))
-        return;
-    int err = note_leave(n, net, &p->id, m.cert->member.serial, now);
-    if (err < 0)
-        kith_event_store_failed(n->env->events, "note that a member left", kith_err_text(err));
-}
 
 static void on_observed(struct kith_node *n, struct node_peer *p, struct kith_span message,
                         struct kith_now now)
@@ -440,7 +459,6 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_digest: on_digest(n, p, fx->message, now); return;
     case KITH_WIRE_pull: on_pull(n, p, fx->message, now); return;
     case KITH_WIRE_push: on_push(n, p, fx->message, now); return;
-    case KITH_WIRE_leave: on_leave(n, p, fx->message, now); return;
     default: return; /* a later version's message: not for us */
     }
 }

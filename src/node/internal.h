@@ -5,7 +5,8 @@
  *   objects.c    signed objects on their way in: view, store, others; and what changes follow
  *   peers.c      who is known, and whom this node wants a session with
  *   gossip.c     memberships, digests, pulls and pushes between members
- *   issue.c      what a root or an admin signs
+ *   issue.c      what a root or an admin signs; office.c: appointments
+ *   leave.c      leaving a network
  *   enrol.c      enrolment at the issuer; join.c: at the joiner
  *   requests.c   invitations, revocations, admins: what people ask for
  *   ask.c        answers about networks, members and peers
@@ -65,8 +66,6 @@ struct node_network {
     kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;        /* when to look at our certificate again */
     kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */
-    kith_wall endpoints_until;
-    uint64_t endpoints_number;
 };
 
 struct node_peer {
@@ -78,6 +77,7 @@ struct node_peer {
     kith_time digest_at;       /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */
     kith_time needed_until;    /* traffic or a request wants a session until then */
+    kith_time part_at;         /* the session ends then: its last network was left; KITH_NEVER */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
     kith_time push_paid, digest_paid, observed_paid;
@@ -195,7 +195,6 @@ int network_adopt(struct kith_node *n, const struct kith_network_id *id, struct 
 /* This node's own member in the network; false while it has no certificate. */
 bool network_self(const struct kith_node *n, const struct node_network *net, kith_wall now,
                   struct kith_member *ret);
-void network_forget(struct kith_node *n, struct node_network *net, struct kith_now now);
 
 /* objects.c */
 /* Judges an object, keeps it if new, tells others (but not `from`, which may be NULL). */
@@ -235,6 +234,9 @@ void gossip_tick(struct kith_node *n, struct kith_now now);
 kith_time gossip_deadline(const struct kith_node *n);
 void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
                             struct kith_now now);
+/* Tells a peer what ended its membership. */
+void gossip_tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
+                       const struct node_network *net, struct kith_now now);
 /* Sends the n bytes encoded at n->scratch. */
 int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len,
                 struct kith_now now);
@@ -246,6 +248,7 @@ struct issue_member {
     struct kith_peer_id peer;
     const char *name; /* wanted; never empty */
     struct kith_records groups;
+    bool claimed; /* it has shown itself as a member before */
 };
 /* Signs and stores a certificate; inside a transaction of the caller's. Renewals keep name and
  * address. buf is KITH_CERT_MAX. */
@@ -254,6 +257,12 @@ int issue_cert(struct kith_node *n, struct node_network *net, const struct issue
                char ret_name[KITH_LABEL_MAX + 1]);
 int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                  const uint64_t *serial, bool office, const char *reason, struct kith_now now);
+/* It left: what was promised to it is free again. */
+void issue_forget(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                  struct kith_now now);
+/* It showed the certificate that this node may have given it. */
+void issue_claimed(struct kith_node *n, const struct node_network *net,
+                   const struct kith_peer_id *peer);
 void issue_tick(struct kith_node *n, struct kith_now now);
 kith_time issue_deadline(const struct kith_node *n);
 void issue_list_soon(struct node_network *net, struct kith_now now);
@@ -263,6 +272,14 @@ void issue_renew_answer(struct kith_node *n, const struct kith_peer_id *from,
                         struct kith_span message, struct kith_now now);
 /* The signer this node is in the network: the root when it holds it, else itself. */
 const struct kith_identity *issue_signer(const struct kith_node *n, const struct node_network *net);
+
+/* office.c */
+/* Makes a member an admin until then; a time that has come dismisses it. KITH_E_FULL when there is
+ * no block left. */
+int office_appoint(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                   kith_wall until, struct kith_now now);
+/* The root's own office, and those that end soon. */
+void office_look(struct kith_node *n, struct node_network *net, struct kith_now now);
 
 /* enrol.c, join.c */
 void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);

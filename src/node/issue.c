@@ -2,6 +2,8 @@
  * renewals. */
 #include "node/internal.h"
 
+#define CLAIM_WITHIN ((kith_wall)JOIN_GREET_SECONDS) /* so long a joiner looks for its issuer */
+
 const struct kith_identity *issue_signer(const struct kith_node *n, const struct node_network *net)
 {
     return net->root.key != NULL ? &net->root : n->identity;
@@ -54,7 +56,7 @@ static int issuer_open(struct kith_node *n, struct node_network *net, kith_wall 
     int err = kith_store_serial_next(n->store, net->id.b, &serial);
     if (err < 0)
         return err;
-    if (serial < first) { /* the first time in this office */
+    if (serial < first) { /* the first time in this block */
         struct kith_store_network row;
         err = kith_store_network_get(n->store, net->id.b, &row);
         if (err < 0)
@@ -142,10 +144,10 @@ static int choose(struct kith_node *n, struct node_network *net, const struct is
 }
 
 static int remember_lease(struct kith_node *n, const struct node_network *net,
-                          const struct kith_object *cert, struct kith_now now)
+                          const struct kith_object *cert, bool claimed, struct kith_now now)
 {
-    struct kith_store_lease lease = {.serial = cert->member.serial,
-                                     .not_after = cert->member.not_after};
+    struct kith_store_lease lease = {
+        .serial = cert->member.serial, .not_after = cert->member.not_after, .claimed = claimed};
     const uint8_t *b = cert->member.ipv4.b;
 
     memcpy(lease.peer, cert->member.peer.b, sizeof lease.peer);
@@ -173,7 +175,7 @@ int issue_cert(struct kith_node *n, struct node_network *net, const struct issue
     if (err >= 0)
         err = kith_object_open((struct kith_span){buf, *ret_len}, &cert);
     if (err >= 0)
-        err = remember_lease(n, net, &cert, now);
+        err = remember_lease(n, net, &cert, m->claimed, now);
     if (err >= 0)
         err = object_store(n, net, cert.bytes);
     return err;
@@ -214,6 +216,63 @@ int issue_revoke(struct kith_node *n, struct node_network *net, const struct kit
     if (err >= 0)
         issue_list_soon(net, now);
     return err;
+}
+
+/* ---- members that are no more ---- */
+
+void issue_forget(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
+                  struct kith_now now)
+{
+    struct kith_store_lease lease;
+    int err = kith_store_lease_by_peer(n->store, net->id.b, peer->b, &lease);
+
+    if (err == KITH_OK)
+        err = kith_store_lease_remove(n->store, net->id.b, lease.serial);
+    if (err == KITH_OK)
+        issue_list_soon(net, now);
+    else if (err != KITH_E_NOTFOUND)
+        kith_event_store_failed(n->env->events, "forget a member", kith_err_text(err));
+}
+
+void issue_claimed(struct kith_node *n, const struct node_network *net,
+                   const struct kith_peer_id *peer)
+{
+    int err = kith_store_lease_claim(n->store, net->id.b, peer->b);
+
+    if (err < 0 && err != KITH_E_NOTFOUND)
+        kith_event_store_failed(n->env->events, "note that a member came", kith_err_text(err));
+}
+
+struct unclaimed {
+    struct kith_node *n;
+    struct node_network *net;
+    struct kith_now now;
+    struct kith_peer_id peer[16]; /* what is left over is found an hour later */
+    size_t n_peer;
+};
+
+static int find_unclaimed(void *ctx, const struct kith_store_lease *l)
+{
+    struct unclaimed *u = ctx;
+
+    if (l->claimed || u->now.wall + KITH_CERT_VALID < l->not_after + CLAIM_WITHIN ||
+        u->n_peer == KITH_COUNT(u->peer))
+        return KITH_OK;
+    memcpy(u->peer[u->n_peer++].b, l->peer, sizeof l->peer);
+    kith_event_cert_unclaimed(u->n->env->events, l->name, u->net->name);
+    return KITH_OK;
+}
+
+/* Who never showed the certificate it was given holds a name and an address for nothing. */
+static void withdraw_unclaimed(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    struct unclaimed u = {.n = n, .net = net, .now = now};
+    int err = kith_store_lease_list(n->store, net->id.b, find_unclaimed, &u);
+
+    if (err < 0)
+        kith_event_store_failed(n->env->events, "look over the leases", kith_err_text(err));
+    for (size_t i = 0; i < u.n_peer; i++)
+        issue_forget(n, net, &u.peer[i], now);
 }
 
 /* ---- the list of all this node vouches for ---- */
@@ -281,8 +340,10 @@ static void publish_list(struct kith_node *n, struct node_network *net, struct k
 static int renew(struct kith_node *n, struct node_network *net, const struct kith_member *member,
                  struct kith_now now, uint8_t *buf, size_t *ret_len)
 {
-    struct issue_member m = {
-        .peer = member->peer, .name = member->name, .groups = member->cert->member.groups};
+    struct issue_member m = {.peer = member->peer,
+                             .name = member->name,
+                             .groups = member->cert->member.groups,
+                             .claimed = true};
     char name[KITH_LABEL_MAX + 1];
     uint64_t serial;
     int err = kith_public_key_from(member->cert->member.spki, &m.key);
@@ -389,7 +450,6 @@ static void look_at_own_cert(struct kith_node *n, struct node_network *net, stru
     uint8_t buf[KITH_CERT_MAX];
     size_t len;
 
-    net->renew_at = kith_after(now.mono, 3600 * KITH_SEC);
     if (!network_self(n, net, now.wall, &self))
         return;
     kith_wall ends = self.cert->member.not_after;
@@ -405,6 +465,16 @@ static void look_at_own_cert(struct kith_node *n, struct node_network *net, stru
     }
 }
 
+/* Every hour, and when something about this node changed. */
+static void look_over(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    net->renew_at = kith_after(now.mono, 3600 * KITH_SEC);
+    look_at_own_cert(n, net, now);
+    office_look(n, net, now);
+    if (issue_may(n, net, now.wall))
+        withdraw_unclaimed(n, net, now);
+}
+
 void issue_tick(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
@@ -412,7 +482,7 @@ void issue_tick(struct kith_node *n, struct kith_now now)
         if (!net->used)
             continue;
         if (now.mono >= net->renew_at)
-            look_at_own_cert(n, net, now);
+            look_over(n, net, now);
         if (now.mono < net->list_at)
             continue;
         net->list_at = KITH_NEVER;

@@ -313,7 +313,8 @@ static int make_first_objects(struct kith_node *n, struct node_network *net,
 {
     uint8_t network[KITH_CERT_MAX], cert[KITH_CERT_MAX];
     size_t network_len = 0, cert_len = 0;
-    struct issue_member self = {.key = n->identity->pub, .peer = n->identity->id, .name = n->name};
+    struct issue_member self = {
+        .key = n->identity->pub, .peer = n->identity->id, .name = n->name, .claimed = true};
     char name[KITH_LABEL_MAX + 1];
     enum kith_offer result;
     uint64_t serial;
@@ -430,64 +431,6 @@ int kith_node_pick_range(const struct kith_node *n,
     return KITH_E_FULL;
 }
 
-/* ---- leaving ---- */
-
-static void tell_leaving(struct kith_node *n, const struct node_network *net, struct kith_now now)
-{
-    struct kith_leave leave = {.network = net->id};
-    size_t at = 0, len;
-    void *p;
-
-    while ((p = kith_map_next(&n->peers, &at)) != NULL) {
-        const struct node_peer *peer = p;
-        if ((peer->proved & 1u << net->slot) == 0 ||
-            !kith_netview_is_member(net->view, &peer->id, now.wall))
-            continue;
-        if (kith_leave_encode(&leave, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-            (void)gossip_send(n, &peer->id, len, now);
-    }
-}
-
-void network_forget(struct kith_node *n, struct node_network *net, struct kith_now now)
-{
-    uint32_t bit = 1u << net->slot;
-    size_t at = 0;
-    void *p;
-
-    while ((p = kith_map_next(&n->peers, &at)) != NULL) {
-        struct node_peer *peer = p;
-        struct kith_session *s = kith_sessions_find(n->sessions, &peer->id);
-        if ((peer->member_of & bit) == 0)
-            continue;
-        peer->member_of &= ~bit;
-        peer->proved &= ~bit;
-        peer->shown &= ~bit;
-        if (s != NULL && peer->member_of == 0)
-            kith_session_close(s, KITH_CLOSE_DONE, "the network was left", now.mono);
-    }
-    kith_event_network_left(n->env->events, net->name);
-    network_drop(n, net);
-}
-
-int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_now now,
-                            struct kith_node_why *why)
-{
-    struct node_network *net;
-    int err = network_find(n, name, &net, why);
-
-    if (err < 0)
-        return err;
-    tell_leaving(n, net, now);
-    kith_sessions_flush(n->sessions, n->batch, now.mono);
-    err = kith_store_network_remove(n->store, net->id.b);
-    if (err >= 0)
-        err = kith_store_checkpoint(n->store);
-    if (err < 0)
-        return node_say(why, err, "", "the store failed: %s", kith_err_text(err));
-    network_forget(n, net, now);
-    return KITH_OK;
-}
-
 /* ---- backup ---- */
 
 int kith_node_backup(struct kith_node *n, const char *network, struct kith_span passphrase,
@@ -549,7 +492,7 @@ static int take_root(struct kith_node *n, struct node_network *net,
     struct kith_member self;
     if (err >= 0 && !network_self(n, net, now.wall, &self)) {
         struct issue_member me = {
-            .key = n->identity->pub, .peer = n->identity->id, .name = n->name};
+            .key = n->identity->pub, .peer = n->identity->id, .name = n->name, .claimed = true};
         uint8_t cert[KITH_CERT_MAX];
         char name[KITH_LABEL_MAX + 1];
         enum kith_offer offered;

@@ -164,8 +164,10 @@ int kith_node_pick_range(const struct kith_node *n,
 int kith_node_network_create(struct kith_node *n, const char *name, const struct kith_prefix *range,
                              struct kith_now now, struct kith_network_info *ret,
                              struct kith_node_why *why) KITH_MUST_CHECK;
+/* *ret_told: how many members were connected and told; they tell the others. When there is none,
+ * this node stays listed elsewhere until its certificate ends. */
 int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_now now,
-                            struct kith_node_why *why) KITH_MUST_CHECK;
+                            size_t *ret_told, struct kith_node_why *why) KITH_MUST_CHECK;
 
 struct kith_invite {
     const char *network; /* NULL: the only one */

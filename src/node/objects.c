@@ -95,6 +95,10 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
 
     if (fx->standing == KITH_STANDING_REVOKED)
         kith_event_member_revoked(n->env->events, fx->peer.b, net->name);
+    if (fx->standing == KITH_STANDING_LEFT) {
+        kith_event_member_left(n->env->events, fx->peer.b, net->name);
+        issue_forget(n, net, &fx->peer, now);
+    }
     if (p == NULL)
         return;
     p->member_of &= ~bit;
@@ -105,6 +109,7 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
     if (s == NULL || p->member_of != 0)
         return;
     bool revoked = fx->standing == KITH_STANDING_REVOKED;
+    gossip_tell_ended(n, &fx->peer, net, now);
     kith_session_trust(s, false);
     kith_session_close(s, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER,
                        revoked ? "revoked" : "no longer a member", now.mono);

@@ -37,7 +37,7 @@ struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
     if (p == NULL)
         return NULL;
     p->id = *id;
-    p->digest_at = p->pull_at = KITH_NEVER;
+    p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
     if (kith_map_put(&n->peers, id->b, p) < 0) {
         kith_free(n->env->alloc, p);
         return NULL;
@@ -112,12 +112,19 @@ static void gather(struct kith_node *n, const struct node_peer *p, struct kith_n
     }
 }
 
+/* Where it is none, nobody would talk to it. */
+static bool am_member(const struct kith_node *n, const struct node_network *net,
+                      struct kith_now now)
+{
+    return kith_netview_is_member(net->view, &n->identity->id, now.wall);
+}
+
 /* Whether this node keeps a session with everybody in one of the peer's networks. */
 static bool is_eager(const struct kith_node *n, const struct node_peer *p, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
-        if (!net->used || (p->member_of & 1u << i) == 0)
+        if (!net->used || (p->member_of & 1u << i) == 0 || !am_member(n, net, now))
             continue;
         if (kith_netview_member_count(net->view, now.wall) <= EAGER_MAX ||
             kith_netview_is_signer(net->view, &p->id, now.wall))
@@ -175,6 +182,20 @@ void peer_note_address(struct kith_node *n, const struct kith_session *s, struct
 
 /* ---- time ---- */
 
+/* Ends the session with one whose last common network was left, unless they met again since. */
+static void part_in_time(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    if (now.mono < p->part_at) {
+        n->peers_at = kith_sooner(n->peers_at, p->part_at);
+        return;
+    }
+    p->part_at = KITH_NEVER;
+    if (s != NULL && p->member_of == 0 && !join_is_with(n, &p->id))
+        kith_session_close(s, KITH_CLOSE_DONE, "the network was left", now.mono);
+}
+
 void peers_tick(struct kith_node *n, struct kith_now now)
 {
     if (now.mono < n->peers_at)
@@ -184,6 +205,7 @@ void peers_tick(struct kith_node *n, struct kith_now now)
         struct node_peer *p = n->by_handle[i];
         if (p->needed_until > now.mono)
             n->peers_at = kith_sooner(n->peers_at, p->needed_until);
+        part_in_time(n, p, now);
         peer_refresh(n, p, now);
     }
 }

@@ -154,60 +154,6 @@ int kith_node_revoke(struct kith_node *n, const char *member, const char *networ
     return err < 0 ? node_say(why, err, "", "cannot revoke: %s", kith_err_text(err)) : err;
 }
 
-struct blocks {
-    bool used[KITH_BLOCKS];
-};
-
-/* The lowest block no admin was ever given; an admin known before keeps its own. */
-static int choose_block(const struct node_network *net, const struct kith_peer_id *peer,
-                        kith_wall now, unsigned *ret, uint64_t *ret_number)
-{
-    struct blocks b = {.used = {[0] = true}};
-    const struct kith_object *o;
-    size_t at = 0;
-
-    *ret_number = 0;
-    while ((o = kith_netview_next_admin(net->view, &at, now)) != NULL) {
-        unsigned k = (unsigned)(o->admin.serial_first >> KITH_SERIAL_BITS);
-        if (k < KITH_BLOCKS)
-            b.used[k] = true;
-        if (!kith_peer_id_equal(&o->admin.peer, peer))
-            continue;
-        *ret = k;
-        *ret_number = o->env.number;
-        return KITH_OK;
-    }
-    for (unsigned k = 1; k < KITH_BLOCKS; k++) {
-        if (b.used[k])
-            continue;
-        *ret = k;
-        return KITH_OK;
-    }
-    return KITH_E_FULL;
-}
-
-static int appoint(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
-                   kith_wall until, struct kith_now now)
-{
-    const struct kith_object *network = kith_netview_network(net->view);
-    struct kith_new_admin admin = {.range = network->network.ipv4, .not_after = until};
-    uint8_t buf[KITH_CERT_MAX];
-    struct kith_member m;
-    uint64_t before;
-    size_t len;
-    int err = kith_netview_member(net->view, peer, now.wall, &m) ? KITH_OK : KITH_E_NOTFOUND;
-
-    if (err >= 0)
-        err = kith_public_key_from(m.cert->member.spki, &admin.key);
-    if (err >= 0)
-        err = choose_block(net, peer, now.wall, &admin.block, &before);
-    if (err < 0)
-        return err;
-    admin.number = kith_issuer_number(before, now.wall);
-    err = kith_issue_admin(&net->root, &net->id, &admin, now.wall, buf, sizeof buf, &len);
-    return err < 0 ? err : object_publish(n, net, (struct kith_span){buf, len}, now);
-}
-
 int kith_node_admin_add(struct kith_node *n, const char *member, const char *network,
                         struct kith_now now, struct kith_member_info *ret,
                         struct kith_node_why *why)
@@ -221,7 +167,7 @@ int kith_node_admin_add(struct kith_node *n, const char *member, const char *net
         err = node_say(why, KITH_E_EXISTS, "", "%s is an admin already", ret->name);
     if (err < 0)
         return err;
-    err = appoint(n, net, &ret->peer, now.wall + KITH_ADMIN_VALID, now);
+    err = office_appoint(n, net, &ret->peer, now.wall + KITH_ADMIN_VALID, now);
     if (err < 0)
         return node_say(why, err, "", "cannot appoint %s: %s", ret->name, kith_err_text(err));
     ret->admin = true;
@@ -237,12 +183,15 @@ int kith_node_admin_remove(struct kith_node *n, const char *member, const char *
 
     if (err >= 0)
         err = need_root(net, why);
-    if (err >= 0 && (!ret->admin || ret->self))
+    if (err >= 0 && ret->self)
+        err = node_say(why, KITH_E_INVAL, "",
+                       "%s holds the root key: it is an admin for as long as it does", ret->name);
+    else if (err >= 0 && !ret->admin)
         err = node_say(why, KITH_E_NOTFOUND, "kith members shows who is", "%s is no admin",
                        ret->name);
     if (err < 0)
         return err;
-    err = appoint(n, net, &ret->peer, now.wall, now); /* an office that ends now */
+    err = office_appoint(n, net, &ret->peer, now.wall, now); /* an office that ends now */
     if (err < 0)
         return node_say(why, err, "", "cannot dismiss %s: %s", ret->name, kith_err_text(err));
     ret->admin = false;

@@ -79,6 +79,7 @@ struct kith_session_effect {
 struct kith_session_info {
     struct kith_peer_id peer;
     bool up, wanted, trusted, dialled;
+    bool silent;           /* up, but it owes an answer and is dialled anew */
     struct kith_path path; /* of the connection in use */
     kith_time since;       /* when it came up */
     kith_dur rtt;

@@ -521,6 +521,7 @@ void kith_session_info(const struct kith_session *s, struct kith_session_info *r
         .up = s->used != NULL,
         .wanted = s->wanted,
         .trusted = s->trusted,
+        .silent = s->used != NULL && s->silence_told,
         .since = s->up_since,
         .bytes_in = s->past_in,
         .bytes_out = s->past_out,

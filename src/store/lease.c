@@ -43,6 +43,7 @@ int kith_store_lease_put(struct kith_store *s, const uint8_t network[32],
     struct kith_query q = kith_query_on(s, KITH_SQL_lease_put);
     bind_lease(&q, network, l);
     kith_bind_u64(&q, l->not_after);
+    kith_bind_u64(&q, l->claimed ? 1 : 0);
     return kith_query_run(&q);
 }
 
@@ -55,6 +56,7 @@ static struct kith_store_lease read_lease(struct kith_query *q)
     l.ip4 = kith_column_u32(q, 2);
     kith_column_text(q, 3, l.name, sizeof l.name);
     l.not_after = kith_column_u64(q, 4);
+    l.claimed = kith_column_u64(q, 5) != 0;
     return l;
 }
 
@@ -122,5 +124,14 @@ int kith_store_lease_remove(struct kith_store *s, const uint8_t network[32], uin
 
     kith_bind_blob(&q, network, 32);
     kith_bind_u64(&q, serial);
+    return kith_query_change(&q);
+}
+
+int kith_store_lease_claim(struct kith_store *s, const uint8_t network[32], const uint8_t peer[32])
+{
+    struct kith_query q = kith_query_on(s, KITH_SQL_lease_claim);
+
+    kith_bind_blob(&q, network, 32);
+    kith_bind_blob(&q, peer, 32);
     return kith_query_change(&q);
 }

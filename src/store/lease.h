@@ -15,6 +15,7 @@ struct kith_store_lease {
     uint32_t ip4;               /* as a number, 10.0.0.1 is 0x0a000001; 0: none */
     char name[KITH_STORE_NAME]; /* 1 to 63 bytes */
     kith_wall not_after;        /* the lease lasts while now < not_after */
+    bool claimed;               /* the peer has shown the certificate since */
 };
 
 /* Adds the lease, or replaces the peer's last one. KITH_E_TAKEN when another peer's lease with
@@ -33,6 +34,9 @@ int kith_store_lease_by_ip4(struct kith_store *s, const uint8_t network[32], uin
 int kith_store_lease_list(struct kith_store *s, const uint8_t network[32],
                           int (*visit)(void *ctx, const struct kith_store_lease *l),
                           void *ctx) KITH_MUST_CHECK;
+/* The peer has shown its certificate. KITH_E_NOTFOUND when that was known, or there is no lease. */
+int kith_store_lease_claim(struct kith_store *s, const uint8_t network[32],
+                           const uint8_t peer[32]) KITH_MUST_CHECK;
 /* KITH_E_NOTFOUND. */
 int kith_store_lease_remove(struct kith_store *s, const uint8_t network[32],
                             uint64_t serial) KITH_MUST_CHECK;

@@ -146,17 +146,32 @@ static int refusal(struct kith_store *s, const uint8_t id[16],
     return expired ? KITH_E_EXPIRED : KITH_E_USED;
 }
 
+static void bind_use(struct kith_query *q, const uint8_t id[16],
+                     const struct kith_store_ticket_use *u)
+{
+    kith_bind_blob(q, id, 16);
+    kith_bind_blob(q, u->peer, sizeof u->peer);
+    kith_bind_span(q, u->cert);
+    kith_bind_u64(q, u->serial);
+    kith_bind_u64(q, u->at);
+}
+
 static int add_use(struct kith_store *s, const uint8_t id[16],
                    const struct kith_store_ticket_use *u)
 {
     struct kith_query q = kith_query_on(s, KITH_SQL_ticket_use_add);
 
-    kith_bind_blob(&q, id, 16);
-    kith_bind_blob(&q, u->peer, sizeof u->peer);
-    kith_bind_span(&q, u->cert);
-    kith_bind_u64(&q, u->serial);
-    kith_bind_u64(&q, u->at);
+    bind_use(&q, id, u);
     return kith_query_run(&q);
+}
+
+int kith_store_ticket_use_replace(struct kith_store *s, const uint8_t id[16],
+                                  const struct kith_store_ticket_use *u)
+{
+    struct kith_query q = kith_query_on(s, KITH_SQL_ticket_use_replace);
+
+    bind_use(&q, id, u);
+    return kith_query_change(&q);
 }
 
 int kith_store_ticket_use_record(struct kith_store *s, const uint8_t id[16],

@@ -51,6 +51,10 @@ int kith_store_ticket_remove_expired(struct kith_store *s, kith_wall before,
  * KITH_E_NOTFOUND when it has not used it. */
 int kith_store_ticket_use_get(struct kith_store *s, const uint8_t id[16], const uint8_t peer[32],
                               struct kith_store_ticket_use *ret) KITH_MUST_CHECK;
+/* The peer got another certificate for the same use: that of before no longer counts.
+ * KITH_E_NOTFOUND when it has not used the ticket. */
+int kith_store_ticket_use_replace(struct kith_store *s, const uint8_t id[16],
+                                  const struct kith_store_ticket_use *u) KITH_MUST_CHECK;
 /* Spends one use at u->at. Needs a transaction (else KITH_E_STATE). On a refusal nothing changed:
  * KITH_E_EXISTS this peer used it already, KITH_E_EXPIRED u->at is not before the expiry,
  * KITH_E_USED no use is left, KITH_E_NOTFOUND. */

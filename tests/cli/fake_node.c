@@ -41,7 +41,7 @@ static const char *answer_to(enum kith_ctl_method m)
                "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
                "\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"members\":2,\"admin\":true,\"root\":"
                "true," EXPIRES "}]}";
-    case KITH_CTL_network_leave: return "{\"name\":\"home\"}";
+    case KITH_CTL_network_leave: return "{\"name\":\"home\",\"others\":1,\"told\":1}";
     case KITH_CTL_admin_add:
     case KITH_CTL_admin_remove:
     case KITH_CTL_revoke:

@@ -15,7 +15,9 @@ struct world {
     struct sim_net *net;
     struct node_peer_sim node[N];
     struct node_peer_sim *all[N];
-    bool gone[N]; /* revoked: it does not come back */
+    bool gone[N];    /* revoked: it does not come back */
+    bool unheard[N]; /* left while nobody could hear it */
+    bool cut[N][N];
     unsigned moves;
 };
 
@@ -59,8 +61,10 @@ static void cut(struct world *w, size_t a, size_t b, bool off)
     struct sim_link l = {
         .delay = 10 * KITH_MSEC, .jitter = 5 * KITH_MSEC, .loss_ppm = 20000, .cut = off};
 
-    if (a != b)
-        sim_net_link(w->net, w->node[a].host, w->node[b].host, &l);
+    if (a == b)
+        return;
+    w->cut[a][b] = w->cut[b][a] = off;
+    sim_net_link(w->net, w->node[a].host, w->node[b].host, &l);
 }
 
 static void revoke(struct world *w, size_t i)
@@ -78,39 +82,6 @@ static void revoke(struct world *w, size_t i)
         w->gone[i] = true;
 }
 
-static void step(struct world *w)
-{
-    size_t i = below(w, N), k = below(w, N);
-    struct kith_member_info m;
-    struct kith_node_why why;
-    char text[40];
-
-    switch (below(w, 10)) {
-    case 0:
-    case 1:
-    case 2: join(w, i); break;
-    case 3:
-        if (i != 0)
-            (void)!kith_node_network_leave(w->node[i].node, "home", now_of(w, i), &why);
-        break;
-    case 4:
-        if (below(w, 4) == 0)
-            revoke(w, i);
-        break;
-    case 5:
-        if (i != 0)
-            (void)!kith_node_admin_add(w->node[0].node, names[i], "home", now_of(w, 0), &m, &why);
-        break;
-    case 6: node_sim_restart(&w->node[i]); break;
-    case 7:
-        kith_format(text, sizeof text, "203.0.113.%u:9000", 1 + w->moves++);
-        node_sim_move(&w->node[i], text);
-        break;
-    default: cut(w, i, k, below(w, 2) == 0); break;
-    }
-    (void)node_sims_run(w->all, N, NULL, NULL, below(w, 20) * KITH_SEC);
-}
-
 static size_t members_of(struct world *w, size_t i, struct kith_member_info *list)
 {
     struct kith_network_info net;
@@ -124,10 +95,85 @@ static size_t members_of(struct world *w, size_t i, struct kith_member_info *lis
     return n;
 }
 
+/* Whether somebody is connected to the i-th over a link that is not cut. */
+static bool is_heard(struct world *w, size_t i)
+{
+    struct kith_member_info list[2 * N];
+    size_t n = members_of(w, i, list);
+
+    for (size_t k = 0; k < n; k++)
+        for (size_t j = 0; j < N; j++)
+            if (j != i && list[k].online && !w->cut[i][j] &&
+                kith_peer_id_equal(&list[k].peer, &w->node[j].identity.id))
+                return true;
+    return false;
+}
+
+static void leave(struct world *w, size_t i)
+{
+    struct kith_node_why why;
+    bool heard = is_heard(w, i);
+    size_t told;
+
+    if (kith_node_network_leave(w->node[i].node, "home", now_of(w, i), &told, &why) == KITH_OK)
+        w->unheard[i] = !heard;
+}
+
+static void step(struct world *w)
+{
+    size_t i = below(w, N), k = below(w, N);
+    struct kith_member_info m;
+    struct kith_node_why why;
+    char text[40];
+
+    switch (below(w, 10)) {
+    case 0:
+    case 1:
+    case 2: join(w, i); break;
+    case 3:
+        if (i != 0)
+            leave(w, i);
+        break;
+    case 4:
+        if (below(w, 4) == 0)
+            revoke(w, i);
+        break;
+    case 5:
+        if (i != 0)
+            (void)!kith_node_admin_add(w->node[0].node, names[i], "home", now_of(w, 0), &m, &why);
+        break;
+    case 6:
+        node_sim_restart(&w->node[i]);
+        /* until the others notice, they speak to one that has forgotten them */
+        (void)node_sims_run(w->all, N, NULL, NULL, 25 * KITH_SEC);
+        break;
+    case 7:
+        kith_format(text, sizeof text, "203.0.113.%u:9000", 1 + w->moves++);
+        node_sim_move(&w->node[i], text);
+        break;
+    default: cut(w, i, k, below(w, 2) == 0); break;
+    }
+    (void)node_sims_run(w->all, N, NULL, NULL, below(w, 20) * KITH_SEC);
+}
+
 static bool same_member(const struct kith_member_info *a, const struct kith_member_info *b)
 {
     return kith_peer_id_equal(&a->peer, &b->peer) && kith_ip_equal(&a->ip4, &b->ip4) &&
            strcmp(a->name, b->name) == 0;
+}
+
+/* Whether the i-th counts itself in, and has a session with another that it counts in. */
+static bool knows_itself_in_touch(struct world *w, size_t i, const struct kith_member_info *list,
+                                  size_t n)
+{
+    bool in = false, touch = false;
+
+    for (size_t k = 0; k < n; k++) {
+        bool self = kith_peer_id_equal(&list[k].peer, &w->node[i].identity.id);
+        in |= self;
+        touch |= !self && list[k].online;
+    }
+    return in && touch;
 }
 
 /* Whether the i-th, where it is a member, sees what the root sees. */
@@ -135,18 +181,14 @@ static bool agrees(struct world *w, size_t i)
 {
     struct kith_member_info here[2 * N], there[2 * N];
     size_t n = members_of(w, 0, there), mine = members_of(w, i, here);
-    bool listed = false, online = false;
+    bool listed = false;
 
-    for (size_t k = 0; k < n; k++) {
-        if (!kith_peer_id_equal(&there[k].peer, &w->node[i].identity.id))
-            continue;
-        listed = true;
-        online = there[k].online;
-    }
-    if (listed && w->gone[i])
-        return false;
-    if (!listed || mine == 0) /* who left while nobody heard it stays listed, but is not here */
-        return !online;
+    for (size_t k = 0; k < n; k++)
+        listed |= kith_peer_id_equal(&there[k].peer, &w->node[i].identity.id);
+    if (w->gone[i]) /* it may have lost everybody before anybody could tell it */
+        return !listed && !knows_itself_in_touch(w, i, here, mine);
+    if (mine == 0) /* unheard leaves stay listed, and for a day those that gave up joining */
+        return !listed || w->unheard[i] || w->node[i].last_err < 0;
     if (mine != n)
         return false;
     for (size_t k = 0; k < n; k++)
@@ -228,7 +270,7 @@ static bool converges(uint64_t seed)
 static void members_agree_ten_minutes_after_the_last_change(void **state)
 {
     const char *text = getenv("GOSSIP_SEEDS"), *first = getenv("GOSSIP_FIRST");
-    uint64_t seeds = text != NULL ? strtoull(text, NULL, 10) : 20, bad = 0;
+    uint64_t seeds = text != NULL ? strtoull(text, NULL, 10) : 100, bad = 0;
     uint64_t from = first != NULL ? strtoull(first, NULL, 10) : 1;
 
     (void)state;

@@ -6,127 +6,8 @@
 
 #include <cmocka.h>
 
-#include "sim/node_peer.h"
+#include "sim/world.h"
 #include "store/network.h"
-
-enum { N = 3 };
-
-struct world {
-    struct sim_net *net;
-    struct node_peer_sim node[N];
-    struct node_peer_sim *all[N];
-    struct kith_network_info home;
-};
-
-static const char *const names[N] = {"laptop", "desktop", "phone"};
-static const char *const addrs[N] = {"192.0.2.1:9000", "192.0.2.2:9000", "198.51.100.3:9000"};
-
-static void world_up(struct world *w, uint64_t seed)
-{
-    w->net = sim_net_new(seed);
-    for (uint8_t i = 0; i < N; i++) {
-        node_sim_init(&w->node[i], w->net, names[i], addrs[i], (uint8_t)(i + 1));
-        w->all[i] = &w->node[i];
-    }
-}
-
-static void world_down(struct world *w)
-{
-    for (int i = 0; i < N; i++)
-        node_sim_fini(&w->node[i]);
-    sim_net_free(w->net);
-}
-
-static bool run(struct world *w, bool (*pred)(void *), kith_dur limit)
-{
-    return node_sims_run(w->all, N, pred, w, limit);
-}
-
-static void wait_for(struct world *w, kith_dur d)
-{
-    assert_false(run(w, NULL, d));
-}
-
-static void create(struct world *w)
-{
-    struct kith_prefix range;
-    struct kith_node_why why;
-
-    assert_int_equal(kith_prefix_parse("100.80.0.0/16", &range), KITH_OK);
-    assert_int_equal(kith_node_network_create(w->node[0].node, "home", &range,
-                                              node_sim_now(&w->node[0]), &w->home, &why),
-                     KITH_OK);
-}
-
-static int invite(struct world *w, int by, const struct kith_invite *i, char *ticket)
-{
-    struct kith_network_info net;
-    struct kith_node_why why;
-    kith_wall expires;
-
-    return kith_node_invite(w->node[by].node, i, node_sim_now(&w->node[by]), ticket,
-                            KITH_TICKET_TEXT_MAX, &net, &expires, &why);
-}
-
-static const struct kith_invite plain = {.valid = 86400, .uses = 1};
-
-/* Node `who` joins with the ticket; the error it ends with. */
-static int join(struct world *w, int who, const char *ticket)
-{
-    struct node_peer_sim *p = &w->node[who];
-    size_t before = p->dones;
-    kith_time end = sim_net_now(w->net) + 40 * KITH_SEC;
-    int err = kith_node_join(p->node, ticket, NULL, 1, node_sim_now(p), &p->last_why);
-
-    if (err < 0)
-        return err;
-    while (p->dones == before && sim_net_now(w->net) < end)
-        wait_for(w, 10 * KITH_MSEC);
-    assert_int_equal(p->dones, before + 1);
-    return p->last_err;
-}
-
-static void enrol(struct world *w, int by, int who)
-{
-    char ticket[KITH_TICKET_TEXT_MAX];
-
-    assert_int_equal(invite(w, by, &plain, ticket), KITH_OK);
-    assert_int_equal(join(w, who, ticket), KITH_OK);
-}
-
-static void all_three(struct world *w, uint64_t seed)
-{
-    world_up(w, seed);
-    create(w);
-    enrol(w, 0, 1);
-    enrol(w, 0, 2);
-}
-
-static struct kith_network_info info_of(struct world *w, int who)
-{
-    struct kith_network_info info = {.name = ""};
-    size_t at = 0;
-
-    assert_true(
-        kith_node_next_network(w->node[who].node, &at, node_sim_now(&w->node[who]).wall, &info));
-    return info;
-}
-
-/* Whether a packet from x's TUN comes out of y's within `limit`. */
-static bool reaches(struct world *w, int x, int y, bool six, kith_dur limit)
-{
-    struct kith_network_info a = info_of(w, x), b = info_of(w, y);
-    kith_time end = sim_net_now(w->net) + limit;
-    uint64_t before = w->node[y].tun_packets;
-
-    while (sim_net_now(w->net) < end) {
-        node_sim_send_udp(&w->node[x], six ? &a.ip6 : &a.ip4, six ? &b.ip6 : &b.ip4, 100);
-        wait_for(w, 50 * KITH_MSEC);
-        if (w->node[y].tun_packets > before)
-            return true;
-    }
-    return false;
-}
 
 static void a_ticket_makes_a_member_and_packets_pass_in_both_families(void **state)
 {
@@ -134,24 +15,19 @@ static void a_ticket_makes_a_member_and_packets_pass_in_both_families(void **sta
 
     (void)state;
     world_up(&w, 1);
-    create(&w);
+    world_create(&w);
     kith_time start = sim_net_now(w.net);
-    enrol(&w, 0, 1);
+    world_enrol(&w, 0, 1);
     assert_true(sim_net_now(w.net) - start < KITH_SEC);
-    struct kith_network_info b = info_of(&w, 1);
+    struct kith_network_info b = world_info(&w, 1);
     assert_string_equal(b.name, "home");
     assert_true(kith_prefix_holds(&w.home.range4, &b.ip4));
-    assert_true(reaches(&w, 0, 1, false, KITH_SEC));
-    assert_true(reaches(&w, 1, 0, false, KITH_SEC));
-    assert_true(reaches(&w, 0, 1, true, KITH_SEC));
-    assert_true(reaches(&w, 1, 0, true, KITH_SEC));
+    assert_true(world_reaches(&w, 0, 1, false, KITH_SEC));
+    assert_true(world_reaches(&w, 1, 0, false, KITH_SEC));
+    assert_true(world_reaches(&w, 0, 1, true, KITH_SEC));
+    assert_true(world_reaches(&w, 1, 0, true, KITH_SEC));
     assert_int_equal(w.node[1].last_len, 40 + 8 + 100);
     world_down(&w);
-}
-
-static void members_count(struct world *w, int who, size_t expected)
-{
-    assert_int_equal(info_of(w, who).members, expected);
 }
 
 static void a_third_member_reaches_the_second_while_the_first_is_down(void **state)
@@ -159,14 +35,14 @@ static void a_third_member_reaches_the_second_while_the_first_is_down(void **sta
     struct world w;
 
     (void)state;
-    all_three(&w, 2);
-    wait_for(&w, 3 * KITH_SEC);
-    for (int i = 0; i < N; i++)
-        members_count(&w, i, 3);
+    world_three(&w, 2);
+    world_wait(&w, 3 * KITH_SEC);
+    for (int i = 0; i < WORLD_N; i++)
+        world_members(&w, i, 3);
     sim_host_power(w.node[0].host, false);
-    wait_for(&w, 5 * KITH_SEC);
-    assert_true(reaches(&w, 1, 2, false, 2 * KITH_SEC));
-    assert_true(reaches(&w, 2, 1, true, 2 * KITH_SEC));
+    world_wait(&w, 5 * KITH_SEC);
+    assert_true(world_reaches(&w, 1, 2, false, 2 * KITH_SEC));
+    assert_true(world_reaches(&w, 2, 1, true, 2 * KITH_SEC));
     world_down(&w);
 }
 
@@ -177,15 +53,15 @@ static void a_ticket_is_good_once_and_the_same_peer_may_ask_again(void **state)
 
     (void)state;
     world_up(&w, 3);
-    create(&w);
-    assert_int_equal(invite(&w, 0, &plain, ticket), KITH_OK);
-    assert_int_equal(join(&w, 1, ticket), KITH_OK);
-    assert_int_equal(join(&w, 2, ticket), KITH_E_USED);
-    struct kith_ip before = info_of(&w, 1).ip4;
+    world_create(&w);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
+    assert_int_equal(world_join(&w, 2, ticket), KITH_E_USED);
+    struct kith_ip before = world_info(&w, 1).ip4;
     assert_int_equal(kith_store_network_remove(w.node[1].store, w.home.id.b), KITH_OK);
     node_sim_restart(&w.node[1]);
-    assert_int_equal(join(&w, 1, ticket), KITH_OK);
-    struct kith_ip after = info_of(&w, 1).ip4;
+    assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
+    struct kith_ip after = world_info(&w, 1).ip4;
     assert_true(kith_ip_equal(&before, &after));
     world_down(&w);
 }
@@ -197,23 +73,23 @@ static void bad_tickets_are_told_apart(void **state)
 
     (void)state;
     world_up(&w, 4);
-    create(&w);
-    assert_int_equal(join(&w, 1, "hello"), KITH_E_MALFORMED);
-    assert_int_equal(invite(&w, 0, &plain, ticket), KITH_OK);
+    world_create(&w);
+    assert_int_equal(world_join(&w, 1, "hello"), KITH_E_MALFORMED);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     memcpy(bent, ticket, sizeof bent);
     bent[40] = bent[40] == 'a' ? 'b' : 'a';
-    assert_int_equal(join(&w, 1, bent), KITH_E_CORRUPT);
+    assert_int_equal(world_join(&w, 1, bent), KITH_E_CORRUPT);
     struct kith_invite brief = {.valid = 60, .uses = 1};
-    assert_int_equal(invite(&w, 0, &brief, ticket), KITH_OK);
-    wait_for(&w, 61 * KITH_SEC);
-    assert_int_equal(join(&w, 1, ticket), KITH_E_EXPIRED);
+    assert_int_equal(world_invite(&w, 0, &brief, ticket), KITH_OK);
+    world_wait(&w, 61 * KITH_SEC);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_EXPIRED);
     w.node[1].wall_offset = -3600; /* a clock that is behind does not make it good */
-    assert_int_equal(join(&w, 1, ticket), KITH_E_EXPIRED);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_EXPIRED);
     w.node[1].wall_offset = 0;
     /* a ticket for an issuer that has gone */
-    assert_int_equal(invite(&w, 0, &plain, ticket), KITH_OK);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     sim_host_power(w.node[0].host, false);
-    assert_int_equal(join(&w, 1, ticket), KITH_E_UNREACHABLE);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_UNREACHABLE);
     world_down(&w);
 }
 
@@ -222,19 +98,19 @@ static void everything_is_there_again_after_a_restart(void **state)
     struct world w;
 
     (void)state;
-    all_three(&w, 5);
-    wait_for(&w, 3 * KITH_SEC);
-    struct kith_ip before[N];
-    for (int i = 0; i < N; i++)
-        before[i] = info_of(&w, i).ip4;
-    for (int i = 0; i < N; i++)
+    world_three(&w, 5);
+    world_wait(&w, 3 * KITH_SEC);
+    struct kith_ip before[WORLD_N];
+    for (int i = 0; i < WORLD_N; i++)
+        before[i] = world_info(&w, i).ip4;
+    for (int i = 0; i < WORLD_N; i++)
         node_sim_restart(&w.node[i]);
-    assert_true(reaches(&w, 1, 2, false, 3 * KITH_SEC));
-    assert_true(reaches(&w, 0, 2, false, 3 * KITH_SEC));
-    for (int i = 0; i < N; i++) {
-        struct kith_ip after = info_of(&w, i).ip4;
+    assert_true(world_reaches(&w, 1, 2, false, 3 * KITH_SEC));
+    assert_true(world_reaches(&w, 0, 2, false, 3 * KITH_SEC));
+    for (int i = 0; i < WORLD_N; i++) {
+        struct kith_ip after = world_info(&w, i).ip4;
         assert_true(kith_ip_equal(&before[i], &after));
-        members_count(&w, i, 3);
+        world_members(&w, i, 3);
     }
     world_down(&w);
 }
@@ -244,11 +120,11 @@ static void one_killed_and_restarted_is_back_within_three_seconds(void **state)
     (void)state;
     for (int killed = 0; killed < 2; killed++) {
         struct world w;
-        all_three(&w, 6);
-        wait_for(&w, 5 * KITH_SEC);
+        world_three(&w, 6);
+        world_wait(&w, 5 * KITH_SEC);
         node_sim_restart(&w.node[killed]);
-        assert_true(reaches(&w, 0, 1, false, 3 * KITH_SEC));
-        assert_true(reaches(&w, 1, 0, false, KITH_SEC));
+        assert_true(world_reaches(&w, 0, 1, false, 3 * KITH_SEC));
+        assert_true(world_reaches(&w, 1, 0, false, KITH_SEC));
         world_down(&w);
     }
 }
@@ -258,11 +134,11 @@ static void an_address_change_of_either_side_costs_less_than_a_second(void **sta
     (void)state;
     for (int mover = 0; mover < 2; mover++) {
         struct world w;
-        all_three(&w, 7);
-        wait_for(&w, 5 * KITH_SEC);
+        world_three(&w, 7);
+        world_wait(&w, 5 * KITH_SEC);
         node_sim_move(&w.node[mover], "203.0.113.50:9000");
-        assert_true(reaches(&w, 0, 1, false, KITH_SEC));
-        assert_true(reaches(&w, 1, 0, false, KITH_SEC));
+        assert_true(world_reaches(&w, 0, 1, false, KITH_SEC));
+        assert_true(world_reaches(&w, 1, 0, false, KITH_SEC));
         world_down(&w);
     }
 }
@@ -272,12 +148,12 @@ static void when_both_move_a_common_member_brings_them_together(void **state)
     struct world w;
 
     (void)state;
-    all_three(&w, 8);
-    wait_for(&w, 5 * KITH_SEC);
+    world_three(&w, 8);
+    world_wait(&w, 5 * KITH_SEC);
     node_sim_move(&w.node[0], "203.0.113.50:9000");
     node_sim_move(&w.node[1], "203.0.113.60:9000");
-    assert_true(reaches(&w, 0, 1, false, 10 * KITH_SEC));
-    assert_true(reaches(&w, 1, 0, false, KITH_SEC));
+    assert_true(world_reaches(&w, 0, 1, false, 10 * KITH_SEC));
+    assert_true(world_reaches(&w, 1, 0, false, KITH_SEC));
     world_down(&w);
 }
 
@@ -286,15 +162,15 @@ static void without_a_common_member_it_is_enough_that_one_returns(void **state)
     struct world w;
 
     (void)state;
-    all_three(&w, 18);
-    wait_for(&w, 5 * KITH_SEC);
+    world_three(&w, 18);
+    world_wait(&w, 5 * KITH_SEC);
     sim_host_power(w.node[2].host, false);
     node_sim_move(&w.node[0], "203.0.113.50:9000");
     node_sim_move(&w.node[1], "203.0.113.60:9000");
-    wait_for(&w, 20 * KITH_SEC);
-    node_sim_move(&w.node[1], addrs[1]);
-    assert_true(reaches(&w, 0, 1, false, 3 * KITH_SEC));
-    assert_true(reaches(&w, 1, 0, false, KITH_SEC));
+    world_wait(&w, 20 * KITH_SEC);
+    node_sim_move(&w.node[1], world_addr[1]);
+    assert_true(world_reaches(&w, 0, 1, false, 3 * KITH_SEC));
+    assert_true(world_reaches(&w, 1, 0, false, KITH_SEC));
     world_down(&w);
 }
 
@@ -305,24 +181,24 @@ static void a_revoked_member_is_out_everywhere_within_two_seconds(void **state)
     struct kith_node_why why;
 
     (void)state;
-    all_three(&w, 9);
-    wait_for(&w, 5 * KITH_SEC);
-    assert_true(reaches(&w, 1, 2, false, KITH_SEC));
+    world_three(&w, 9);
+    world_wait(&w, 5 * KITH_SEC);
+    assert_true(world_reaches(&w, 1, 2, false, KITH_SEC));
     assert_int_equal(
         kith_node_revoke(w.node[0].node, "phone", NULL, node_sim_now(&w.node[0]), &m, &why),
         KITH_OK);
-    wait_for(&w, 2 * KITH_SEC);
+    world_wait(&w, 2 * KITH_SEC);
     assert_int_equal(kith_node_session_count(w.node[0].node), 1);
     assert_int_equal(kith_node_session_count(w.node[1].node), 1);
-    assert_false(reaches(&w, 2, 1, false, 5 * KITH_SEC));
-    assert_false(reaches(&w, 2, 0, true, 5 * KITH_SEC));
-    members_count(&w, 1, 2);
+    assert_false(world_reaches(&w, 2, 1, false, 5 * KITH_SEC));
+    assert_false(world_reaches(&w, 2, 0, true, 5 * KITH_SEC));
+    world_members(&w, 1, 2);
     /* and cannot use an open ticket */
     char ticket[KITH_TICKET_TEXT_MAX];
-    assert_int_equal(invite(&w, 0, &plain, ticket), KITH_OK);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     assert_int_equal(kith_store_network_remove(w.node[2].store, w.home.id.b), KITH_OK);
     node_sim_restart(&w.node[2]);
-    assert_int_equal(join(&w, 2, ticket), KITH_E_REVOKED);
+    assert_int_equal(world_join(&w, 2, ticket), KITH_E_REVOKED);
     world_down(&w);
 }
 
@@ -335,22 +211,22 @@ static void only_an_admin_invites_and_a_new_admin_does_from_its_own_block(void *
 
     (void)state;
     world_up(&w, 10);
-    create(&w);
-    enrol(&w, 0, 1);
-    assert_int_equal(invite(&w, 1, &plain, ticket), KITH_E_NOTADMIN);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    assert_int_equal(world_invite(&w, 1, &world_plain, ticket), KITH_E_NOTADMIN);
     assert_int_equal(
         kith_node_admin_add(w.node[0].node, "desktop", NULL, node_sim_now(&w.node[0]), &m, &why),
         KITH_OK);
-    wait_for(&w, 2 * KITH_SEC);
-    assert_true(info_of(&w, 1).admin);
-    assert_false(info_of(&w, 1).root);
-    enrol(&w, 1, 2);
-    /* blocks of a /16 are /20s: the root's first, the first admin's second */
+    world_wait(&w, 2 * KITH_SEC);
+    assert_true(world_info(&w, 1).admin);
+    assert_false(world_info(&w, 1).root);
+    world_enrol(&w, 1, 2);
+    /* blocks of a /16 are /20s: the root's, the founder's own as an admin, the next admin's */
     struct kith_prefix block;
-    struct kith_ip phone = info_of(&w, 2).ip4;
-    assert_int_equal(kith_prefix_parse("100.80.16.0/20", &block), KITH_OK);
+    struct kith_ip phone = world_info(&w, 2).ip4;
+    assert_int_equal(kith_prefix_parse("100.80.32.0/20", &block), KITH_OK);
     assert_true(kith_prefix_holds(&block, &phone));
-    assert_true(reaches(&w, 2, 0, false, 3 * KITH_SEC));
+    assert_true(world_reaches(&w, 2, 0, false, 3 * KITH_SEC));
     world_down(&w);
 }
 
@@ -361,8 +237,8 @@ static void a_ping_names_its_route(void **state)
     struct kith_node_why why;
 
     (void)state;
-    all_three(&w, 11);
-    wait_for(&w, 3 * KITH_SEC);
+    world_three(&w, 11);
+    world_wait(&w, 3 * KITH_SEC);
     assert_int_equal(kith_node_find_member(w.node[1].node, "phone.home.kith", NULL,
                                            node_sim_now(&w.node[1]).wall, &m, &why),
                      KITH_OK);
@@ -370,7 +246,7 @@ static void a_ping_names_its_route(void **state)
     assert_int_equal(
         kith_node_ping(w.node[1].node, &m.peer, 3, KITH_SEC, 9, node_sim_now(&w.node[1]), &why),
         KITH_OK);
-    wait_for(&w, 4 * KITH_SEC);
+    world_wait(&w, 4 * KITH_SEC);
     assert_int_equal(w.node[1].pongs, 3);
     assert_int_equal(w.node[1].dones, before + 1);
     assert_string_equal(w.node[1].last_route, "direct udp 198.51.100.3:9000");
@@ -382,14 +258,14 @@ static void certificates_renew_themselves_for_two_months(void **state)
     struct world w;
 
     (void)state;
-    all_three(&w, 12);
+    world_three(&w, 12);
     for (int day = 0; day < 65; day++)
-        wait_for(&w, 86400 * KITH_SEC);
-    for (int i = 0; i < N; i++) {
-        members_count(&w, i, 3);
-        assert_true(info_of(&w, i).expires > node_sim_now(&w.node[i]).wall);
+        world_wait(&w, 86400 * KITH_SEC);
+    for (int i = 0; i < WORLD_N; i++) {
+        world_members(&w, i, 3);
+        assert_true(world_info(&w, i).expires > node_sim_now(&w.node[i]).wall);
     }
-    assert_true(reaches(&w, 1, 2, false, 3 * KITH_SEC));
+    assert_true(world_reaches(&w, 1, 2, false, 3 * KITH_SEC));
     world_down(&w);
 }
 
@@ -404,8 +280,8 @@ static void a_backup_brings_the_root_to_another_machine(void **state)
 
     (void)state;
     world_up(&w, 13);
-    create(&w);
-    enrol(&w, 0, 1);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
     struct kith_span pass = kith_span_text("correct horse battery staple");
     assert_int_equal(kith_node_backup(w.node[0].node, "home", pass, node_sim_now(&w.node[0]), file,
                                       sizeof file, &len, &info, &why),
@@ -419,9 +295,9 @@ static void a_backup_brings_the_root_to_another_machine(void **state)
                                        node_sim_now(&w.node[1]), &info, &why),
                      KITH_OK);
     assert_true(info.root);
-    assert_int_equal(invite(&w, 1, &plain, ticket), KITH_OK);
-    assert_int_equal(join(&w, 2, ticket), KITH_OK);
-    assert_true(reaches(&w, 2, 1, false, 3 * KITH_SEC));
+    assert_int_equal(world_invite(&w, 1, &world_plain, ticket), KITH_OK);
+    assert_int_equal(world_join(&w, 2, ticket), KITH_OK);
+    assert_true(world_reaches(&w, 2, 1, false, 3 * KITH_SEC));
     world_down(&w);
 }
 
@@ -431,17 +307,20 @@ static void who_leaves_is_gone_for_the_others(void **state)
     struct kith_node_why why;
 
     (void)state;
-    all_three(&w, 14);
-    wait_for(&w, 3 * KITH_SEC);
+    world_three(&w, 14);
+    world_wait(&w, 3 * KITH_SEC);
+    size_t told;
     assert_int_equal(
-        kith_node_network_leave(w.node[2].node, "home", node_sim_now(&w.node[2]), &why), KITH_OK);
-    wait_for(&w, 5 * KITH_SEC);
-    members_count(&w, 0, 2);
-    members_count(&w, 1, 2);
+        kith_node_network_leave(w.node[2].node, "home", node_sim_now(&w.node[2]), &told, &why),
+        KITH_OK);
+    assert_int_equal(told, 2);
+    world_wait(&w, 5 * KITH_SEC);
+    world_members(&w, 0, 2);
+    world_members(&w, 1, 2);
     /* and may come back */
-    enrol(&w, 0, 2);
-    wait_for(&w, 2 * KITH_SEC);
-    members_count(&w, 1, 3);
+    world_enrol(&w, 0, 2);
+    world_wait(&w, 2 * KITH_SEC);
+    world_members(&w, 1, 3);
     world_down(&w);
 }
 
@@ -450,16 +329,16 @@ static void a_calendar_that_jumps_a_year_and_back_loses_nothing(void **state)
     struct world w;
 
     (void)state;
-    all_three(&w, 15);
-    wait_for(&w, 3 * KITH_SEC);
+    world_three(&w, 15);
+    world_wait(&w, 3 * KITH_SEC);
     for (int sign = -1; sign <= 1; sign += 2) {
         w.node[1].wall_offset = sign * 365 * 86400;
-        wait_for(&w, 2 * 3600 * KITH_SEC);
+        world_wait(&w, 2 * 3600 * KITH_SEC);
         w.node[1].wall_offset = 0;
-        wait_for(&w, 2 * 3600 * KITH_SEC);
+        world_wait(&w, 2 * 3600 * KITH_SEC);
         /* 10 s as a guest, and 60 s before one that was sent away tries again */
-        assert_true(reaches(&w, 0, 1, false, 75 * KITH_SEC));
-        members_count(&w, 1, 3);
+        assert_true(world_reaches(&w, 0, 1, false, 75 * KITH_SEC));
+        world_members(&w, 1, 3);
     }
     world_down(&w);
 }
@@ -469,10 +348,10 @@ static void a_stop_says_goodbye_and_ends(void **state)
     struct world w;
 
     (void)state;
-    all_three(&w, 16);
-    wait_for(&w, 3 * KITH_SEC);
+    world_three(&w, 16);
+    world_wait(&w, 3 * KITH_SEC);
     kith_node_stop(w.node[1].node, node_sim_now(&w.node[1]));
-    wait_for(&w, 3 * KITH_SEC);
+    world_wait(&w, 3 * KITH_SEC);
     assert_int_equal(w.node[1].stops, 1);
     assert_int_equal(kith_node_session_count(w.node[0].node), 1);
     world_down(&w);

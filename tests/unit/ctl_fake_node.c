@@ -128,10 +128,11 @@ int kith_node_network_create(struct kith_node *n, const char *name, const struct
 }
 
 int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_now now,
-                            struct kith_node_why *why)
+                            size_t *ret_told, struct kith_node_why *why)
 {
     (void)n, (void)now;
     note(name, NULL);
+    *ret_told = 1;
     return answer(why);
 }
 

@@ -278,8 +278,7 @@ static void an_admin_cannot_revoke_an_admin_in_whatever_order_it_comes(void **st
     assert_offer(f.view, cert(&f, ADMIN_B, ADMIN_B, T0), KITH_OFFER_NEW);
     assert_true(is_member(ADMIN_B));
     assert_refused(f.view, span_of(&r), KITH_E_REFUSED, "only the root may revoke an admin");
-    assert_refused(f.view, revocation(&f, ADMIN_B, ADMIN_B, NULL, 0, 0), KITH_E_REFUSED,
-                   "only the root");
+    assert_refused(f.view, revocation(&f, ADMIN_B, ADMIN_B, NULL, 0, 0), KITH_E_REFUSED, "");
 }
 
 static void what_a_revoked_admin_signed_stands_up_to_the_serial_the_root_names(void **state)
@@ -353,6 +352,105 @@ static void who_is_missing_from_its_signers_list_has_left(void **state)
     assert_true(is_member(ANNA));
     assert_offer(f.view, cert(&f, ADMIN_A, DORA, T0), KITH_OFFER_NEW);
     assert_true(is_member(DORA));
+}
+
+/* What `who` says of its certificate: that it left. */
+static struct kith_span leaving(unsigned who, uint64_t serial, uint64_t number)
+{
+    assert_int_equal(kith_issue_leave(&f.who[who], &f.network, serial, number, T0, f.last.b,
+                                      sizeof f.last.b, &f.last.n),
+                     KITH_OK);
+    return span_of(&f.last);
+}
+
+static void who_says_so_itself_has_left(void **state)
+{
+    uint64_t serial = f.issuer[ADMIN_A].next_serial;
+
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    assert_effect(KITH_CHANGE_ADDED, ANNA);
+    assert_offer(f.view, leaving(ANNA, serial + 7, T0), KITH_OFFER_NEW);
+    assert_true(is_member(ANNA)); /* of another certificate */
+    assert_no_effect();
+    assert_offer(f.view, leaving(ANNA, serial, T0 + 1), KITH_OFFER_NEW);
+    assert_effect(KITH_CHANGE_GONE, ANNA);
+    assert_int_equal(standing(ANNA), KITH_STANDING_LEFT);
+    /* and is back with the next */
+    assert_offer(f.view, cert(&f, ADMIN_B, ANNA, T0 + 1), KITH_OFFER_NEW);
+    assert_true(is_member(ANNA));
+}
+
+static void a_leave_that_comes_before_its_certificate_counts_once_it_is_here(void **state)
+{
+    struct bytes c;
+
+    (void)state;
+    found(&f);
+    uint64_t serial = f.issuer[ADMIN_A].next_serial;
+    cert(&f, ADMIN_A, ANNA, T0);
+    c = f.last;
+    assert_offer(f.view, leaving(ANNA, serial, T0), KITH_OFFER_PENDING);
+    assert_offer(f.view, span_of(&c), KITH_OFFER_NEW);
+    assert_int_equal(standing(ANNA), KITH_STANDING_LEFT);
+}
+
+static void nobody_says_of_another_that_it_left(void **state)
+{
+    uint64_t serial = f.issuer[ADMIN_A].next_serial;
+    struct kith_issuer anna = {
+        .signer = &f.who[ANNA], .network = f.network, .next_serial = 9, .last_serial = 99};
+    struct kith_new_revocation bert = {
+        .peer = f.who[BERT].id, .serials = &serial, .n = 1, .reason = kith_span_text("left")};
+
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ADMIN_A, BERT, T0), KITH_OFFER_NEW);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    assert_int_equal(kith_issue_revocation(&anna, &bert, T0, f.last.b, sizeof f.last.b, &f.last.n),
+                     KITH_OK);
+    assert_offer(f.view, span_of(&f.last), KITH_OFFER_PENDING); /* she may become an admin */
+    assert_true(is_member(BERT));
+    assert_refused(f.view, leaving(ANNA, serial, T0 + 301), KITH_E_REFUSED, "future");
+}
+
+static void a_leave_names_certificates_and_nothing_else(void **state)
+{
+    uint64_t serial = f.issuer[ROOT].next_serial;
+    struct kith_issuer self = {
+        .signer = &f.who[ADMIN_A], .network = f.network, .next_serial = 9, .last_serial = 99};
+    struct kith_new_revocation all = {.peer = f.who[ADMIN_A].id};
+    struct kith_new_revocation stands = {
+        .peer = f.who[ADMIN_A].id, .serials = &serial, .n = 1, .stands_to = 5};
+
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ROOT, ADMIN_A, T0), KITH_OFFER_NEW);
+    assert_int_equal(kith_issue_revocation(&self, &all, T0, f.last.b, sizeof f.last.b, &f.last.n),
+                     KITH_OK);
+    assert_refused(f.view, span_of(&f.last), KITH_E_REFUSED, "names its certificates");
+    assert_int_equal(
+        kith_issue_revocation(&self, &stands, T0, f.last.b, sizeof f.last.b, &f.last.n), KITH_OK);
+    assert_refused(f.view, span_of(&f.last), KITH_E_REFUSED, "only the root");
+    assert_true(is_member(ADMIN_A));
+    /* an admin that leaves keeps its office until the root takes it */
+    assert_offer(f.view, leaving(ADMIN_A, serial, T0), KITH_OFFER_NEW);
+    assert_int_equal(standing(ADMIN_A), KITH_STANDING_LEFT);
+    assert_true(kith_netview_is_signer(f.view, &f.who[ADMIN_A].id, T0));
+}
+
+static void a_leave_forged_with_another_key_changes_nothing(void **state)
+{
+    uint64_t serial = f.issuer[ADMIN_A].next_serial;
+
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    (void)leaving(ANNA, serial, T0);
+    f.last.b[f.last.n - 1] ^= 1;
+    assert_refused(f.view, span_of(&f.last), KITH_E_AUTH, "");
+    assert_true(is_member(ANNA));
 }
 
 /* ---- endpoints ---- */
@@ -575,6 +673,11 @@ int main(void)
         T(revoking_one_certificate_of_an_admin_leaves_its_office),
         T(an_admins_office_ends_with_its_time_but_not_what_it_signed),
         T(who_is_missing_from_its_signers_list_has_left),
+        T(who_says_so_itself_has_left),
+        T(a_leave_that_comes_before_its_certificate_counts_once_it_is_here),
+        T(nobody_says_of_another_that_it_left),
+        T(a_leave_names_certificates_and_nothing_else),
+        T(a_leave_forged_with_another_key_changes_nothing),
         T(only_a_member_says_where_it_is),
         T(objects_that_come_before_their_proof_wait_for_it),
         T(the_waiting_room_is_bounded_and_the_oldest_gives_way),

@@ -152,6 +152,28 @@ static void leases_are_listed_by_serial_and_removed_by_it(void **state)
     kith_store_close(s);
 }
 
+static void a_lease_is_claimed_once_and_a_renewal_says_itself_whether_it_is(void **state)
+{
+    struct kith_store *s = open_one(state);
+    struct kith_store_lease l;
+    uint8_t ann[32], bob[32];
+
+    store_lab_id(ann, sizeof ann, ANN);
+    store_lab_id(bob, sizeof bob, BOB);
+    assert_int_equal(lease(s, 1, ANN, "ann", 10, NOW), KITH_OK);
+    assert_int_equal(lease(s, 2, BOB, "bob", 11, NOW), KITH_OK);
+    assert_int_equal(kith_store_lease_claim(s, net, ann), KITH_OK);
+    assert_int_equal(kith_store_lease_claim(s, net, ann), KITH_E_NOTFOUND);
+    assert_int_equal(kith_store_lease_by_peer(s, net, ann, &l), KITH_OK);
+    assert_true(l.claimed);
+    assert_int_equal(kith_store_lease_by_peer(s, net, bob, &l), KITH_OK);
+    assert_false(l.claimed);
+    assert_int_equal(lease(s, 3, ANN, "ann", 10, NOW), KITH_OK);
+    assert_int_equal(kith_store_lease_by_peer(s, net, ann, &l), KITH_OK);
+    assert_false(l.claimed);
+    kith_store_close(s);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, store_lab_setup, store_lab_teardown)
@@ -164,6 +186,7 @@ int main(void)
         T(peers_without_an_address_do_not_compete_for_it),
         T(networks_do_not_share_names_or_serials),
         T(leases_are_listed_by_serial_and_removed_by_it),
+        T(a_lease_is_claimed_once_and_a_renewal_says_itself_whether_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

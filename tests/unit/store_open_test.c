@@ -3,6 +3,7 @@
 #include "base_lab.h"
 #include "property/store_lab.h"
 
+#include "store/lease.h"
 #include "store/network.h"
 #include "store/query.h"
 #include "store/setting.h"
@@ -13,11 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const V1 =
-#define MIGRATION(version, ...) __VA_ARGS__ "PRAGMA user_version = " #version ";"
+/* The schema of version v, 1 to LATEST, as text. */
+static const char *const schema[] = {
+#define MIGRATION(version, ...) __VA_ARGS__ "PRAGMA user_version = " #version ";",
 #include "store/migrations.def"
 #undef MIGRATION
-    ;
+};
+enum { LATEST = sizeof schema / sizeof *schema };
 
 /* Opens lab->path, expects err, and that not one byte of the file changed. */
 static void expect_refused_untouched(struct store_lab *lab, int err, const char *says)
@@ -55,7 +58,7 @@ static void make_filled(struct store_lab *lab)
     kith_store_close(s);
 }
 
-static void a_new_store_is_private_and_of_version_1(void **state)
+static void a_new_store_is_private_and_of_version_2(void **state)
 {
     struct store_lab *lab = *state;
     struct stat st;
@@ -69,7 +72,7 @@ static void a_new_store_is_private_and_of_version_1(void **state)
     uint8_t *file = store_lab_read(lab->path, &len);
     assert_memory_equal(file, "SQLite format 3", 16);
     assert_memory_equal(file + 18, "\2\2", 2);
-    assert_memory_equal(file + 60, "\0\0\0\1", 4);
+    assert_memory_equal(file + 60, "\0\0\0\2", 4);
     assert_memory_equal(file + 68, "Kith", 4);
     free(file);
 }
@@ -122,11 +125,36 @@ static void a_database_made_by_the_migrations_text_opens(void **state)
     struct store_lab *lab = *state;
     uint64_t n = 0;
 
-    store_lab_sql(lab->path, V1);
+    for (int v = 0; v < LATEST; v++)
+        store_lab_sql(lab->path, schema[v]);
     store_lab_sql(lab->path, "INSERT INTO setting VALUES ('boot_count', x'0000000000000007')");
     struct kith_store *s = store_lab_open(lab);
     assert_int_equal(kith_store_number_get(s, "boot_count", &n), KITH_OK);
     assert_int_equal(n, 7);
+    kith_store_close(s);
+}
+
+#define NET "x'0101010101010101010101010101010101010101010101010101010101010101'"
+#define ANN "x'a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1'"
+
+static void a_lease_of_version_1_counts_as_claimed(void **state)
+{
+    struct store_lab *lab = *state;
+    struct kith_store_lease l;
+    uint8_t net[32], ann[32];
+
+    store_lab_id(net, sizeof net, 1);
+    store_lab_id(ann, sizeof ann, 0xa1);
+    store_lab_sql(lab->path, schema[0]);
+    store_lab_sql(lab->path, "INSERT INTO network (id, name, slot, self_cert, next_serial, created)"
+                             " VALUES (" NET ", 'n', 1, x'', 6, 1);"
+                             "INSERT INTO issued (network, serial, peer, ip4, name, not_after)"
+                             " VALUES (" NET ", 5,"
+                             " " ANN ", 10, 'ann', 2000);");
+    struct kith_store *s = store_lab_open(lab);
+    assert_int_equal(kith_store_lease_by_peer(s, net, ann, &l), KITH_OK);
+    assert_true(l.claimed);
+    assert_int_equal(l.serial, 5);
     kith_store_close(s);
 }
 
@@ -145,7 +173,7 @@ static void a_newer_schema_is_refused_and_kept(void **state)
     struct store_lab *lab = *state;
 
     make_filled(lab);
-    store_lab_sql(lab->path, "PRAGMA user_version = 2");
+    store_lab_sql(lab->path, "PRAGMA user_version = 3");
     expect_refused_untouched(lab, KITH_E_VERSION, "newer kith");
 }
 
@@ -158,7 +186,7 @@ static void a_refused_file_keeps_its_log_as_well(void **state)
 
     make_filled(lab);
     assert_int_equal(sqlite3_open(lab->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
     struct store_snapshot before = store_lab_snapshot(lab), after;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_lab_restore(lab, &before);
@@ -416,11 +444,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, store_lab_setup, store_lab_teardown)
     const struct CMUnitTest tests[] = {
-        T(a_new_store_is_private_and_of_version_1),
+        T(a_new_store_is_private_and_of_version_2),
         T(every_file_of_an_open_store_is_private),
         T(a_mode_too_wide_is_narrowed),
         T(what_was_kept_is_there_after_reopening),
         T(a_database_made_by_the_migrations_text_opens),
+        T(a_lease_of_version_1_counts_as_claimed),
         T(a_store_killed_before_its_first_migration_is_made_anew),
         T(a_newer_schema_is_refused_and_kept),
         T(a_refused_file_keeps_its_log_as_well),

@@ -140,6 +140,24 @@ static void recording_a_peer_twice_is_refused_and_spends_nothing(void **state)
     kith_store_close(s);
 }
 
+static void a_certificate_is_replaced_for_who_has_one_and_spends_nothing(void **state)
+{
+    struct kith_store *s = with_ticket(state, 2);
+    struct kith_store_ticket_use u = use_of(ANN, "first", 2000), again = use_of(ANN, "x", 2001),
+                                 other = use_of(BOB, "y", 2001), got;
+
+    assert_int_equal(kith_store_begin(s), KITH_OK);
+    assert_int_equal(kith_store_ticket_use_record(s, ticket_id, &u), KITH_OK);
+    assert_int_equal(kith_store_ticket_use_replace(s, ticket_id, &other), KITH_E_NOTFOUND);
+    assert_int_equal(kith_store_ticket_use_replace(s, ticket_id, &again), KITH_OK);
+    assert_int_equal(kith_store_commit(s), KITH_OK);
+    assert_int_equal(kith_store_ticket_use_get(s, ticket_id, u.peer, &got), KITH_OK);
+    assert_true(kith_span_equal(got.cert, kith_span_text("x")));
+    assert_int_equal(got.at, 2001);
+    assert_int_equal(uses_left(s), 1);
+    kith_store_close(s);
+}
+
 static void a_use_without_a_transaction_is_refused(void **state)
 {
     struct kith_store *s = with_ticket(state, 2);
@@ -254,6 +272,7 @@ int main(void)
         T(the_last_use_goes_to_the_first_peer_and_the_second_is_refused),
         T(the_same_peer_gets_the_same_certificate_and_spends_nothing),
         T(recording_a_peer_twice_is_refused_and_spends_nothing),
+        T(a_certificate_is_replaced_for_who_has_one_and_spends_nothing),
         T(a_use_without_a_transaction_is_refused),
         T(a_use_that_was_rolled_back_never_was),
         T(a_ticket_is_good_until_the_second_before_it_expires),

@@ -1,0 +1,315 @@
+/* Who belongs to a network, over weeks and years: offices, leaving, certificates nobody came for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "sim/world.h"
+#include "store/lease.h"
+#include "store/object.h"
+
+#define DAY (86400 * KITH_SEC)
+
+static struct kith_member_info member(struct world *w, int asked, const char *name)
+{
+    struct kith_member_info m = {.name = ""};
+    struct kith_node_why why;
+
+    assert_int_equal(kith_node_find_member(w->node[asked].node, name, NULL,
+                                           node_sim_now(&w->node[asked]).wall, &m, &why),
+                     KITH_OK);
+    return m;
+}
+
+static size_t leave(struct world *w, int who)
+{
+    struct kith_node_why why;
+    size_t told = 99;
+
+    assert_int_equal(kith_node_network_leave(w->node[who].node, "home", node_sim_now(&w->node[who]),
+                                             &told, &why),
+                     KITH_OK);
+    return told;
+}
+
+static void appoint(struct world *w, const char *name)
+{
+    struct kith_member_info m;
+    struct kith_node_why why;
+
+    assert_int_equal(
+        kith_node_admin_add(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
+        KITH_OK);
+}
+
+static void dismiss(struct world *w, const char *name)
+{
+    struct kith_member_info m;
+    struct kith_node_why why;
+
+    assert_int_equal(
+        kith_node_admin_remove(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
+        KITH_OK);
+}
+
+/* Months in minutes: the calendars of all jump by days, and each time there is a minute to act. */
+static void months_pass(struct world *w, int months)
+{
+    for (int step = 0; step < 6 * months; step++) {
+        for (int i = 0; i < WORLD_N; i++)
+            w->node[i].wall_offset += 5 * 86400;
+        world_wait(w, 60 * KITH_SEC);
+    }
+}
+
+/* ---- offices ---- */
+
+static void everybody_sees_that_the_founder_is_an_admin(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_three(&w, 1);
+    world_wait(&w, 3 * KITH_SEC);
+    for (int i = 0; i < WORLD_N; i++) {
+        assert_true(member(&w, i, "laptop").admin);
+        assert_false(member(&w, i, "phone").admin);
+    }
+    assert_false(member(&w, 1, "laptop").root); /* who holds the key is not told */
+    world_down(&w);
+}
+
+static void offices_go_on_for_three_years(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_three(&w, 2);
+    appoint(&w, "desktop");
+    months_pass(&w, 37);
+    assert_true(member(&w, 2, "laptop").admin);
+    assert_true(member(&w, 2, "desktop").admin);
+    assert_true(world_info(&w, 1).admin);
+    char ticket[KITH_TICKET_TEXT_MAX];
+    assert_int_equal(world_invite(&w, 1, &world_plain, ticket), KITH_OK);
+    world_down(&w);
+}
+
+static void an_office_that_was_taken_is_not_renewed(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_three(&w, 3);
+    appoint(&w, "desktop");
+    world_wait(&w, DAY);
+    dismiss(&w, "desktop");
+    months_pass(&w, 13);
+    assert_false(member(&w, 2, "desktop").admin);
+    assert_false(world_info(&w, 1).admin);
+    world_down(&w);
+}
+
+/* What a dismissed admin gave out may be valid for a month: nobody else gives it meanwhile. */
+static void the_block_of_a_dismissed_admin_is_given_to_nobody_for_a_month(void **state)
+{
+    struct world w;
+    struct kith_prefix second, third;
+
+    (void)state;
+    world_three(&w, 4);
+    world_wait(&w, 3 * KITH_SEC);
+    assert_int_equal(kith_prefix_parse("100.80.32.0/20", &second), KITH_OK);
+    assert_int_equal(kith_prefix_parse("100.80.48.0/20", &third), KITH_OK);
+    appoint(&w, "desktop");
+    dismiss(&w, "desktop");
+    world_wait(&w, KITH_SEC);
+    appoint(&w, "phone");
+    world_wait(&w, 3 * KITH_SEC);
+    leave(&w, 1);
+    world_wait(&w, 3 * KITH_SEC);
+    world_enrol(&w, 2, 1);
+    struct kith_ip ip = world_info(&w, 1).ip4;
+    assert_true(kith_prefix_holds(&third, &ip));
+    assert_false(kith_prefix_holds(&second, &ip));
+    world_down(&w);
+}
+
+static void a_restored_root_makes_its_new_machine_an_admin(void **state)
+{
+    static uint8_t file[33 * 1024];
+    struct kith_span pass = kith_span_text("correct horse battery staple");
+    struct world w;
+    struct kith_network_info info;
+    struct kith_node_why why;
+    size_t len;
+
+    (void)state;
+    world_three(&w, 5);
+    world_wait(&w, 3 * KITH_SEC);
+    assert_int_equal(kith_node_backup(w.node[0].node, "home", pass, node_sim_now(&w.node[0]), file,
+                                      sizeof file, &len, &info, &why),
+                     KITH_OK);
+    sim_host_power(w.node[0].host, false);
+    assert_false(member(&w, 2, "desktop").admin);
+    assert_int_equal(kith_node_restore(w.node[1].node, (struct kith_span){file, len}, pass,
+                                       node_sim_now(&w.node[1]), &info, &why),
+                     KITH_OK);
+    world_wait(&w, 3 * KITH_SEC);
+    assert_true(member(&w, 2, "desktop").admin);
+    world_down(&w);
+}
+
+/* ---- leaving ---- */
+
+static void who_leaves_while_its_issuer_is_away_has_left_when_it_returns(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_three(&w, 6);
+    world_wait(&w, 3 * KITH_SEC);
+    sim_host_power(w.node[0].host, false);
+    world_wait(&w, 60 * KITH_SEC);
+    assert_int_equal(leave(&w, 2), 1);
+    world_wait(&w, 3 * KITH_SEC);
+    world_members(&w, 1, 2);
+    sim_host_power(w.node[0].host, true);
+    world_wait(&w, 120 * KITH_SEC);
+    world_members(&w, 0, 2);
+    /* name and address are free again */
+    struct kith_store_lease lease;
+    assert_int_equal(
+        kith_store_lease_by_peer(w.node[0].store, w.home.id.b, w.node[2].identity.id.b, &lease),
+        KITH_E_NOTFOUND);
+    /* and it may come back, with another ticket or by another admin */
+    world_enrol(&w, 0, 2);
+    world_wait(&w, 3 * KITH_SEC);
+    world_members(&w, 1, 3);
+    world_down(&w);
+}
+
+static void who_leaves_alone_is_told_that_nobody_heard(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_three(&w, 7);
+    world_wait(&w, 3 * KITH_SEC);
+    sim_host_power(w.node[0].host, false);
+    sim_host_power(w.node[1].host, false);
+    world_wait(&w, 60 * KITH_SEC);
+    assert_int_equal(leave(&w, 2), 0);
+    world_down(&w);
+}
+
+static void a_leave_survives_loss(void **state)
+{
+    struct sim_link bad = {.delay = 20 * KITH_MSEC, .loss_ppm = 300000};
+    struct world w;
+
+    (void)state;
+    for (uint64_t seed = 20; seed < 30; seed++) {
+        world_three(&w, seed);
+        world_wait(&w, 3 * KITH_SEC);
+        sim_net_link(w.net, w.node[2].host, w.node[0].host, &bad);
+        sim_net_link(w.net, w.node[2].host, w.node[1].host, &bad);
+        assert_int_equal(leave(&w, 2), 2);
+        world_wait(&w, 5 * KITH_SEC);
+        world_members(&w, 0, 2);
+        world_members(&w, 1, 2);
+        world_down(&w);
+    }
+}
+
+static void one_that_left_comes_back_with_its_own_ticket_until_it_expires(void **state)
+{
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct world w;
+
+    (void)state;
+    world_up(&w, 8);
+    world_create(&w);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
+    world_wait(&w, 3 * KITH_SEC);
+    leave(&w, 1);
+    world_wait(&w, 5 * KITH_SEC);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
+    assert_true(world_reaches(&w, 0, 1, false, KITH_SEC));
+    assert_int_equal(world_join(&w, 2, ticket), KITH_E_USED); /* it is still one peer's */
+    leave(&w, 1);
+    world_wait(&w, 2 * DAY);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_EXPIRED);
+    world_down(&w);
+}
+
+/* ---- certificates nobody came for ---- */
+
+/* The joiner is gone for good between the issuer's signature and its answer. */
+static void enrol_and_vanish(struct world *w)
+{
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct kith_node_why why;
+
+    assert_int_equal(world_invite(w, 0, &world_plain, ticket), KITH_OK);
+    assert_int_equal(
+        kith_node_join(w->node[1].node, ticket, NULL, 1, node_sim_now(&w->node[1]), &why), KITH_OK);
+    while (world_info(w, 0).members == 1)
+        world_wait(w, KITH_MSEC);
+    sim_host_power(w->node[1].host, false);
+}
+
+static void a_certificate_that_nobody_shows_is_withdrawn_after_a_day(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 9);
+    world_create(&w);
+    enrol_and_vanish(&w);
+    world_wait(&w, DAY - 3700 * KITH_SEC);
+    world_members(&w, 0, 2);
+    node_sim_restart(&w.node[0]); /* it remembers */
+    world_wait(&w, 2 * 3700 * KITH_SEC);
+    world_members(&w, 0, 1);
+    world_down(&w);
+}
+
+static void one_that_was_seen_once_may_be_away_for_weeks(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 10);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    world_wait(&w, 3 * KITH_SEC);
+    sim_host_power(w.node[1].host, false);
+    world_wait(&w, 9 * DAY);
+    world_members(&w, 0, 2);
+    sim_host_power(w.node[1].host, true);
+    assert_true(world_reaches(&w, 0, 1, false, 90 * KITH_SEC));
+    world_down(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everybody_sees_that_the_founder_is_an_admin),
+        cmocka_unit_test(offices_go_on_for_three_years),
+        cmocka_unit_test(an_office_that_was_taken_is_not_renewed),
+        cmocka_unit_test(the_block_of_a_dismissed_admin_is_given_to_nobody_for_a_month),
+        cmocka_unit_test(a_restored_root_makes_its_new_machine_an_admin),
+        cmocka_unit_test(who_leaves_while_its_issuer_is_away_has_left_when_it_returns),
+        cmocka_unit_test(who_leaves_alone_is_told_that_nobody_heard),
+        cmocka_unit_test(a_leave_survives_loss),
+        cmocka_unit_test(one_that_left_comes_back_with_its_own_ticket_until_it_expires),
+        cmocka_unit_test(a_certificate_that_nobody_shows_is_withdrawn_after_a_day),
+        cmocka_unit_test(one_that_was_seen_once_may_be_away_for_weeks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
