@@ -34,6 +34,17 @@ int kith_cmd_network_create(struct kith_cmd *c)
     return code;
 }
 
+static const char *role_in(const json_t *network)
+{
+    const char *standing = kith_cmd_text(network, "standing");
+
+    if (strcmp(standing, "member") != 0)
+        return standing;
+    if (json_is_true(json_object_get(network, "root")))
+        return "root";
+    return json_is_true(json_object_get(network, "admin")) ? "admin" : "member";
+}
+
 int kith_cmd_network_list(struct kith_cmd *c)
 {
     struct kith_table t = {.columns = 0};
@@ -56,10 +67,7 @@ int kith_cmd_network_list(struct kith_cmd *c)
         kith_table_cell(&t, "%s", kith_cmd_text(n, "range"));
         kith_table_cell(&t, "%s", kith_cmd_text(n, "ipv4"));
         kith_table_cell(&t, "%llu", (unsigned long long)kith_cmd_number(n, "members"));
-        kith_table_cell(&t, "%s",
-                        json_is_true(json_object_get(n, "root"))    ? "root"
-                        : json_is_true(json_object_get(n, "admin")) ? "admin"
-                                                                    : "member");
+        kith_table_cell(&t, "%s", role_in(n));
     }
     if (kith_table_print(&t, stdout) < 0)
         code = kith_cmd_fail(KITH_EXIT_FAILED, "out of memory");

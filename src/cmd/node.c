@@ -16,6 +16,25 @@ int kith_cmd_down(struct kith_cmd *c)
     return code;
 }
 
+/* A network that does not count this node in is no use to it: why, and what to do. */
+static void print_standing(const json_t *network)
+{
+    const char *name = kith_cmd_text(network, "name"), *is = kith_cmd_text(network, "standing");
+
+    if (strcmp(is, "revoked") == 0)
+        printf("\nThis node was revoked from %s. kith network leave %s forgets it.\n", name, name);
+    else if (strcmp(is, "left") == 0)
+        printf("\nThis node is no longer listed in %s. kith network leave %s forgets it.\n", name,
+               name);
+    else if (strcmp(is, "expired") == 0)
+        printf("\nThis node's certificate in %s has ended: ask an admin for a new ticket,\n"
+               "kith network leave %s, and join again; or is this machine's clock right?\n",
+               name, name);
+    else if (strcmp(is, "early") == 0)
+        printf("\nThis node's certificate in %s is not valid yet: is this machine's clock right?\n",
+               name);
+}
+
 static int print_networks(const json_t *networks)
 {
     struct kith_table t = {.columns = 0};
@@ -42,7 +61,10 @@ static int print_networks(const json_t *networks)
     fputc('\n', stdout);
     err = kith_table_print(&t, stdout);
     kith_table_fini(&t);
-    return err < 0 ? kith_cmd_fail(KITH_EXIT_FAILED, "out of memory") : KITH_EXIT_OK;
+    if (err < 0)
+        return kith_cmd_fail(KITH_EXIT_FAILED, "out of memory");
+    json_array_foreach((json_t *)networks, i, n) print_standing(n);
+    return KITH_EXIT_OK;
 }
 
 static void print_interface(const json_t *r)

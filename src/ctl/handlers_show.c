@@ -72,18 +72,20 @@ static void networks_of(const struct kith_ctl_handlers *h, struct networks *ret)
 /* What status says of a network. */
 static json_t *network_glance(const struct kith_network_info *n)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:I}", "name", n->name, "id",
+    return json_pack("{s:s, s:o, s:o, s:o, s:I, s:s}", "name", n->name, "id",
                      kith_ctl_network_id_json(&n->id), "ipv4", kith_ctl_ip_json(&n->ip4), "ipv6",
-                     kith_ctl_ip_json(&n->ip6), "members", (json_int_t)n->members);
+                     kith_ctl_ip_json(&n->ip6), "members", (json_int_t)n->members, "standing",
+                     kith_standing_text(n->standing));
 }
 
 static json_t *network_row(const struct kith_network_info *n)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:b, s:o}", "name", n->name, "id",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:s}", "name", n->name, "id",
                      kith_ctl_network_id_json(&n->id), "range", kith_ctl_prefix_json(&n->range4),
                      "ipv4", kith_ctl_ip_json(&n->ip4), "ipv6", kith_ctl_ip_json(&n->ip6),
                      "members", (json_int_t)n->members, "admin", n->admin, "root", n->root,
-                     "expires", kith_ctl_wall_json(n->expires));
+                     "expires", kith_ctl_wall_json(n->expires), "standing",
+                     kith_standing_text(n->standing));
 }
 
 static json_t *networks_json(const struct kith_ctl_handlers *h,

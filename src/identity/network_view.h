@@ -69,8 +69,12 @@ enum kith_standing {                     /* of a peer in the network */
                      KITH_STANDING_EARLY, /* its certificate is not valid yet */
                      KITH_STANDING_EXPIRED,
                      KITH_STANDING_REVOKED,
-                     KITH_STANDING_LEFT, /* it says so itself, or its signer no longer vouches for it */
+                     KITH_STANDING_LEFT, /* it says so itself, or its signer no longer vouches for
+                                            it */
 };
+
+/* One word, as the control API tells it. */
+const char *kith_standing_text(enum kith_standing s);
 
 enum kith_netview_change {
     KITH_CHANGE_NETWORK,   /* name or range; peer is the root */

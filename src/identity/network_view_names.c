@@ -238,6 +238,19 @@ bool kith_netview_next_member(struct kith_netview *v, size_t *at, kith_wall now,
     return true;
 }
 
+const char *kith_standing_text(enum kith_standing s)
+{
+    switch (s) {
+    case KITH_STANDING_NONE: return "none";
+    case KITH_STANDING_MEMBER: return "member";
+    case KITH_STANDING_EARLY: return "early";
+    case KITH_STANDING_EXPIRED: return "expired";
+    case KITH_STANDING_REVOKED: return "revoked";
+    case KITH_STANDING_LEFT: return "left";
+    }
+    return "none";
+}
+
 size_t kith_netview_member_count(const struct kith_netview *v, kith_wall now)
 {
     size_t n = 0;

@@ -28,6 +28,7 @@ void ask_network(const struct kith_node *n, const struct node_network *net, kith
     if (!network_self(n, net, now, &self))
         return;
     ret->ip4 = self.ip4;
+    ret->standing = self.standing;
     ret->expires = self.cert->member.not_after;
 }
 

@@ -163,7 +163,8 @@ static int push(struct kith_node *n, const struct kith_peer_id *to,
     return err < 0 ? err : gossip_send(n, to, len, now);
 }
 
-void gossip_tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
+/* Pushes to a peer what ended its membership. */
+static void tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
                        const struct node_network *net, struct kith_now now)
 {
     const struct kith_object *revocation, *office;
@@ -174,25 +175,20 @@ void gossip_tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
             push(n, peer, revocation, now) < 0)
             return; /* it hears it when it comes again */
     }
-    kith_sessions_flush(n->sessions, n->batch, now.mono); /* in front of the close */
 }
 
-/* One that was a member, and does not know that it is none any more. */
-static void send_away(struct kith_node *n, const struct kith_peer_id *peer,
-                      const struct node_network *net, struct kith_now now)
+/* Once in a session: it is over soon. */
+void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                      struct kith_now now)
 {
-    const struct node_peer *p = peer_find(n, peer);
-    struct kith_session *s = kith_sessions_find(n->sessions, peer);
-    enum kith_standing standing = kith_netview_standing(net->view, peer, now.wall);
-
-    if (standing != KITH_STANDING_REVOKED && standing != KITH_STANDING_LEFT)
-        return;
-    gossip_tell_ended(n, peer, net, now);
-    if (s == NULL || (p != NULL && p->member_of != 0) || join_is_with(n, peer))
-        return;
+    enum kith_standing standing = kith_netview_standing(net->view, &p->id, now.wall);
     bool revoked = standing == KITH_STANDING_REVOKED;
-    kith_session_close(s, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER,
-                       revoked ? "revoked" : "no longer a member", now.mono);
+
+    if (p->part_at != KITH_NEVER || p->member_of != 0 || join_is_with(n, &p->id) ||
+        !(revoked || standing == KITH_STANDING_LEFT))
+        return;
+    tell_ended(n, &p->id, net, now);
+    peer_part(n, p, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER, now);
 }
 
 static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
@@ -223,8 +219,8 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_peer *p = peer_find(n, from);
     if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
         membership_proved(n, p, net, m.slot, now);
-    else
-        send_away(n, from, net, now);
+    else if (p != NULL)
+        gossip_send_away(n, p, net, now);
 }
 
 static void on_membership_end(struct kith_node *n, const struct kith_peer_id *from,
@@ -493,7 +489,7 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
         return;
     p->proved = p->shown = 0;
     p->n_lack = p->pulls_out = 0;
-    p->digest_at = p->pull_at = KITH_NEVER;
+    p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
     /* told to go: coming back at once would only be told again */
     if (fx->end->kind == KITH_END_PEER && !join_is_with(n, id) &&
         (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {

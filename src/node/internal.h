@@ -77,7 +77,8 @@ struct node_peer {
     kith_time digest_at;       /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */
     kith_time needed_until;    /* traffic or a request wants a session until then */
-    kith_time part_at;         /* the session ends then: its last network was left; KITH_NEVER */
+    kith_time part_at;         /* the session ends then: no common network is left; KITH_NEVER */
+    uint64_t part_code;        /* with this close code */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
     kith_time push_paid, digest_paid, observed_paid;
@@ -217,6 +218,9 @@ void peers_free(struct kith_node *n);
 /* Gives the session layer what is known of its addresses, and whether it is wanted. */
 void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now);
 void peer_need(struct kith_node *n, struct node_peer *p, kith_dur how_long, struct kith_now now);
+/* Ends the session with a close code, a moment later: what was said last is still heard. Until then
+ * the peer is a stranger. */
+void peer_part(struct kith_node *n, struct node_peer *p, uint64_t code, struct kith_now now);
 void peers_tick(struct kith_node *n, struct kith_now now);
 void peer_note_address(struct kith_node *n, const struct kith_session *s, struct kith_now now);
 bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id);
@@ -234,9 +238,9 @@ void gossip_tick(struct kith_node *n, struct kith_now now);
 kith_time gossip_deadline(const struct kith_node *n);
 void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
                             struct kith_now now);
-/* Tells a peer what ended its membership. */
-void gossip_tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
-                       const struct node_network *net, struct kith_now now);
+/* Tells one that was a member what ended that, and ends the session soon. */
+void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                      struct kith_now now);
 /* Sends the n bytes encoded at n->scratch. */
 int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len,
                 struct kith_now now);

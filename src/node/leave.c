@@ -3,8 +3,6 @@
  * Spec: docs/spec/objects.md 3.4.5; why: docs/adr/004-leaving.md. */
 #include "node/internal.h"
 
-#define PARTING (2 * KITH_SEC) /* a lost datagram is sent again within that */
-
 static bool answers(const struct kith_node *n, const struct node_peer *p)
 {
     struct kith_session_info info;
@@ -62,10 +60,8 @@ static void part(struct kith_node *n, const struct node_network *net, struct kit
         p->member_of &= ~bit;
         p->proved &= ~bit;
         p->shown &= ~bit;
-        if (p->member_of == 0) {
-            p->part_at = kith_after(now.mono, PARTING);
-            n->peers_at = kith_sooner(n->peers_at, p->part_at);
-        }
+        if (p->member_of == 0)
+            peer_part(n, p, KITH_CLOSE_DONE, now);
     }
 }
 

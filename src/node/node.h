@@ -15,6 +15,7 @@
 #include "base/env.h"
 #include "base/text.h"
 #include "identity/identity.h"
+#include "identity/network_view.h"
 #include "session/session.h"
 #include "store/store.h"
 #include "vpn/vpn.h"
@@ -107,6 +108,7 @@ struct kith_network_info {
     struct kith_prefix range4, range6; /* where its members live */
     struct kith_ip ip4, ip6;           /* this node's addresses */
     size_t members;                    /* this node included */
+    enum kith_standing standing;       /* this node's own */
     bool admin, root;                  /* may this node admit members; does it hold the root key */
     kith_wall expires;                 /* end of this node's certificate */
 };

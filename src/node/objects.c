@@ -105,14 +105,18 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
     p->proved &= ~bit;
     p->shown &= ~bit;
     kith_vpn_member_remove(n->vpn, p->handle, net->slot);
-    struct kith_session *s = kith_sessions_find(n->sessions, &fx->peer);
-    if (s == NULL || p->member_of != 0)
-        return;
-    bool revoked = fx->standing == KITH_STANDING_REVOKED;
-    gossip_tell_ended(n, &fx->peer, net, now);
-    kith_session_trust(s, false);
-    kith_session_close(s, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER,
-                       revoked ? "revoked" : "no longer a member", now.mono);
+    gossip_send_away(n, p, net, now);
+    if (p->member_of == 0 && p->part_at == KITH_NEVER)
+        peer_part(n, p, KITH_CLOSE_NOT_MEMBER, now);
+}
+
+static void self_is_gone(struct kith_node *n, struct node_network *net,
+                         const struct kith_netview_effect *fx, struct kith_now now)
+{
+    if (fx->standing == KITH_STANDING_REVOKED)
+        kith_event_self_revoked(n->env->events, net->name);
+    overlay_network(n, net, now);
+    n->peers_at = now.mono; /* nobody in it is wanted any more */
 }
 
 static void apply(struct kith_node *n, struct node_network *net,
@@ -133,7 +137,7 @@ static void apply(struct kith_node *n, struct node_network *net,
         break;
     case KITH_CHANGE_GONE:
         if (peer_is_self(n, &fx->peer))
-            overlay_network(n, net, now);
+            self_is_gone(n, net, fx, now);
         else
             member_is_gone(n, net, fx, now);
         break;

@@ -112,11 +112,23 @@ static void gather(struct kith_node *n, const struct node_peer *p, struct kith_n
     }
 }
 
-/* Where it is none, nobody would talk to it. */
-static bool am_member(const struct kith_node *n, const struct node_network *net,
-                      struct kith_now now)
+/* Whether the peer and this node are both members of network i. */
+static bool shares(const struct kith_node *n, const struct node_peer *p, size_t i,
+                   struct kith_now now)
 {
-    return kith_netview_is_member(net->view, &n->identity->id, now.wall);
+    const struct node_network *net = &n->network[i];
+
+    return net->used && (p->member_of & 1u << i) != 0 &&
+           kith_netview_is_member(net->view, &n->identity->id, now.wall);
+}
+
+/* Where it is none itself, nobody would talk to it. */
+static bool shares_any(const struct kith_node *n, const struct node_peer *p, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (shares(n, p, i, now))
+            return true;
+    return false;
 }
 
 /* Whether this node keeps a session with everybody in one of the peer's networks. */
@@ -124,7 +136,7 @@ static bool is_eager(const struct kith_node *n, const struct node_peer *p, struc
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
-        if (!net->used || (p->member_of & 1u << i) == 0 || !am_member(n, net, now))
+        if (!shares(n, p, i, now))
             continue;
         if (kith_netview_member_count(net->view, now.wall) <= EAGER_MAX ||
             kith_netview_is_signer(net->view, &p->id, now.wall))
@@ -140,8 +152,8 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
 
     if (peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping || join_is_with(n, &p->id))
         return;
-    bool wanted =
-        now.mono >= p->unwelcome_until && (is_eager(n, p, now) || now.mono < p->needed_until);
+    bool wanted = now.mono >= p->unwelcome_until && shares_any(n, p, now) &&
+                  (is_eager(n, p, now) || now.mono < p->needed_until);
     if (s == NULL && !wanted)
         return;
     gather(n, p, now, &c);
@@ -182,7 +194,31 @@ void peer_note_address(struct kith_node *n, const struct kith_session *s, struct
 
 /* ---- time ---- */
 
-/* Ends the session with one whose last common network was left, unless they met again since. */
+#define PARTING KITH_SEC /* a lost datagram is sent again within that */
+
+static const char *why_parting(uint64_t code)
+{
+    switch (code) {
+    case KITH_CLOSE_REVOKED: return "revoked";
+    case KITH_CLOSE_NOT_MEMBER: return "no longer a member";
+    default: return "the network was left";
+    }
+}
+
+void peer_part(struct kith_node *n, struct node_peer *p, uint64_t code, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    if (s == NULL)
+        return;
+    kith_session_trust(s, false);
+    kith_session_want(s, false, now.mono);
+    p->part_at = kith_after(now.mono, PARTING);
+    p->part_code = code;
+    n->peers_at = kith_sooner(n->peers_at, p->part_at);
+}
+
+/* Ends it, unless they met again in a network. */
 static void part_in_time(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
@@ -193,7 +229,7 @@ static void part_in_time(struct kith_node *n, struct node_peer *p, struct kith_n
     }
     p->part_at = KITH_NEVER;
     if (s != NULL && p->member_of == 0 && !join_is_with(n, &p->id))
-        kith_session_close(s, KITH_CLOSE_DONE, "the network was left", now.mono);
+        kith_session_close(s, p->part_code, why_parting(p->part_code), now.mono);
 }
 
 void peers_tick(struct kith_node *n, struct kith_now now)

@@ -119,7 +119,7 @@ has "status_shows_the_peer_id" 0 '^peer id   abcdefghijklmnopqrstuvwxyz234567abc
 is "status_as_JSON_is_the_methods_result" 0 '{"peer_id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn'\
 'opqrst","version":"0.1.0","uptime_s":3725,"state_dir":"/state","listen":["0.0.0.0:9000","[::]:9000"],'\
 '"networks":[{"name":"home","id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst","ipv4":'\
-'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2}],"sessions":1,"tun":"kith0",'\
+'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2,"standing":"member"}],"sessions":1,"tun":"kith0",'\
 '"tun_trouble":null,"inbound":"allow"}' \
     k --json status
 is "id_prints_the_id_alone" 0 abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst k id

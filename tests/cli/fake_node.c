@@ -24,7 +24,8 @@ static const char *answer_to(enum kith_ctl_method m)
                "state\",\"listen\":[\"0.0.0.0:9000\",\"[::]:9000\"],\"networks\":[{\"name\":"
                "\"home\","
                "\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":"
-               "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2}],\"sessions\":1,\"tun\":"
+               "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2,\"standing\":\"member\"}],"
+               "\"sessions\":1,\"tun\":"
                "\"kith0\",\"tun_trouble\":null,\"inbound\":\"allow\"}";
     case KITH_CTL_id: return "{\"peer_id\":\"" ID "\"}";
     case KITH_CTL_down: return "{\"uptime_s\":3725}";
@@ -40,7 +41,7 @@ static const char *answer_to(enum kith_ctl_method m)
         return "{\"networks\":[{\"name\":\"home\",\"id\":\"" ID
                "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
                "\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"members\":2,\"admin\":true,\"root\":"
-               "true," EXPIRES "}]}";
+               "true,\"standing\":\"member\"," EXPIRES "}]}";
     case KITH_CTL_network_leave: return "{\"name\":\"home\",\"others\":1,\"told\":1}";
     case KITH_CTL_admin_add:
     case KITH_CTL_admin_remove:

@@ -193,12 +193,39 @@ static void a_revoked_member_is_out_everywhere_within_two_seconds(void **state)
     assert_false(world_reaches(&w, 2, 1, false, 5 * KITH_SEC));
     assert_false(world_reaches(&w, 2, 0, true, 5 * KITH_SEC));
     world_members(&w, 1, 2);
+    /* it was told, with proof, and asks nobody any more */
+    assert_int_equal(world_info(&w, 2).standing, KITH_STANDING_REVOKED);
+    uint64_t dials = kith_node_session_counters(w.node[2].node)->dials;
+    world_wait(&w, 600 * KITH_SEC);
+    assert_int_equal(kith_node_session_counters(w.node[2].node)->dials, dials);
     /* and cannot use an open ticket */
     char ticket[KITH_TICKET_TEXT_MAX];
     assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     assert_int_equal(kith_store_network_remove(w.node[2].store, w.home.id.b), KITH_OK);
     node_sim_restart(&w.node[2]);
     assert_int_equal(world_join(&w, 2, ticket), KITH_E_REVOKED);
+    world_down(&w);
+}
+
+static void one_revoked_while_it_was_away_is_told_when_it_returns(void **state)
+{
+    struct world w;
+    struct kith_member_info m;
+    struct kith_node_why why;
+
+    (void)state;
+    world_three(&w, 19);
+    world_wait(&w, 5 * KITH_SEC);
+    sim_host_power(w.node[2].host, false);
+    world_wait(&w, 120 * KITH_SEC);
+    assert_int_equal(
+        kith_node_revoke(w.node[0].node, "phone", NULL, node_sim_now(&w.node[0]), &m, &why),
+        KITH_OK);
+    world_wait(&w, 5 * KITH_SEC);
+    sim_host_power(w.node[0].host, false); /* any member tells it */
+    sim_host_power(w.node[2].host, true);
+    world_wait(&w, 70 * KITH_SEC);
+    assert_int_equal(world_info(&w, 2).standing, KITH_STANDING_REVOKED);
     world_down(&w);
 }
 
@@ -370,6 +397,7 @@ int main(void)
         cmocka_unit_test(when_both_move_a_common_member_brings_them_together),
         cmocka_unit_test(without_a_common_member_it_is_enough_that_one_returns),
         cmocka_unit_test(a_revoked_member_is_out_everywhere_within_two_seconds),
+        cmocka_unit_test(one_revoked_while_it_was_away_is_told_when_it_returns),
         cmocka_unit_test(only_an_admin_invites_and_a_new_admin_does_from_its_own_block),
         cmocka_unit_test(a_ping_names_its_route),
         cmocka_unit_test(certificates_renew_themselves_for_two_months),

@@ -548,11 +548,12 @@ static void a_result_that_strays_from_its_documentation_is_found(void **state)
         {"{\"networks\":[{}]}", "networks[].name is missing"},
         {"{\"networks\":[{\"name\":\"a\",\"id\":\"b\",\"range\":\"c\",\"ipv4\":\"d\",\"ipv6\":"
          "\"e\","
-         "\"members\":1,\"admin\":true,\"root\":false,\"expires\":\"f\"}]}",
+         "\"members\":1,\"admin\":true,\"root\":false,\"standing\":\"member\",\"expires\":\"f\"}]}",
          NULL},
         {"{\"networks\":[{\"name\":\"a\",\"id\":\"b\",\"range\":\"c\",\"ipv4\":\"d\",\"ipv6\":"
          "\"e\","
-         "\"members\":\"1\",\"admin\":true,\"root\":false,\"expires\":\"f\"}]}",
+         "\"members\":\"1\",\"admin\":true,\"root\":false,\"standing\":\"member\",\"expires\":"
+         "\"f\"}]}",
          "networks[].members has the wrong type"},
     };
 
