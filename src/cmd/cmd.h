@@ -79,6 +79,8 @@ uint64_t kith_cmd_number(const json_t *object, const char *name);
 int kith_cmd_state_dir(const struct kith_args *a, char *buf, size_t cap) KITH_MUST_CHECK;
 /* Where a node of this state directory has its control socket. */
 int kith_cmd_socket_path(const char *state_dir, char *buf, size_t cap) KITH_MUST_CHECK;
+/* Whether a node of this state directory runs: started by hand or, for the system's, by systemd. */
+bool kith_cmd_state_runs(const char *state_dir, const char *socket_path);
 /* The i-th place to look for a control socket; KITH_E_NOTFOUND when there are no more. */
 int kith_cmd_socket_place(const struct kith_args *a, size_t i, char *buf,
                           size_t cap) KITH_MUST_CHECK;

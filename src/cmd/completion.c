@@ -27,12 +27,15 @@ static void put_next_words(const char *prefix)
     }
 }
 
+struct shell;
+
 /* Calls `each` for every prefix that goes on: "", "network", "network admin", "config". */
-static void for_groups(void (*each)(const char *prefix))
+static void for_groups(const struct shell *s,
+                       void (*each)(const struct shell *s, const char *prefix))
 {
     char done[256] = "|";
 
-    each("");
+    each(s, "");
     for (size_t i = 0; i < KITH_COMMANDS; i++) {
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
         for (const char *end = c->words; (end = strchr(end, ' ')) != NULL; end++) {
@@ -42,7 +45,7 @@ static void for_groups(void (*each)(const char *prefix))
             if (!c->shown || strstr(done, mark) != NULL)
                 continue;
             (void)kith_format(done + strlen(done), sizeof done - strlen(done), "%s|", prefix);
-            each(prefix);
+            each(s, prefix);
         }
     }
 }
@@ -56,77 +59,126 @@ static void put_option_words(const struct kith_command *c)
         printf(" --%s", o->word);
 }
 
-/* ---- bash, and zsh by its bashcompinit ---- */
+/* ---- bash and zsh: one function, in the words of each ---- */
 
-/* The command that fills COMPREPLY for a kind; $cur is the word so far. */
-static void put_bash_kind(enum kith_word_kind kind)
+/* Where the two differ. Lists of words are separated by spaces. */
+struct shell {
+    const char *words; /* the array of words typed so far */
+    const char *index; /* which of them the cursor is in */
+    int first;         /* the index of the first word after "kith" */
+    const char *offer; /* what offers a list of words, without the list; then offer_end */
+    const char *offer_end;
+    const char *files, *dirs, *nothing;
+    const char *names; /* what offers what a command prints, without the command; then names_end */
+    const char *names_end;
+};
+
+static const struct shell bash = {
+    .words = "COMP_WORDS",
+    .index = "COMP_CWORD",
+    .first = 1,
+    .offer = "COMPREPLY=($(compgen -W '",
+    .offer_end = "' -- \"$cur\"))",
+    .files = "COMPREPLY=($(compgen -f -- \"$cur\"))",
+    .dirs = "COMPREPLY=($(compgen -d -- \"$cur\"))",
+    .nothing = "COMPREPLY=()",
+    .names = "COMPREPLY=($(compgen -W \"$(",
+    .names_end = ")\" -- \"$cur\"))",
+};
+static const struct shell zsh = {
+    .words = "words",
+    .index = "CURRENT",
+    .first = 2,
+    .offer = "compadd -- ",
+    .offer_end = "",
+    .files = "_files",
+    .dirs = "_files -/",
+    .nothing = ":",
+    .names = "compadd -- ${(f)\"$(",
+    .names_end = ")\"}",
+};
+
+/* What offers the next words after a prefix. */
+static void put_offer(const struct shell *s, const char *prefix)
+{
+    fputs(s->offer, stdout);
+    put_next_words(prefix);
+    fputs(s->offer_end, stdout);
+}
+
+/* What offers the values of a kind. */
+static void put_kind(const struct shell *s, enum kith_word_kind kind)
 {
     const char *choices = kith_word_choices(kind);
 
     if (choices != NULL)
-        printf("COMPREPLY=($(compgen -W '%s' -- \"$cur\"))", choices);
+        printf("%s%s%s", s->offer, choices, s->offer_end);
+    else if (kind == KITH_WORD_COMMAND)
+        put_offer(s, "");
     else if (kind == KITH_WORD_FILE)
-        fputs("COMPREPLY=($(compgen -f -- \"$cur\"))", stdout);
+        fputs(s->files, stdout);
     else if (kind == KITH_WORD_DIR)
-        fputs("COMPREPLY=($(compgen -d -- \"$cur\"))", stdout);
+        fputs(s->dirs, stdout);
     else if (kind == KITH_WORD_MEMBER || kind == KITH_WORD_NETWORK)
-        printf("COMPREPLY=($(compgen -W \"$(kith names %s 2>/dev/null)\" -- \"$cur\"))",
-               kind == KITH_WORD_MEMBER ? "members" : "networks");
+        printf("%skith names %s 2>/dev/null%s", s->names,
+               kind == KITH_WORD_MEMBER ? "members" : "networks", s->names_end);
     else
-        fputs("COMPREPLY=()", stdout);
+        fputs(s->nothing, stdout);
 }
 
-static void put_bash_group(const char *prefix)
+static void put_group(const struct shell *s, const char *prefix)
 {
-    printf("    '%s') COMPREPLY=($(compgen -W '", prefix);
-    put_next_words(prefix);
-    fputs("' -- \"$cur\")) ;;\n", stdout);
+    printf("    '%s') ", prefix);
+    put_offer(s, prefix);
+    fputs(" ;;\n", stdout);
 }
 
-/* "command --option)" for each option that takes a value. */
-static void put_bash_values(const struct kith_command *c, const char *words)
+/* "command --option)" and "command -o)" for each option that takes a value. */
+static void put_values(const struct shell *s, const struct kith_command *c, const char *words)
 {
     for (const struct kith_opt_row *o = c->opt; o->word != NULL; o++) {
         if (o->metavar == NULL)
             continue;
-        printf("    '%s--%s')", words, o->word);
-        fputc(' ', stdout);
-        put_bash_kind(o->kind);
+        printf("    '%s--%s'", words, o->word);
+        if (o->letter != 0)
+            printf("|'%s-%c'", words, o->letter);
+        fputs(") ", stdout);
+        put_kind(s, o->kind);
         fputs("; return ;;\n", stdout);
     }
 }
 
-static void put_bash_value_cases(void)
+static void put_value_cases(const struct shell *s)
 {
-    fputs("    case \"$path $prev\" in\n", stdout);
+    fputs("    case \"$sofar $prev\" in\n", stdout);
     for (size_t i = 0; i < KITH_COMMANDS; i++) {
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
         char words[72];
         (void)kith_format(words, sizeof words, "%s ", c->words);
         if (c->shown && i != KITH_COMMAND_global)
-            put_bash_values(c, words);
+            put_values(s, c, words);
     }
     fputs("    esac\n    case $prev in\n", stdout);
-    put_bash_values(kith_command_row(KITH_COMMAND_global), "");
+    put_values(s, kith_command_row(KITH_COMMAND_global), "");
     fputs("    esac\n", stdout);
 }
 
-static void put_bash_commands(void)
+static void put_commands(const struct shell *s)
 {
     for (size_t i = 0; i < KITH_COMMANDS; i++) {
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
         if (!c->shown)
             continue;
-        printf("    '%s') if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '", c->words);
+        printf("    '%s') if [[ $cur == -* ]]; then %s", c->words, s->offer);
         put_option_words(c);
-        fputs("' -- \"$cur\")); else ", stdout);
-        put_bash_kind(c->arg->metavar == NULL ? KITH_WORD_NONE : c->arg->kind);
+        printf("%s; else ", s->offer_end);
+        put_kind(s, c->arg->metavar == NULL ? KITH_WORD_NONE : c->arg->kind);
         fputs("; fi ;;\n", stdout);
     }
 }
 
 /* Patterns of "command --option" for options whose value is the next word. */
-static void put_bash_skip(const struct kith_command *c, const char *words)
+static void put_skip(const struct kith_command *c, const char *words)
 {
     for (const struct kith_opt_row *o = c->opt; o->word != NULL; o++) {
         if (o->metavar == NULL)
@@ -137,48 +189,84 @@ static void put_bash_skip(const struct kith_command *c, const char *words)
     }
 }
 
-static void put_bash_skips(void)
+static void put_skips(void)
 {
     fputs("        ''", stdout);
-    put_bash_skip(kith_command_row(KITH_COMMAND_global), "*");
+    put_skip(kith_command_row(KITH_COMMAND_global), "*");
     for (size_t i = 0; i < KITH_COMMANDS; i++) {
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
         char words[72];
         (void)kith_format(words, sizeof words, "'%s'", c->words);
         if (c->shown)
-            put_bash_skip(c, words);
+            put_skip(c, words);
     }
     fputs(") ((i++)) ;;\n", stdout);
 }
 
-static void put_bash(void)
+static void put_command_list(void)
 {
-    fputs("_kith() {\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= next i\n"
-          "    local commands='",
-          stdout);
     for (size_t i = 0; i < KITH_COMMANDS; i++)
         if (kith_command_row((enum kith_command_id)i)->shown)
             printf("|%s", kith_command_row((enum kith_command_id)i)->words);
-    fputs("|'\n"
-          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-          "        case \"$path ${COMP_WORDS[i]}\" in\n",
-          stdout);
-    put_bash_skips();
-    fputs("        *' -'*) ;;\n"
-          "        *) next=\"${path:+$path }${COMP_WORDS[i]}\"\n"
-          "           case $commands in *\"|$next|\"*|*\"|$next \"*) path=$next ;; esac ;;\n"
-          "        esac\n"
-          "    done\n",
-          stdout);
-    put_bash_value_cases();
-    fputs("    case $path in\n", stdout);
-    for_groups(put_bash_group);
-    put_bash_commands();
+    fputs("|'\n", stdout);
+}
+
+/* $sofar becomes the command as far as it is typed; then its case is looked up. (Not $path: to zsh
+ * that is where programs are.) */
+static void put_function(const struct shell *s)
+{
+    printf("_kith() {\n"
+           "    local cur=${%s[%s]} prev=${%s[%s-1]} sofar= next i\n"
+           "    local commands='",
+           s->words, s->index, s->words, s->index);
+    put_command_list();
+    printf("    for ((i = %d; i < %s; i++)); do\n"
+           "        case \"$sofar ${%s[i]}\" in\n",
+           s->first, s->index, s->words);
+    put_skips();
+    printf("        *' -'*) ;;\n"
+           "        *) next=\"${sofar:+$sofar }${%s[i]}\"\n"
+           "           case $commands in *\"|$next|\"*|*\"|$next \"*) sofar=$next ;; esac ;;\n"
+           "        esac\n"
+           "    done\n",
+           s->words);
+    put_value_cases(s);
+    fputs("    case $sofar in\n", stdout);
+    for_groups(s, put_group);
+    put_commands(s);
     fputs("    esac\n}\n", stdout);
 }
 
+static void put_bash(void)
+{
+    fputs("# bash completion for kith: source <(kith completion bash)\n", stdout);
+    put_function(&bash);
+    fputs("complete -F _kith kith\n", stdout);
+}
+
+/* As _kith in a folder of $fpath it is read when it is first needed, and has to answer at once. */
+static void put_zsh(void)
+{
+    fputs("#compdef kith\n# zsh completion for kith: source <(kith completion zsh)\n", stdout);
+    put_function(&zsh);
+    fputs("if [[ $funcstack[1] == _kith ]]; then\n"
+          "    _kith \"$@\"\n"
+          "else\n"
+          "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"
+          "    compdef _kith kith\n"
+          "fi\n",
+          stdout);
+}
+
 /* ---- fish ---- */
+
+/* The next words after a prefix, as an argument of fish's complete. */
+static void put_fish_words(const char *prefix)
+{
+    fputs(" -xa '", stdout);
+    put_next_words(prefix);
+    fputs("'", stdout);
+}
 
 /* The arguments of fish's complete that stand for a kind. */
 static void put_fish_kind(enum kith_word_kind kind)
@@ -187,6 +275,8 @@ static void put_fish_kind(enum kith_word_kind kind)
 
     if (choices != NULL)
         printf(" -xa '%s'", choices);
+    else if (kind == KITH_WORD_COMMAND)
+        put_fish_words("");
     else if (kind == KITH_WORD_FILE)
         fputs(" -rF", stdout);
     else if (kind == KITH_WORD_DIR)
@@ -224,16 +314,18 @@ static void put_fish_opts(const struct kith_command *c, const char *condition)
     }
 }
 
-static void put_fish_group(const char *prefix)
+static void put_fish_group(const struct shell *s, const char *prefix)
 {
-    printf("complete -c kith -f -n \"test (__kith_path) = '%s'\" -a '", prefix);
-    put_next_words(prefix);
-    fputs("'\n", stdout);
+    (void)s;
+    printf("complete -c kith -n \"test (__kith_path) = '%s'\"", prefix);
+    put_fish_words(prefix);
+    fputc('\n', stdout);
 }
 
 static void put_fish(void)
 {
-    fputs("function __kith_path\n"
+    fputs("# fish completion for kith: kith completion fish | source\n"
+          "function __kith_path\n"
           "    set -l path ''\n"
           "    for word in (commandline -opc)[2..-1]\n"
           "        string match -q -- '-*' $word; and continue\n"
@@ -245,11 +337,9 @@ static void put_fish(void)
           "end\n"
           "set -g __kith_commands '",
           stdout);
-    for (size_t i = 0; i < KITH_COMMANDS; i++)
-        if (kith_command_row((enum kith_command_id)i)->shown)
-            printf("|%s", kith_command_row((enum kith_command_id)i)->words);
-    fputs("|'\ncomplete -c kith -f\n", stdout);
-    for_groups(put_fish_group);
+    put_command_list();
+    fputs("complete -c kith -f\n", stdout);
+    for_groups(NULL, put_fish_group);
     put_fish_opts(kith_command_row(KITH_COMMAND_global), "");
     for (size_t i = 0; i < KITH_COMMANDS; i++) {
         const struct kith_command *c = kith_command_row((enum kith_command_id)i);
@@ -271,23 +361,13 @@ int kith_cmd_completion(struct kith_cmd *c)
 {
     const char *shell = c->args->arg[0];
 
-    if (strcmp(shell, "bash") == 0) {
-        fputs("# bash completion for kith: source <(kith completion bash)\n", stdout);
+    if (strcmp(shell, "bash") == 0)
         put_bash();
-        fputs("complete -F _kith kith\n", stdout);
-    } else if (strcmp(shell, "zsh") == 0) {
-        fputs("#compdef kith\n# zsh completion for kith: source <(kith completion zsh)\n"
-              "autoload -Uz compinit bashcompinit\n"
-              "(( $+functions[compdef] )) || compinit\n"
-              "(( $+functions[complete] )) || bashcompinit\n",
-              stdout);
-        put_bash();
-        fputs("complete -F _kith kith\n", stdout);
-    } else if (strcmp(shell, "fish") == 0) {
-        fputs("# fish completion for kith: kith completion fish | source\n", stdout);
+    else if (strcmp(shell, "zsh") == 0)
+        put_zsh();
+    else if (strcmp(shell, "fish") == 0)
         put_fish();
-    } else {
+    else
         return kith_cmd_fail(KITH_EXIT_USAGE, "completion for bash, zsh or fish, not %s", shell);
-    }
     return KITH_EXIT_OK;
 }

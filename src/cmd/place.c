@@ -64,6 +64,12 @@ int kith_cmd_socket_path(const char *state_dir, char *buf, size_t cap)
     return join(buf, cap, state_dir, "/control.sock");
 }
 
+bool kith_cmd_state_runs(const char *state_dir, const char *socket_path)
+{
+    return kith_cmd_answers(socket_path) ||
+           (strcmp(state_dir, ROOT_STATE) == 0 && kith_cmd_answers(SYSTEMD_SOCKET));
+}
+
 /* First the state directory's. Then the system's own node, unless another directory was named:
  * who names one must not control a node that is not its. */
 int kith_cmd_socket_place(const struct kith_args *a, size_t i, char *buf, size_t cap)

@@ -196,7 +196,7 @@ int kith_cmd_up(struct kith_cmd *c)
     if (kith_cmd_socket_path(state, socket_path, sizeof socket_path) < 0)
         return kith_cmd_fail(KITH_EXIT_FAILED, "the state directory's path is too long");
     s.file = conf.file[0] == '\0' ? NULL : conf.file;
-    if (kith_cmd_answers(socket_path))
+    if (kith_cmd_state_runs(state, socket_path))
         return up_result(c, true, state);
     return kith_args_has(c->args, "foreground") ? up_foreground(&s, &conf)
                                                 : up_background(&s, &conf);

@@ -34,13 +34,15 @@ isolate=(unshare --net --mount --pid --fork --kill-child --mount-proc)
 
 # What keeps the lab from running here; nothing when it can.
 lab_missing() {
-    local tool
+    local tool as_root='' # what would help whoever is not root
     for tool in unshare setpriv ip ping iperf3 curl python3; do
         command -v "$tool" >/dev/null || { echo "$tool is not installed (tools/setup demo)" && return; }
     done
     [ -x "$kith" ] || { echo "$kith is not built (make)" && return; }
-    "${isolate[@]}" true 2>/dev/null || { echo "this system gives no namespaces without root" && return; }
-    (exec 3<>/dev/net/tun) 2>/dev/null || echo "this user can't open /dev/net/tun; as root it works"
+    [ "$(id -u)" = 0 ] || as_root="; as root it works"
+    "${isolate[@]}" true 2>/dev/null || { echo "no namespaces are to be had here$as_root" && return; }
+    [ -e /dev/net/tun ] || { echo "there is no /dev/net/tun (modprobe tun)" && return; }
+    (exec 3<>/dev/net/tun) 2>/dev/null || echo "/dev/net/tun can't be opened$as_root"
 }
 
 # Returns inside. Outside it waits, passes a signal on as the end of everything, and exits. With

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a node does when the machine is not as it should be: the port is taken, the state directory
-# is another node's, the tunnel is not allowed.
+# is another node's, the tunnel is not allowed. And how it starts as a service.
 #
 #       laptop            desktop
 #    192.0.2.1          192.0.2.2
@@ -58,5 +58,34 @@ pid=$(node_pid laptop)
 kill -TERM "$pid"
 soon 5 "SIGTERM ends a node with a tunnel" test ! -e "/proc/$pid"
 check "its interface went with it" refused 1 "does not exist" ip -n laptop link show kith0
+
+# ---- the service ----
+
+# As systemd would with kith.service: state and runtime directory by name, in the foreground, told
+# about on a socket. Both directories are the lab's own.
+mount -t tmpfs tmpfs /var/lib
+mkdir -p /run/kith "$lab/manager"
+by_hand() { on laptop env KITH_STATE=/var/lib/kith kith "$@"; }
+hears() { # prints a line for each thing a service says
+    python3 -u -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True: print(s.recv(4096).decode())' "$lab/manager/notify" >"$lab/manager/said" &
+    eventually 5 test -S "$lab/manager/notify"
+}
+said() { grep -qxF "$1" "$lab/manager/said"; }
+
+hears
+background laptop env RUNTIME_DIRECTORY=/run/kith KITH_STATE=/var/lib/kith \
+    NOTIFY_SOCKET="$lab/manager/notify" kith up --foreground
+soon 1 "a service says when it is ready" said READY=1
+check "its control socket is in its runtime directory" test -S /run/kith/control.sock
+check "commands find it" by_hand id
+check "kith up finds it running" refused 0 "running already for /var/lib/kith" by_hand up
+pid=$(node_pid laptop)
+check "there is still one of it" test "$(wc -w <<<"$pid")" = 1
+check "kith down ends it" by_hand down
+check "it says that it is stopping" said STOPPING=1
+check "its socket went with it" test ! -e /run/kith/control.sock
 
 lab_leave

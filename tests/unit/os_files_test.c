@@ -212,6 +212,22 @@ static void a_directory_that_others_can_change_is_refused_with_the_remedy(void *
     assert_int_equal(kith_dir_private("f/d", true, &why), KITH_E_NOTFOUND);
 }
 
+static void a_directory_of_another_user_is_refused_with_what_mends_all_in_it(void **state)
+{
+    (void)state;
+    struct kith_os_why why;
+    if (geteuid() != 0) {
+        print_message("needs root to give a directory away\n");
+        skip();
+    }
+    assert_int_equal(mkdir("d", 0700), 0);
+    assert_int_equal(chown("d", 1234, 0), 0);
+    assert_int_equal(kith_dir_private("d", true, &why), KITH_E_PERM);
+    assert_string_equal(why.text, "chown -R 0 d: it belongs to user 1234");
+    assert_int_equal(chown("d", 0, 0), 0);
+    assert_int_equal(kith_dir_private("d", true, NULL), KITH_OK);
+}
+
 /* ---- writing ---- */
 
 static void a_file_is_replaced_with_content_and_mode_whatever_the_umask(void **state)
@@ -489,6 +505,7 @@ int main(void)
         HERE(a_secret_of_another_user_is_refused),
         HERE(a_directory_is_made_with_its_parents_for_us_alone),
         HERE(a_directory_that_others_can_change_is_refused_with_the_remedy),
+        HERE(a_directory_of_another_user_is_refused_with_what_mends_all_in_it),
         HERE(a_file_is_replaced_with_content_and_mode_whatever_the_umask),
         HERE(a_symbolic_link_is_replaced_and_its_target_left_alone),
         HERE(whichever_step_fails_the_old_file_stays_and_nothing_beside_it),

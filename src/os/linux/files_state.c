@@ -53,7 +53,7 @@ int kith_dir_private(const char *path, bool create, struct kith_os_why *why)
     if (!S_ISDIR(st.st_mode))
         return kith_os_say(why, KITH_E_INVAL, "%s is no directory", path);
     if (st.st_uid != geteuid() && st.st_uid != 0)
-        return kith_os_say(why, KITH_E_PERM, "chown %u %s: it belongs to user %u",
+        return kith_os_say(why, KITH_E_PERM, "chown -R %u %s: it belongs to user %u",
                            (unsigned)geteuid(), path, (unsigned)st.st_uid);
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return kith_os_say(why, KITH_E_PERM, "chmod 700 %s: others may write to it (mode %04o)",
