@@ -516,7 +516,7 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
         break;
     case KITH_SESSION_PONG: ping_pong(n, fx); break;
     case KITH_SESSION_DIAL_FAILED:
-        join_dial_failed(n, kith_session_peer(fx->session), fx->end->text);
+        join_dial_failed(n, kith_session_peer(fx->session), fx->end->text, fx->others);
         break;
     case KITH_SESSION_DOWN: on_down(n, fx, now); break;
     }

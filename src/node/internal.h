@@ -290,7 +290,9 @@ void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, str
 void join_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
 bool join_is_with(const struct kith_node *n, const struct kith_peer_id *peer);
 void join_session_up(struct kith_node *n, const struct kith_peer_id *peer, struct kith_now now);
-void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why);
+/* `others`: somebody else answered wherever the ticket says the issuer is. */
+void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why,
+                      bool others);
 void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
                         const struct node_network *net);
 void join_tick(struct kith_node *n, struct kith_now now);

@@ -291,11 +291,16 @@ void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
 
 /* ---- failing ---- */
 
-void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why)
+void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why,
+                      bool others)
 {
     struct node_join *j = join_with(n, peer);
 
-    if (j != NULL)
+    if (j != NULL && j->state == JOIN_DIALLING && others)
+        join_end(n, j, KITH_E_AUTH,
+                 "ask for a new ticket: another node has the issuer's address by now",
+                 "whoever answers is not the issuer that the ticket names");
+    else if (j != NULL)
         kith_format(j->last_failure, sizeof j->last_failure, "%s", why);
 }
 

@@ -104,6 +104,11 @@ int kith_node_invite(struct kith_node *n, const struct kith_invite *invite, stru
         t.name = kith_span_text(invite->name);
     kith_random_fill(n->env->random, t.secret.b, sizeof t.secret.b);
     t.addrs.n = (uint16_t)endpoints_own(n, own, KITH_COUNT(own));
+    if (t.addrs.n == 0) {
+        kith_wipe(&t.secret, sizeof t.secret);
+        return node_say(why, KITH_E_UNREACHABLE, "connect this machine to a network first",
+                        "nobody could reach this node: it has no address");
+    }
     for (size_t i = 0; i < t.addrs.n; i++)
         kith_addr_item_put(&w, &(struct kith_addr_item){.addr = own[i]});
     t.addrs.bytes.p = addrs;

@@ -105,9 +105,19 @@ void dial_later(struct kith_session *s, kith_time now)
         schedule_next_round(s, now);
 }
 
+/* Notes at which candidate somebody else answered. */
+static void note_other(struct kith_session *s, const struct subflow *f)
+{
+    for (size_t i = 0; i < s->n_addr; i++)
+        if (kith_addr_equal(&s->addr[i], &kith_conn_path(f->conn)->remote))
+            s->others |= 1u << i;
+}
+
 /* The event tells of a round, not of each address: the last dial under way speaks for it. */
 void dial_failed(struct kith_session *s, struct subflow *f, kith_time now)
 {
+    if (kith_conn_end(f->conn)->refusal == KITH_REFUSAL_PEER)
+        note_other(s, f);
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         const struct subflow *g = &s->flow[i];
         if (g != f && g->conn != NULL && !g->established)
@@ -151,6 +161,8 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
             known |= kith_addr_equal(&s->addr[k], &addr[i]);
         news |= !known;
     }
+    if (n != s->n_addr || memcmp(s->addr, addr, n * sizeof *addr) != 0)
+        s->others = 0;
     memcpy(s->addr, addr, n * sizeof *addr);
     s->n_addr = n;
     if (news && s->wanted && s->used == NULL)

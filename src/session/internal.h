@@ -60,6 +60,7 @@ struct kith_session {
     /* dialling */
     struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
     size_t n_addr, next_addr;
+    uint32_t others; /* bit per candidate: somebody else answered there */
     kith_time dial_at, failing_since;
     kith_dur backoff, dial_wait;
     /* packets */

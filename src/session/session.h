@@ -74,6 +74,7 @@ struct kith_session_effect {
     uint64_t token;
     kith_dur rtt, next;
     const struct kith_conn_end *end; /* borrowed likewise */
+    bool others;                     /* DIAL_FAILED: at every candidate somebody else answered */
 };
 
 struct kith_session_info {

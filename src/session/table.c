@@ -341,6 +341,7 @@ static bool session_effect(struct kith_session *s, struct kith_session_effect *r
         ret->kind = KITH_SESSION_DIAL_FAILED;
         ret->end = &s->end;
         ret->next = s->dial_wait;
+        ret->others = s->n_addr > 0 && s->others == (1u << s->n_addr) - 1;
         kith_event_dial_failed(s->all->env->events, s->peer.b, s->end.text, s->dial_wait);
     } else if (take(&s->tell_down)) {
         ret->kind = KITH_SESSION_DOWN;

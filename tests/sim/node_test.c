@@ -93,6 +93,27 @@ static void bad_tickets_are_told_apart(void **state)
     world_down(&w);
 }
 
+static void a_ticket_whose_address_is_somebody_elses_by_now_fails_at_once(void **state)
+{
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct world w;
+
+    (void)state;
+    world_up(&w, 20);
+    world_create(&w);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
+    node_sim_move(&w.node[0], "203.0.113.9:9000");
+    node_sim_move(&w.node[2], world_addr[0]);
+    kith_time start = sim_net_now(w.net);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_AUTH);
+    assert_true(sim_net_now(w.net) - start < 2 * KITH_SEC);
+    /* where the issuer may still answer elsewhere, it is waited for */
+    node_sim_move(&w.node[0], world_addr[0]);
+    node_sim_move(&w.node[2], world_addr[2]);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
+    world_down(&w);
+}
+
 static void everything_is_there_again_after_a_restart(void **state)
 {
     struct world w;
@@ -391,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_third_member_reaches_the_second_while_the_first_is_down),
         cmocka_unit_test(a_ticket_is_good_once_and_the_same_peer_may_ask_again),
         cmocka_unit_test(bad_tickets_are_told_apart),
+        cmocka_unit_test(a_ticket_whose_address_is_somebody_elses_by_now_fails_at_once),
         cmocka_unit_test(everything_is_there_again_after_a_restart),
         cmocka_unit_test(one_killed_and_restarted_is_back_within_three_seconds),
         cmocka_unit_test(an_address_change_of_either_side_costs_less_than_a_second),
