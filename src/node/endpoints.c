@@ -1,5 +1,5 @@
 /* endpoints.c: where this node can be reached: its host's addresses and those others saw it at,
- * told to members in a signed ENDPOINTS object of its own. */
+ * told to members connected at once, and to all in a signed ENDPOINTS object of its own. */
 #include "node/internal.h"
 
 static bool worth_telling(const struct kith_ip *ip)
@@ -78,8 +78,125 @@ size_t endpoints_own(const struct kith_node *n, struct kith_addr *ret, size_t ca
     return count;
 }
 
+/* ---- at once, to the members connected ---- */
+
+static void say_added(struct kith_node *n, const struct kith_peer_id *to, const struct told_addr *t,
+                      struct kith_now now)
+{
+    struct kith_add_address m = {.seq = t->seq, .addr = t->addr};
+    size_t len;
+
+    if (kith_add_address_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+        (void)!gossip_send(n, to, len, now);
+}
+
+static void say_removed(struct kith_node *n, const struct kith_peer_id *to,
+                        const struct told_addr *t, struct kith_now now)
+{
+    struct kith_remove_address m = {.seq = t->seq, .addr = t->addr};
+    size_t len;
+
+    if (kith_remove_address_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+        (void)!gossip_send(n, to, len, now);
+}
+
+static void say_to_all(struct kith_node *n, const struct told_addr *t,
+                       void (*say)(struct kith_node *, const struct kith_peer_id *,
+                                   const struct told_addr *, struct kith_now),
+                       struct kith_now now)
+{
+    for (size_t i = 0; i < n->n_handles; i++)
+        if (n->by_handle[i]->proved != 0)
+            say(n, &n->by_handle[i]->id, t, now);
+}
+
+static bool holds(const struct kith_addr *list, size_t n, const struct kith_addr *a)
+{
+    for (size_t i = 0; i < n; i++)
+        if (kith_addr_equal(&list[i], a))
+            return true;
+    return false;
+}
+
+static bool is_among_told(const struct kith_node *n, const struct kith_addr *a)
+{
+    for (size_t i = 0; i < n->n_told; i++)
+        if (kith_addr_equal(&n->told[i].addr, a))
+            return true;
+    return false;
+}
+
+/* What changed since the members were told last. */
+static void tell_changes(struct kith_node *n, struct kith_now now)
+{
+    struct kith_addr own[KITH_NODE_ADDRS_MAX];
+    size_t count = endpoints_own(n, own, KITH_COUNT(own)), kept = 0;
+
+    for (size_t i = 0; i < n->n_told; i++) {
+        if (holds(own, count, &n->told[i].addr))
+            n->told[kept++] = n->told[i];
+        else
+            say_to_all(n, &n->told[i], say_removed, now);
+    }
+    n->n_told = kept;
+    for (size_t i = 0; i < count && n->n_told < KITH_COUNT(n->told); i++) {
+        if (is_among_told(n, &own[i]))
+            continue;
+        struct told_addr *t = &n->told[n->n_told++];
+        *t = (struct told_addr){.seq = ++n->told_seq, .addr = own[i]};
+        say_to_all(n, t, say_added, now);
+    }
+}
+
+void endpoints_tell(struct kith_node *n, const struct node_peer *p, struct kith_now now)
+{
+    for (size_t i = 0; i < n->n_told; i++)
+        say_added(n, &p->id, &n->told[i], now);
+}
+
+/* ---- what a member says of itself ---- */
+
+static bool forget_told(struct node_peer *p, uint64_t seq)
+{
+    for (size_t i = 0; i < p->n_told; i++) {
+        if (p->told[i].seq != seq)
+            continue;
+        p->told[i] = p->told[--p->n_told];
+        return true;
+    }
+    return false;
+}
+
+void endpoints_add(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                   struct kith_now now)
+{
+    struct kith_add_address m;
+
+    if (kith_add_address_decode(message, &m) < 0 || !endpoints_dialable(n, &m.addr))
+        return;
+    if (p->told == NULL)
+        p->told = kith_new_array(n->env->alloc, KITH_NODE_ADDRS_MAX, sizeof *p->told);
+    (void)forget_told(p, m.seq);
+    if (p->told == NULL || p->n_told == KITH_NODE_ADDRS_MAX)
+        return; /* control-stream 6.1; its signed endpoints name the best */
+    p->told[p->n_told++] = (struct told_addr){.seq = m.seq, .addr = m.addr};
+    peer_refresh(n, p, now);
+}
+
+void endpoints_remove(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                      struct kith_now now)
+{
+    struct kith_remove_address m;
+
+    if (kith_remove_address_decode(message, &m) >= 0 && forget_told(p, m.seq))
+        peer_refresh(n, p, now);
+}
+
+/* ---- changes ---- */
+
 void endpoints_changed(struct kith_node *n, struct kith_now now)
 {
+    tell_changes(n, now);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)
             n->network[i].endpoints_at =

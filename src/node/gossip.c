@@ -22,6 +22,8 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define DIGEST_BURST 30000
 #define OBSERVED_COST (10 * KITH_SEC)
 #define OBSERVED_BURST 4
+#define ADDRESS_COST KITH_SEC
+#define ADDRESS_BURST 64
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
 
 /* Pays `count` times `cost` out of an allowance that refills with time; `paid` is until when it is
@@ -130,8 +132,10 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     kith_session_allow_slot(s, theirs, net->slot);
     if ((p->shown & 1u << net->slot) == 0)
         gossip_show_membership(n, p, net, now);
-    if (first) /* behind our membership: it counts only from a member */
+    if (first) { /* behind our membership: it counts only from a member */
         tell_observed(n, s, now);
+        endpoints_tell(n, p, now);
+    }
     kith_vpn_session_ready(n->vpn, p->handle, now.mono);
     join_member_proved(n, &p->id, net);
 }
@@ -435,6 +439,17 @@ static void on_observed(struct kith_node *n, struct node_peer *p, struct kith_sp
         endpoints_observed(n, &m.addr, now);
 }
 
+static void on_address(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                       struct kith_now now)
+{
+    if (p->proved == 0 || !affords(&p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now.mono))
+        return;
+    if (message.p[0] == KITH_WIRE_add_address)
+        endpoints_add(n, p, message, now);
+    else
+        endpoints_remove(n, p, message, now);
+}
+
 static void on_control(struct kith_node *n, const struct kith_session_effect *fx,
                        struct kith_now now)
 {
@@ -455,6 +470,8 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_digest: on_digest(n, p, fx->message, now); return;
     case KITH_WIRE_pull: on_pull(n, p, fx->message, now); return;
     case KITH_WIRE_push: on_push(n, p, fx->message, now); return;
+    case KITH_WIRE_add_address:
+    case KITH_WIRE_remove_address: on_address(n, p, fx->message, now); return;
     default: return; /* a later version's message: not for us */
     }
 }
@@ -469,6 +486,7 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
     if (p != NULL && anew) {
         p->proved = p->shown = 0;
         p->n_lack = p->pulls_out = 0;
+        p->n_told = 0;
     }
     if (join_is_with(n, &id))
         join_session_up(n, &id, now);

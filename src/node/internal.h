@@ -68,6 +68,11 @@ struct node_network {
     kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */
 };
 
+struct told_addr {
+    uint64_t seq;
+    struct kith_addr addr;
+};
+
 struct node_peer {
     struct kith_peer_id id;
     uint32_t handle;           /* the packet core's name for it: index into node.by_handle */
@@ -82,10 +87,13 @@ struct node_peer {
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
     kith_time push_paid, digest_paid, observed_paid;
+    kith_time address_paid;
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
-    unsigned pulls_out; /* asked for, not yet come */
+    unsigned pulls_out;     /* asked for, not yet come */
+    struct told_addr *told; /* where it says it is, in this session; n_told of them */
+    size_t n_told;
 };
 
 /* ENDED: told; the session with the issuer is to be closed if nothing else wants it. */
@@ -157,6 +165,9 @@ struct kith_node {
     size_t n_host;
     struct kith_addr observed[OBSERVED_MAX];
     size_t n_observed;
+    struct told_addr told[KITH_NODE_ADDRS_MAX]; /* what members connected were told of these */
+    size_t n_told;
+    uint64_t told_seq;
     /* requests */
     struct node_join join[KITH_NODE_JOINS_MAX];
     struct node_ping ping[KITH_NODE_PINGS_MAX];
@@ -304,6 +315,13 @@ size_t endpoints_own(const struct kith_node *n, struct kith_addr *ret, size_t ca
 void endpoints_changed(struct kith_node *n, struct kith_now now);
 /* Whether an address that a peer tells can lead to it, and not into our overlay or to ourselves. */
 bool endpoints_dialable(const struct kith_node *n, const struct kith_addr *addr);
+/* Tells a member that has just proved itself where else this node is. */
+void endpoints_tell(struct kith_node *n, const struct node_peer *p, struct kith_now now);
+/* ADD_ADDRESS and REMOVE_ADDRESS of a member. */
+void endpoints_add(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                   struct kith_now now);
+void endpoints_remove(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                      struct kith_now now);
 void endpoints_observed(struct kith_node *n, const struct kith_addr *addr, struct kith_now now);
 void endpoints_tick(struct kith_node *n, struct kith_now now);
 kith_time endpoints_deadline(const struct kith_node *n);

@@ -54,6 +54,7 @@ void peers_free(struct kith_node *n)
 {
     for (size_t i = 0; i < n->n_handles; i++) {
         kith_free(n->env->alloc, n->by_handle[i]->lack);
+        kith_free(n->env->alloc, n->by_handle[i]->told);
         kith_free(n->env->alloc, n->by_handle[i]);
     }
     kith_free(n->env->alloc, n->by_handle);
@@ -103,6 +104,8 @@ static void gather(struct kith_node *n, const struct node_peer *p, struct kith_n
                    struct candidates *c)
 {
     (void)!kith_store_address_list(n->store, p->id.b, add_stored, c);
+    for (size_t i = 0; i < p->n_told; i++)
+        add_candidate(c, &p->told[i].addr);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         struct node_network *net = &n->network[i];
         struct kith_member m;
