@@ -74,6 +74,22 @@ int kith_client_exit_code(int connect_err)
 
 /* ---- requests ---- */
 
+char *kith_client_text(const json_t *value, size_t *ret_len)
+{
+    size_t n = value == NULL ? 0 : json_dumpb(value, NULL, 0, JSON_COMPACT);
+    char *text = n == 0 ? NULL : malloc(n + 1);
+
+    if (text == NULL)
+        return NULL;
+    if (json_dumpb(value, text, n, JSON_COMPACT) != n) { /* jansson had no memory */
+        free(text);
+        return NULL;
+    }
+    text[n] = '\0';
+    *ret_len = n;
+    return text;
+}
+
 int kith_client_init(struct kith_client *k, int fd, enum kith_ctl_method m)
 {
     *k = (struct kith_client){
@@ -92,17 +108,18 @@ void kith_client_fini(struct kith_client *k)
 /* Takes the request, NULL when there was no memory for it. */
 static int send_line(const struct kith_client *k, json_t *request)
 {
-    char *line = json_dumps(request, JSON_COMPACT);
+    size_t n = 0;
+    char *line = kith_client_text(request, &n);
     int err = KITH_E_NOMEM;
 
-    if (line != NULL && strlen(line) + 1 > KITH_CTL_LINE_MAX)
+    if (line != NULL && n + 1 > KITH_CTL_LINE_MAX) {
         err = KITH_E_TOOBIG;
-    else if (line != NULL)
-        err = kith_unix_send_all(k->fd, kith_span_text(line), SEND_MS);
-    if (err == KITH_OK)
-        err = kith_unix_send_all(k->fd, kith_span_text("\n"), SEND_MS);
+    } else if (line != NULL) {
+        line[n] = '\n'; /* instead of the NUL: the line leaves whole */
+        err = kith_unix_send_all(k->fd, (struct kith_span){(const uint8_t *)line, n + 1}, SEND_MS);
+    }
     if (line != NULL)
-        explicit_bzero(line, strlen(line)); /* may carry a passphrase */
+        explicit_bzero(line, n); /* may carry a passphrase */
     free(line);
     json_decref(request);
     return err;

@@ -57,4 +57,8 @@ int kith_client_cancel(const struct kith_client *k) KITH_MUST_CHECK;
 int kith_client_wait(struct kith_client *k, const struct kith_client_watch *watch,
                      json_t **ret_result, json_t **ret_error) KITH_MUST_CHECK;
 
+/* A value as compact text with a NUL, for free(); NULL when memory ran out. *ret_len is without the
+ * NUL. Unlike json_dumps it does not depend on the allocator that a program gave jansson. */
+char *kith_client_text(const json_t *value, size_t *ret_len) KITH_MUST_CHECK;
+
 #endif
