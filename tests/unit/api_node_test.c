@@ -1,5 +1,5 @@
-/* Nodes inside a program: two of them make a network, calls run beside each other and are cancelled,
- * and the program is left as it was. */
+/* Nodes inside a program: two of them make a network, calls run beside each other and are
+ * cancelled, and the program is left as it was. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,8 +146,8 @@ static void two_up(struct kith **desktop, struct kith **laptop)
 {
     *desktop = lab_node("desktop");
     *laptop = lab_node("laptop");
-    json_decref(lab_ask(*desktop, "network.create",
-                        "{\"name\":\"home\",\"ipv4\":\"100.80.0.0/16\"}"));
+    json_decref(
+        lab_ask(*desktop, "network.create", "{\"name\":\"home\",\"ipv4\":\"100.80.0.0/16\"}"));
     join(*desktop, *laptop, "laptop");
 }
 
@@ -254,7 +254,8 @@ static void identity_and_networks_outlive_the_node(void **state)
     k = lab_node("one");
     after = lab_ask(k, "status", NULL);
     assert_string_equal(lab_text(after, "peer_id"), lab_text(before, "peer_id"));
-    assert_true(json_equal(json_object_get(after, "networks"), json_object_get(before, "networks")));
+    assert_true(
+        json_equal(json_object_get(after, "networks"), json_object_get(before, "networks")));
     json_decref(before);
     json_decref(after);
     kith_close(k);
