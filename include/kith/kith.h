@@ -101,9 +101,9 @@ struct kith_open_options {
      * "[vpn]\nenabled = false" makes a node without tunnel interface, which needs no privileges. */
     const char *config;
     const char *config_file;
-    /* Listen on UDP ports that the system chooses, at the addresses of net.listen: for a second node
-     * on one machine. `status` tells them. Such a node is found anew by its peers after a restart
-     * only through others, or by its own calling. */
+    /* Listen on UDP ports that the system chooses, at the addresses of net.listen: for a second
+     * node on one machine. `status` tells them. Such a node is found anew by its peers after a
+     * restart only through others, or by its own calling. */
     bool any_port;
     /* Whether it also has a control socket in its state directory, so that `kith --state DIR` and
      * kith_connect reach it. */

@@ -145,7 +145,7 @@ static int converse(struct kith_call_slot *slot, int fd, enum kith_ctl_method m,
 {
     struct under_way u = {.slot = slot, .sink = sink};
     const struct kith_client_watch watch = {.item = on_item, .cancelled = on_question, .ctx = &u};
-    json_t *result, *error;
+    json_t *result = NULL, *error = NULL;
     int err = kith_client_init(&slot->client, fd, m);
 
     if (err < 0)
