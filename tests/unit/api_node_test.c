@@ -261,6 +261,37 @@ static void identity_and_networks_outlive_the_node(void **state)
     kith_close(k);
 }
 
+struct opener {
+    char name[8];
+    struct kith *k;
+    int err;
+    pthread_t thread;
+};
+
+static void *run_opener(void *ctx)
+{
+    struct opener *o = ctx;
+
+    o->err = lab_open(o->name, &o->k, NULL);
+    return NULL;
+}
+
+static void several_threads_open_nodes_at_once(void **state)
+{
+    struct opener o[4] = {{.name = "0"}, {.name = "1"}, {.name = "2"}, {.name = "3"}};
+
+    (void)state;
+    for (size_t i = 0; i < KITH_COUNT(o); i++)
+        assert_int_equal(pthread_create(&o[i].thread, NULL, run_opener, &o[i]), 0);
+    for (size_t i = 0; i < KITH_COUNT(o); i++) {
+        assert_int_equal(pthread_join(o[i].thread, NULL), 0);
+        assert_int_equal(o[i].err, 0);
+        json_decref(lab_ask(o[i].k, "id", NULL));
+    }
+    for (size_t i = 0; i < KITH_COUNT(o); i++)
+        kith_close(o[i].k);
+}
+
 /* ---- its end ---- */
 
 static void closing_takes_less_than_five_seconds_also_with_sessions(void **state)
@@ -435,6 +466,48 @@ static void what_is_no_call_is_refused(void **state)
     kith_close(k);
 }
 
+/* Takes every descriptor this process may have; returns how many. */
+static size_t take_descriptors(int *fds, size_t cap)
+{
+    size_t n = 0;
+
+    while (n < cap && (fds[n] = dup(0)) >= 0)
+        n++;
+    return n;
+}
+
+static void without_descriptors_calls_and_nodes_are_refused_and_later_work(void **state)
+{
+    static int fds[300];
+    struct kith *k = lab_node("one"), *second = NULL;
+    struct rlimit limit, low;
+    struct kith_error e;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = KITH_COUNT(fds) - 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    n = take_descriptors(fds, KITH_COUNT(fds));
+    e = lab_refusal(k, "id", NULL);
+    assert_string_equal(e.name, "FULL");
+    assert_int_equal(lab_open("two", &second, NULL), KITH_ERROR_FULL);
+    for (size_t i = 0; i < 8; i++) { /* with a few free it gets further, and fails there */
+        (void)close(fds[--n]);
+        assert_true(lab_open("two", &second, NULL) < 0);
+        assert_null(second);
+    }
+    while (n > 0)
+        (void)close(fds[--n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    json_decref(lab_ask(k, "id", NULL));
+    second = lab_node("two");
+    json_decref(lab_ask(second, "id", NULL));
+    kith_close(second);
+    kith_close(k);
+}
+
 /* ---- the process around it ---- */
 
 static volatile sig_atomic_t caught;
@@ -575,6 +648,7 @@ int main(void)
         T(an_item_that_is_the_last_wanted_cancels_the_call),
         T(sixteen_calls_run_at_once_and_one_more_is_refused),
         T(identity_and_networks_outlive_the_node),
+        T(several_threads_open_nodes_at_once),
         T(closing_takes_less_than_five_seconds_also_with_sessions),
         T(a_node_that_was_told_down_answers_and_then_refuses),
         T(a_state_directory_has_one_node_and_the_second_is_told_what_to_do),
@@ -583,6 +657,7 @@ int main(void)
         T(options_that_make_no_node_are_refused),
         T(a_configuration_file_counts),
         T(what_is_no_call_is_refused),
+        T(without_descriptors_calls_and_nodes_are_refused_and_later_work),
         T(signals_of_the_process_stay_its_own),
         T(a_signal_handled_during_a_call_does_not_end_it),
         T(the_process_keeps_its_streams_limits_directory_and_mask),
