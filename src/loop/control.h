@@ -3,9 +3,9 @@
  * They come over the control socket, if there is one, and from the owner of an embedded node
  * (loop/owner.h). Who a client of the socket is, the kernel says (SO_PEERCRED, SO_PEERGROUPS):
  * root, the node's own user and members of the control group may everything, others nothing; the
- * owner's may everything. Requests are handled as they are
- * read; answers leave at the end of the turn. A client that ends its side gets what is written for
- * it already, and its open calls are taken back. */
+ * owner's may everything. Requests are handled as they are read; answers leave at the end of the
+ * turn. A client that ends its side gets what is written for it already, and its open calls are
+ * taken back. */
 #ifndef KITH_LOOP_CONTROL_H
 #define KITH_LOOP_CONTROL_H
 

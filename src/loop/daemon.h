@@ -27,7 +27,9 @@ struct kith_daemon_options { /* borrowed until run returns */
     int (*reload)(void *ctx, struct kith_conf *ret, struct kith_ctl_error *ret_error);
     void *ctx;
     bool embedded; /* a part of a program that is not kith: see above */
-    int owner;     /* of an embedded node: its end of a kith_owner_pair, taken. It ends the node. */
+    /* Of an embedded node: its end of a kith_owner_pair, taken also when it cannot start. When the
+     * other end closes, the node ends. */
+    int owner;
 };
 
 /* Runs a node until SIGTERM, SIGINT, `down` or the end of its owner; from then it takes 4 s at
