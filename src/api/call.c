@@ -220,6 +220,8 @@ static int params_of(const char *text, json_t **ret, struct kith_error *e)
         return KITH_OK;
     }
     params = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+    if (params == NULL && kith_client_parse_error(&why, KITH_E_INVAL) == KITH_E_NOMEM)
+        return kith_error_set(e, KITH_E_NOMEM, "out of memory for the params");
     if (params == NULL)
         return kith_error_set(e, KITH_E_INVAL, "the params are not JSON: line %d, column %d: %s",
                               why.line, why.column, why.text);

@@ -146,21 +146,33 @@ int kith_client_cancel(const struct kith_client *k)
 
 /* ---- answers ---- */
 
-/* The next line as JSON, NULL when it is incomplete yet; *ret_bad when it is no JSON. */
-static json_t *next_line(struct kith_client *k, bool *ret_bad)
+int kith_client_parse_error(const json_error_t *why, int malformed)
+{
+    enum json_error_code code = json_error_code(why);
+
+    /* where it had no memory to begin it says nothing at all */
+    return code == json_error_out_of_memory || code == json_error_unknown ? KITH_E_NOMEM
+                                                                          : malformed;
+}
+
+/* The next line as JSON, the caller's; KITH_E_AGAIN when it is incomplete yet. */
+static int next_line(struct kith_client *k, json_t **ret)
 {
     const char *end = memchr(k->in, '\n', k->in_n);
+    json_error_t why = {.text = ""};
     json_t *message;
     size_t n;
 
     if (end == NULL)
-        return NULL;
+        return KITH_E_AGAIN;
     n = (size_t)(end - k->in);
-    message = json_loadb(k->in, n, 0, NULL);
-    *ret_bad = message == NULL;
+    message = json_loadb(k->in, n, 0, &why);
+    if (message == NULL)
+        return kith_client_parse_error(&why, KITH_E_PROTOCOL);
     k->in_n -= n + 1;
     memmove(k->in, end + 1, k->in_n);
-    return message;
+    *ret = message;
+    return KITH_OK;
 }
 
 /* One message. Returns whether it is the answer, in *ret_result or *ret_error. */
@@ -216,18 +228,17 @@ int kith_client_wait(struct kith_client *k, const struct kith_client_watch *watc
                      json_t **ret_result, json_t **ret_error)
 {
     for (;;) {
-        bool bad = false, answered;
-        json_t *message = next_line(k, &bad), *result, *error;
-        if (bad)
-            return KITH_E_PROTOCOL;
-        if (message == NULL) {
-            int err = receive(k, watch);
-            if (err < 0)
-                return err;
-            continue;
+        json_t *message, *result, *error;
+        bool answered = false;
+        int err = next_line(k, &message);
+        if (err == KITH_OK) {
+            answered = take(k, watch, message, &result, &error);
+            json_decref(message);
+        } else if (err == KITH_E_AGAIN) {
+            err = receive(k, watch);
         }
-        answered = take(k, watch, message, &result, &error);
-        json_decref(message);
+        if (err < 0)
+            return err;
         if (!answered)
             continue;
         if ((result == NULL) == (error == NULL)) {

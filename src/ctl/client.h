@@ -53,10 +53,13 @@ int kith_client_send(struct kith_client *k, json_t *params) KITH_MUST_CHECK;
 int kith_client_cancel(const struct kith_client *k) KITH_MUST_CHECK;
 /* Waits for the answer: KITH_OK with one of *ret_result and *ret_error (the error object of
  * JSON-RPC), which the caller drops. KITH_E_TIMEOUT, KITH_E_CLOSED, KITH_E_PROTOCOL: no answer a
- * node would give; KITH_E_LIMIT: a line that is longer than any. */
+ * node would give; KITH_E_NOMEM; KITH_E_LIMIT: a line that is longer than any. */
 int kith_client_wait(struct kith_client *k, const struct kith_client_watch *watch,
                      json_t **ret_result, json_t **ret_error) KITH_MUST_CHECK;
 
+/* What it means that jansson could not read something: KITH_E_NOMEM, or `malformed`, which it also
+ * says of some strings it had no memory for. *why was all-zero before. */
+int kith_client_parse_error(const json_error_t *why, int malformed);
 /* A value as compact text with a NUL, for free(); NULL when memory ran out. *ret_len is without the
  * NUL. Unlike json_dumps it does not depend on the allocator that a program gave jansson. */
 char *kith_client_text(const json_t *value, size_t *ret_len) KITH_MUST_CHECK;
