@@ -6,6 +6,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "conf/conf.h"
+
+_Static_assert((int)KITH_PARAMS_MAX == (int)KITH_CTL_LINE_MAX, "the control API's bound");
+_Static_assert((int)KITH_REPLY_MAX == (int)KITH_CTL_OUTPUT_MAX, "the control API's bound");
+_Static_assert((int)KITH_CONFIG_MAX == (int)KITH_CONF_FILE_MAX, "the configuration's bound");
+_Static_assert((int)KITH_CALLS_MAX < (int)KITH_CTL_CLIENTS, "one handle leaves places for others");
 
 static struct kith *handle_new(void)
 {
