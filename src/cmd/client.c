@@ -1,27 +1,22 @@
 /* Calls over the control socket: one connection and one call per command. */
 
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "cmd/cmd.h"
+#include "ctl/client.h"
 #include "os/unix_socket.h"
 
 enum {
-    ANSWER_SLACK_MS = 5000, /* the node answers TIMEOUT itself; this long after that it is stuck */
-    SEND_MS = 5000,         /* a node that takes no request for so long is stuck */
-    DOWN_MS = 10000,        /* the node promises to end within 5 s */
+    DOWN_MS = 10000, /* the node promises to end within 5 s */
 };
 
-struct client {
+struct call {
     struct kith_cmd *c;
-    int fd;
-    enum kith_ctl_method method;
+    struct kith_client client;
     kith_cmd_item *item;
     void *ctx;
-    char *in; /* KITH_CTL_OUTPUT_MAX bytes: more than one line */
-    size_t in_n;
+    bool enough; /* `item` wants no more */
     bool cancelled;
 };
 
@@ -43,45 +38,17 @@ static void watch_interrupt(void)
 
 /* ---- the connection ---- */
 
-/* Tries the places in turn; KITH_E_PERM when one is there and closed to us, else KITH_E_NOTFOUND.
- */
-static int connect_first(const struct kith_args *a, int *ret_fd, char *place, size_t cap)
+static int client_connect(const struct kith_args *a, int *ret_fd, struct kith_ctl_error *e)
 {
-    int result = KITH_E_NOTFOUND;
-
-    for (size_t i = 0;; i++) {
-        char path[KITH_CONF_PATH];
-        int err = kith_cmd_socket_place(a, i, path, sizeof path);
-        if (err < 0)
-            return result;
-        err = kith_unix_connect(path, ret_fd, NULL);
-        if (err == KITH_OK || (err == KITH_E_PERM && result != KITH_E_PERM))
-            (void)kith_format(place, cap, "%s", path);
-        if (err == KITH_OK)
-            return KITH_OK;
-        if (err == KITH_E_PERM || err == KITH_E_INVAL)
-            result = err;
-    }
+    return kith_client_connect(kith_args_value(a, "state", NULL), ret_fd, e);
 }
 
-static int fail_to_connect(const struct kith_args *a, int err, const char *place)
+static int fail_to_connect(int err, const struct kith_ctl_error *e)
 {
-    char state[KITH_CONF_PATH];
+    bool remedy = e->remedy[0] != '\0';
 
-    if (err == KITH_E_PERM)
-        return kith_cmd_fail(KITH_EXIT_PERMISSION,
-                             "permission denied on %s (run as root, or join its group: usermod -aG "
-                             "kith $USER, then log in again)",
-                             place);
-    if (err == KITH_E_INVAL)
-        return kith_cmd_fail(KITH_EXIT_FAILED,
-                             "the state directory's path is too long: a socket's path has at most "
-                             "%d bytes",
-                             KITH_UNIX_PATH_MAX);
-    if (kith_cmd_state_dir(a, state, sizeof state) < 0)
-        return kith_cmd_fail(KITH_EXIT_NO_NODE, "no node is running (start one with: kith up)");
-    return kith_cmd_fail(KITH_EXIT_NO_NODE, "no node is running for %s (start one with: kith up)",
-                         state);
+    return kith_cmd_fail(kith_client_exit_code(err), "%s%s%s%s", e->message, remedy ? " (" : "",
+                         e->remedy, remedy ? ")" : "");
 }
 
 bool kith_cmd_answers(const char *socket_path)
@@ -96,116 +63,33 @@ bool kith_cmd_answers(const char *socket_path)
 
 bool kith_cmd_running(struct kith_cmd *c)
 {
-    char place[KITH_CONF_PATH];
-    int fd = -1, err = connect_first(c->args, &fd, place, sizeof place);
+    struct kith_ctl_error e;
+    int fd = -1, err = client_connect(c->args, &fd, &e);
 
     if (err == KITH_OK)
         (void)close(fd);
     return err != KITH_E_NOTFOUND;
 }
 
-/* ---- requests ---- */
+/* ---- the call ---- */
 
-/* Sends a request line; takes params. */
-static int send_request(struct client *k, int id, const char *method, json_t *params)
+static void on_item(void *ctx, const json_t *item)
 {
-    json_t *request = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", id, "method",
-                                method, "params", params);
-    char *line = json_dumps(request, JSON_COMPACT);
-    int err = KITH_E_NOMEM;
+    struct call *k = ctx;
 
-    if (line != NULL && strlen(line) + 1 > KITH_CTL_LINE_MAX)
-        err = KITH_E_TOOBIG;
-    else if (line != NULL)
-        err = kith_unix_send_all(k->fd, kith_span_text(line), SEND_MS);
-    if (err == KITH_OK)
-        err = kith_unix_send_all(k->fd, kith_span_text("\n"), SEND_MS);
-    if (line != NULL)
-        explicit_bzero(line, strlen(line)); /* may carry a passphrase */
-    free(line);
-    json_decref(request);
-    return err;
+    if (k->item != NULL && !k->enough && !k->item(k->ctx, item))
+        k->enough = true;
 }
 
-static void cancel(struct client *k)
+static bool is_cancelled(void *ctx)
 {
-    if (!k->cancelled)
-        (void)send_request(k, 2, "cancel", json_pack("{s:i}", "id", 1));
-    k->cancelled = true;
-}
+    struct call *k = ctx;
 
-/* ---- answers ---- */
-
-/* The next line as JSON, NULL when it is incomplete yet; *ret_bad when it is no JSON. */
-static json_t *next_line(struct client *k, bool *ret_bad)
-{
-    const char *end = memchr(k->in, '\n', k->in_n);
-    json_t *message;
-    size_t n;
-
-    if (end == NULL)
-        return NULL;
-    n = (size_t)(end - k->in);
-    message = json_loadb(k->in, n, 0, NULL);
-    *ret_bad = message == NULL;
-    k->in_n -= n + 1;
-    memmove(k->in, end + 1, k->in_n);
-    return message;
-}
-
-/* One message. Returns whether it is the answer, in *ret_result or *ret_error. */
-static bool take(struct client *k, const json_t *message, json_t **ret_result, json_t **ret_error)
-{
-    const json_t *id = json_object_get(message, "id");
-    const json_t *params = json_object_get(message, "params");
-
-    if (id == NULL) {
-        const json_t *item = json_object_get(params, "item");
-        if (item != NULL && k->item != NULL && !k->cancelled && !k->item(k->ctx, item))
-            cancel(k);
-        return false;
+    if ((interrupted || k->enough) && !k->cancelled) {
+        (void)!kith_client_cancel(&k->client);
+        k->cancelled = true;
     }
-    if (json_is_integer(id) && json_integer_value(id) != 1)
-        return false;
-    *ret_result = json_incref(json_object_get(message, "result"));
-    *ret_error = json_incref(json_object_get(message, "error"));
-    return true;
-}
-
-static int receive(struct client *k)
-{
-    uint32_t seconds = kith_ctl_method_row(k->method)->seconds;
-    int timeout = seconds == 0 ? -1 : (int)(seconds * 1000) + ANSWER_SLACK_MS;
-    size_t n = 0;
-    int err = KITH_E_LIMIT;
-
-    if (interrupted)
-        cancel(k);
-    if (k->in_n < KITH_CTL_OUTPUT_MAX)
-        err = kith_unix_recv(k->fd, k->in + k->in_n, KITH_CTL_OUTPUT_MAX - k->in_n,
-                             k->cancelled ? ANSWER_SLACK_MS : timeout, &n);
-    k->in_n += n;
-    return err == KITH_E_CANCELLED && interrupted ? KITH_OK : err;
-}
-
-static int wait_answer(struct client *k, json_t **ret_result, json_t **ret_error)
-{
-    for (;;) {
-        bool bad = false, answered;
-        json_t *message = next_line(k, &bad);
-        if (bad)
-            return KITH_E_PROTOCOL;
-        if (message == NULL) {
-            int err = receive(k);
-            if (err < 0)
-                return err;
-            continue;
-        }
-        answered = take(k, message, ret_result, ret_error);
-        json_decref(message);
-        if (answered)
-            return *ret_result == NULL && *ret_error == NULL ? KITH_E_PROTOCOL : KITH_OK;
-    }
+    return k->cancelled;
 }
 
 /* Prints the error a node answered with; returns its exit code. */
@@ -222,12 +106,13 @@ static int tell_error(const json_t *error)
                          remedy == NULL ? "" : "\n      ", remedy == NULL ? "" : remedy);
 }
 
-static int finish(struct client *k, int err, json_t *result, json_t *error, json_t **ret_result)
+static int finish(struct call *k, int err, json_t *result, json_t *error, json_t **ret_result)
 {
+    bool unwanted = k->cancelled || k->enough;
     int code = KITH_EXIT_OK;
 
     kith_cmd_progress(k->c, NULL);
-    if (k->cancelled && (err == KITH_OK || err == KITH_E_TIMEOUT || err == KITH_E_CLOSED))
+    if (unwanted && (err == KITH_OK || err == KITH_E_TIMEOUT || err == KITH_E_CLOSED))
         *ret_result = NULL;
     else if (err == KITH_E_CLOSED)
         code = kith_cmd_fail(KITH_EXIT_FAILED, "the node ended before it answered");
@@ -242,38 +127,39 @@ static int finish(struct client *k, int err, json_t *result, json_t *error, json
     return code;
 }
 
-static int call(struct client *k, json_t *params, json_t **ret_result)
+/* Takes params. */
+static int call(struct call *k, int fd, enum kith_ctl_method m, json_t *params, json_t **ret_result)
 {
+    const struct kith_client_watch watch = {.item = on_item, .cancelled = is_cancelled, .ctx = k};
     json_t *result = NULL, *error = NULL;
     int err;
 
-    k->in = malloc(KITH_CTL_OUTPUT_MAX);
-    if (k->in == NULL) {
+    if (kith_client_init(&k->client, fd, m) < 0) {
         json_decref(params);
         return kith_cmd_fail(KITH_EXIT_FAILED, "out of memory");
     }
     watch_interrupt();
-    err = send_request(k, 1, kith_ctl_method_row(k->method)->name, params);
+    err = kith_client_send(&k->client, params);
     if (err == KITH_OK)
-        err = wait_answer(k, &result, &error);
-    free(k->in);
+        err = kith_client_wait(&k->client, &watch, &result, &error);
+    kith_client_fini(&k->client);
+    json_decref(params);
     return finish(k, err, result, error, ret_result);
 }
 
 int kith_cmd_call(struct kith_cmd *c, enum kith_ctl_method m, json_t *params, kith_cmd_item *item,
                   void *ctx, json_t **ret_result)
 {
-    struct client k = {.c = c, .method = m, .item = item, .ctx = ctx};
-    char place[KITH_CONF_PATH] = "";
-    int err = connect_first(c->args, &k.fd, place, sizeof place);
-    int code;
+    struct call k = {.c = c, .item = item, .ctx = ctx};
+    struct kith_ctl_error e;
+    int fd, code, err = client_connect(c->args, &fd, &e);
 
     if (err < 0) {
         json_decref(params);
-        return fail_to_connect(c->args, err, place);
+        return fail_to_connect(err, &e);
     }
-    code = call(&k, params, ret_result);
-    (void)close(k.fd);
+    code = call(&k, fd, m, params, ret_result);
+    (void)close(fd);
     return code;
 }
 
@@ -310,21 +196,21 @@ static int wait_end(int fd, int process)
 
 int kith_cmd_call_down(struct kith_cmd *c, json_t **ret_result)
 {
-    struct client k = {.c = c, .method = KITH_CTL_down};
-    char place[KITH_CONF_PATH] = "";
-    int process = -1, code, err = connect_first(c->args, &k.fd, place, sizeof place);
+    struct call k = {.c = c};
+    struct kith_ctl_error e;
+    int fd, process = -1, code, err = client_connect(c->args, &fd, &e);
 
     if (err < 0)
-        return fail_to_connect(c->args, err, place);
-    if (kith_unix_peer_process(k.fd, &process) < 0)
+        return fail_to_connect(err, &e);
+    if (kith_unix_peer_process(fd, &process) < 0)
         process = -1; /* of another container: the end of the connection has to do */
     kith_cmd_progress(c, "ending the node");
-    code = call(&k, NULL, ret_result);
-    if (code == KITH_EXIT_OK && wait_end(k.fd, process) < 0)
+    code = call(&k, fd, KITH_CTL_down, NULL, ret_result);
+    if (code == KITH_EXIT_OK && wait_end(fd, process) < 0)
         code = kith_cmd_fail(KITH_EXIT_FAILED, "the node has not ended yet");
     if (process >= 0)
         (void)close(process);
-    (void)close(k.fd);
+    (void)close(fd);
     return code;
 }
 

@@ -77,13 +77,8 @@ uint64_t kith_cmd_number(const json_t *object, const char *name);
 /* The state directory by --state, KITH_STATE, user: absolute. KITH_E_NOTFOUND without a home,
  * KITH_E_LIMIT when it is too long. */
 int kith_cmd_state_dir(const struct kith_args *a, char *buf, size_t cap) KITH_MUST_CHECK;
-/* Where a node of this state directory has its control socket. */
-int kith_cmd_socket_path(const char *state_dir, char *buf, size_t cap) KITH_MUST_CHECK;
 /* Whether a node of this state directory runs: started by hand or, for the system's, by systemd. */
 bool kith_cmd_state_runs(const char *state_dir, const char *socket_path);
-/* The i-th place to look for a control socket; KITH_E_NOTFOUND when there are no more. */
-int kith_cmd_socket_place(const struct kith_args *a, size_t i, char *buf,
-                          size_t cap) KITH_MUST_CHECK;
 
 /* Options by file, environment and flags; mistakes are printed. Returns an exit code. */
 int kith_cmd_conf(const struct kith_args *a, struct kith_conf *ret) KITH_MUST_CHECK;

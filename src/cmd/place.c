@@ -1,4 +1,4 @@
-/* Where things are on this machine, and reading them: state directory, sockets, configuration. */
+/* Reading what is on this machine: where the state is, files, the configuration. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,10 +6,8 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "os/files.h"
-
-#define ROOT_STATE "/var/lib/kith"
-#define SYSTEMD_SOCKET "/run/kith/control.sock" /* RuntimeDirectory= of kith.service */
+#include "ctl/place.h"
+#include "os/why.h"
 
 extern char **environ;
 
@@ -29,59 +27,21 @@ static const char *variable(const char *name)
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
-static int absolute(const char *path, char *buf, size_t cap)
-{
-    char here[KITH_CONF_PATH];
-
-    if (path[0] == '/')
-        return join(buf, cap, path, "");
-    if (getcwd(here, sizeof here) == NULL)
-        return KITH_E_NOTFOUND;
-    if (strlen(here) + 1 + strlen(path) >= cap)
-        return KITH_E_LIMIT;
-    (void)kith_format(buf, cap, "%s/%s", here, path);
-    return KITH_OK;
-}
-
-static const char *named_state(const struct kith_args *a)
-{
-    return kith_args_value(a, "state", variable("KITH_STATE"));
-}
-
 int kith_cmd_state_dir(const struct kith_args *a, char *buf, size_t cap)
 {
-    const char *named = named_state(a);
-
-    return named != NULL ? absolute(named, buf, cap) : kith_paths_state(buf, cap);
-}
-
-int kith_cmd_socket_path(const char *state_dir, char *buf, size_t cap)
-{
-    const char *runtime = variable("RUNTIME_DIRECTORY"); /* set by systemd, for this service only */
-
-    if (runtime != NULL && strcmp(state_dir, ROOT_STATE) == 0)
-        return join(buf, cap, runtime, "/control.sock");
-    return join(buf, cap, state_dir, "/control.sock");
+    return kith_place_state(kith_args_value(a, "state", NULL), buf, cap);
 }
 
 bool kith_cmd_state_runs(const char *state_dir, const char *socket_path)
 {
-    return kith_cmd_answers(socket_path) ||
-           (strcmp(state_dir, ROOT_STATE) == 0 && kith_cmd_answers(SYSTEMD_SOCKET));
-}
+    char place[KITH_CONF_PATH];
 
-/* First the state directory's. Then the system's own node, unless another directory was named:
- * who names one must not control a node that is not its. */
-int kith_cmd_socket_place(const struct kith_args *a, size_t i, char *buf, size_t cap)
-{
-    char state[KITH_CONF_PATH];
-    bool found = kith_cmd_state_dir(a, state, sizeof state) == KITH_OK;
-
-    if (i == 0 && found)
-        return join(buf, cap, state, "/control.sock");
-    if (i == (found ? 1 : 0) && (named_state(a) == NULL || strcmp(state, ROOT_STATE) == 0))
-        return join(buf, cap, SYSTEMD_SOCKET, "");
-    return KITH_E_NOTFOUND;
+    if (kith_cmd_answers(socket_path))
+        return true;
+    for (size_t i = 0; kith_place_socket(state_dir, i, place, sizeof place) == KITH_OK; i++)
+        if (kith_cmd_answers(place))
+            return true;
+    return false;
 }
 
 /* Not kith_file_read, which takes regular files only: people pipe things in, <(pass show kith). */
@@ -113,7 +73,7 @@ static int config_file(const struct kith_args *a, char *buf, size_t cap)
     const char *home = variable("HOME");
 
     if (named != NULL)
-        return absolute(named, buf, cap);
+        return kith_place_absolute(named, buf, cap);
     if (access("/etc/kith/kith.toml", F_OK) == 0)
         return join(buf, cap, "/etc/kith/kith.toml", "");
     if (home == NULL || join(buf, cap, home, "/.config/kith/kith.toml") < 0 ||
@@ -154,7 +114,8 @@ int kith_cmd_conf_load(const struct kith_args *a, const char *file, struct kith_
     struct kith_conf_input in = {
         .env = (const char *const *)environ, .flag = flag, .host_name = host};
     char *text = malloc(KITH_CONF_FILE_MAX);
-    int err = file == NULL ? config_file(a, path, sizeof path) : absolute(file, path, sizeof path);
+    int err = file == NULL ? config_file(a, path, sizeof path)
+                           : kith_place_absolute(file, path, sizeof path);
 
     ret_problems->n = 0;
     in.flags = flags_of(a, flag, listen, sizeof listen);

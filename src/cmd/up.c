@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "ctl/place.h"
 #include "loop/daemon.h"
 
 struct starting {
@@ -193,7 +194,7 @@ int kith_cmd_up(struct kith_cmd *c)
         return code;
     if (kith_cmd_state_dir(c->args, state, sizeof state) < 0)
         return kith_cmd_fail(KITH_EXIT_FAILED, "no state directory: set HOME or give --state");
-    if (kith_cmd_socket_path(state, socket_path, sizeof socket_path) < 0)
+    if (kith_place_listen(state, socket_path, sizeof socket_path) < 0)
         return kith_cmd_fail(KITH_EXIT_FAILED, "the state directory's path is too long");
     s.file = conf.file[0] == '\0' ? NULL : conf.file;
     if (kith_cmd_state_runs(state, socket_path))

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loop/owner.h"
 #include "os/process.h"
 #include "os/unix_socket.h"
 
@@ -14,6 +15,8 @@ enum {
     READ_BYTES = 16 * 1024, /* of one wake-up and client: a quarter of the longest request */
     PEER_GROUPS = 256,      /* of a client's process; who has more counts by its first ones */
     ACCEPTS = 8,            /* of one wake-up */
+    GROUP_ENTRY = 4096,     /* bytes of a group's entry: some hundred members */
+    GROUP_MOST = 1 << 20,   /* an entry of tens of thousands, as directories hand out */
 };
 #define RETRY KITH_SEC /* until clients are taken again when descriptors ran out */
 
@@ -21,8 +24,20 @@ enum {
 
 static gid_t group_named(const char *name)
 {
-    const struct group *g = name[0] == '\0' ? NULL : getgrnam(name);
-    return g == NULL ? (gid_t)-1 : g->gr_gid;
+    struct group entry, *found = NULL;
+    gid_t gid = (gid_t)-1;
+    int err = ERANGE;
+
+    /* not getgrnam, whose answer belongs to the whole process */
+    for (size_t cap = GROUP_ENTRY; name[0] != '\0' && err == ERANGE && cap <= GROUP_MOST;
+         cap *= 4) {
+        char *text = malloc(cap);
+        err = text == NULL ? ENOMEM : getgrnam_r(name, &entry, text, cap, &found);
+        if (err == 0 && found != NULL)
+            gid = found->gr_gid;
+        free(text);
+    }
+    return gid;
 }
 
 /* The groups of the client's process as the kernel knows them, not as a database says now. */
@@ -43,6 +58,7 @@ static bool peer_in_group(int fd, gid_t group, const struct kith_peer_credential
     return false;
 }
 
+/* What the client of the socket at fd may, and its user. */
 static enum kith_ctl_grant grant_for(const struct kith_control *c, int fd, uint32_t *ret_uid)
 {
     struct kith_peer_credentials who;
@@ -133,12 +149,10 @@ static struct kith_control_client *client_free(struct kith_control *c)
 }
 
 /* Takes fd. */
-static void client_new(struct kith_control *c, int fd)
+static void client_new(struct kith_control *c, int fd, enum kith_ctl_grant grant, uint32_t uid)
 {
     struct kith_control_client *k = client_free(c);
     struct kith_ctl_client *ctl;
-    uint32_t uid;
-    enum kith_ctl_grant grant = grant_for(c, fd, &uid);
 
     if (k == NULL || kith_ctl_open(c->ctl, grant, uid, &ctl) < 0) {
         (void)close(fd);
@@ -165,8 +179,10 @@ static void on_listener(uv_poll_t *handle, int status, int events)
     (void)events;
     for (int i = 0; i < ACCEPTS && status == 0; i++) {
         int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        uint32_t uid;
         if (fd >= 0) {
-            client_new(c, fd);
+            enum kith_ctl_grant grant = grant_for(c, fd, &uid);
+            client_new(c, fd, grant, uid);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             /* it would stay readable: look away for a while instead of spinning */
             (void)uv_poll_stop(&c->listener);
@@ -176,6 +192,25 @@ static void on_listener(uv_poll_t *handle, int status, int events)
             return;
         }
     }
+}
+
+static void on_owner(uv_poll_t *handle, int status, int events)
+{
+    struct kith_control *c = handle->data;
+    (void)events;
+    for (int i = 0; i < ACCEPTS && status == 0; i++) {
+        int fd, err = kith_owner_take(c->owner_fd, &fd);
+        if (err == KITH_E_AGAIN)
+            return;
+        if (err < 0)
+            status = err;
+        else if (fd >= 0)
+            client_new(c, fd, KITH_CTL_GRANT_ADMIN, c->own_uid);
+    }
+    if (status == 0)
+        return;
+    c->orphaned = true;
+    (void)uv_poll_stop(&c->owner);
 }
 
 void kith_control_retry(struct kith_control *c)
@@ -222,8 +257,6 @@ int kith_control_open(struct kith_control *c, const char *path, const char *grou
     if (err < 0)
         return err;
     c->path = path;
-    c->retry_at = KITH_NEVER;
-    c->own_uid = geteuid();
     c->group = group_named(group);
     c->open = true;
     open_to_group(c);
@@ -233,28 +266,45 @@ int kith_control_open(struct kith_control *c, const char *path, const char *grou
 int kith_control_start(struct kith_control *c, uv_loop_t *loop, struct kith_pump *pump,
                        struct kith_ctl *ctl)
 {
-    if (uv_poll_init(loop, &c->listener, c->fd) < 0)
-        return KITH_E_IO;
-    c->listener.data = c;
     c->loop = loop;
     c->pump = pump;
     c->ctl = ctl;
+    c->own_uid = geteuid();
+    c->retry_at = KITH_NEVER;
+    if (!c->open)
+        return KITH_OK;
+    if (uv_poll_init(loop, &c->listener, c->fd) < 0)
+        return KITH_E_IO;
+    c->listening = true;
+    c->listener.data = c;
     return uv_poll_start(&c->listener, UV_READABLE, on_listener) < 0 ? KITH_E_IO : KITH_OK;
+}
+
+int kith_control_own(struct kith_control *c, int fd)
+{
+    if (uv_poll_init(c->loop, &c->owner, fd) < 0)
+        return KITH_E_IO;
+    c->owned = true;
+    c->owner_fd = fd;
+    c->owner.data = c;
+    return uv_poll_start(&c->owner, UV_READABLE, on_owner) < 0 ? KITH_E_IO : KITH_OK;
 }
 
 void kith_control_close(struct kith_control *c)
 {
-    if (!c->open)
-        return;
     for (size_t i = 0; i < KITH_COUNT(c->client); i++) {
         if (c->client[i].ctl == NULL)
             continue;
         (void)client_send(&c->client[i]);
         client_close(&c->client[i]);
     }
-    if (c->loop != NULL)
+    if (c->owned)
+        uv_close((uv_handle_t *)&c->owner, NULL);
+    if (c->listening)
         uv_close((uv_handle_t *)&c->listener, NULL);
-    (void)unlink(c->path);
-    (void)close(c->fd);
-    c->open = false;
+    if (c->open) {
+        (void)unlink(c->path);
+        (void)close(c->fd);
+    }
+    c->open = c->listening = c->owned = false;
 }

@@ -1,9 +1,11 @@
-/* control.h: the control socket in the loop: clients come and go, their bytes go to src/ctl.
+/* control.h: the control API in the loop: clients come and go, their bytes go to src/ctl.
  *
- * Who a client is, the kernel says (SO_PEERCRED, SO_PEERGROUPS): root, the node's own user and
- * members of the control group may everything, others nothing. Requests are handled as they are
- * read; answers leave at the end of the turn. A client that ends its side gets what is written for
- * it already, and its open calls are taken back. */
+ * They come over the control socket, if there is one, and from the owner of an embedded node
+ * (loop/owner.h). Who a client of the socket is, the kernel says (SO_PEERCRED, SO_PEERGROUPS):
+ * root, the node's own user and members of the control group may everything, others nothing; the
+ * owner's may everything. Requests are handled as they are read; answers leave at the end of the
+ * turn. A client that ends its side gets what is written for it already, and its open calls are
+ * taken back. */
 #ifndef KITH_LOOP_CONTROL_H
 #define KITH_LOOP_CONTROL_H
 
@@ -27,9 +29,12 @@ struct kith_control { /* all-zero: not open */
     struct kith_ctl *ctl; /* borrowed; over its handlers */
     const struct kith_env *env;
     uv_loop_t *loop;
-    uv_poll_t listener;
-    int fd;
-    bool open;
+    uv_poll_t listener, owner;
+    int fd, owner_fd;
+    bool open;          /* there is a control socket */
+    bool listening;     /* its handle is the loop's */
+    bool owned;         /* there is an owner, and the handle is the loop's */
+    bool orphaned;      /* there was one, and it has gone */
     kith_time retry_at; /* KITH_NEVER unless descriptors ran out */
     const char *path;   /* borrowed */
     uid_t own_uid;
@@ -41,9 +46,11 @@ struct kith_control { /* all-zero: not open */
  * give it to, else 0600. Errors as kith_unix_listen. */
 int kith_control_open(struct kith_control *c, const char *path, const char *group,
                       struct kith_os_why *why) KITH_MUST_CHECK;
-/* Begins to take clients. */
+/* Begins to take clients of the socket, if it was opened. */
 int kith_control_start(struct kith_control *c, uv_loop_t *loop, struct kith_pump *pump,
                        struct kith_ctl *ctl) KITH_MUST_CHECK;
+/* Takes clients from the owner at the other end of fd; after start; fd is borrowed. */
+int kith_control_own(struct kith_control *c, int fd) KITH_MUST_CHECK;
 /* The end of a turn: sends what is written and lets go of who is done. */
 void kith_control_turn(struct kith_control *c);
 /* Takes clients again after this process had no descriptors left. */

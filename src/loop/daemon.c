@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "loop/instance.h"
 #include "os/process.h"
@@ -48,6 +49,8 @@ static void on_turn(void *ctx)
         kith_ctl_tick(&d->ctl, now);
     kith_watch_turn(&d->watch);
     kith_control_retry(&d->control);
+    if (d->control.orphaned && d->stop_by == 0)
+        kith_instance_stop(d);
     if (d->stop_by != 0 && d->stop_by <= now)
         d->stopped = true;
 }
@@ -83,6 +86,13 @@ const struct kith_pump_ops kith_instance_ops = {
 
 /* ---- its life ---- */
 
+/* What the service manager is told, unless it waits for another program than kith. */
+static void notify(const struct kith_instance *d, const char *state)
+{
+    if (!d->options->embedded)
+        (void)!kith_sd_notify(state, NULL);
+}
+
 void kith_instance_stop(struct kith_instance *d)
 {
     struct kith_now now = kith_pump_now(&d->pump);
@@ -92,7 +102,7 @@ void kith_instance_stop(struct kith_instance *d)
         return;
     }
     d->stop_by = kith_after(now.mono, KITH_INSTANCE_STOP);
-    (void)!kith_sd_notify("STOPPING=1", NULL);
+    notify(d, "STOPPING=1");
     kith_node_stop(d->node, now);
 }
 
@@ -101,7 +111,7 @@ static void tell_ready(struct kith_instance *d)
     kith_event_node_ready(d->env.events, kith_node_id(d->node)->b);
     if (d->options->ready != NULL)
         d->options->ready(d->options->ctx);
-    (void)!kith_sd_notify("READY=1", NULL);
+    notify(d, "READY=1");
 }
 
 /* Keys stay inside this process; what the system does not let us do is no reason to stop. */
@@ -137,15 +147,16 @@ static struct kith_instance *instance_new(const struct kith_conf *conf,
     return d;
 }
 
-int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_options *options,
-                    struct kith_ctl_error *ret_error)
+static int run(const struct kith_conf *conf, const struct kith_daemon_options *options,
+               struct kith_ctl_error *ret_error)
 {
     struct kith_instance *d = instance_new(conf, options);
     int err;
 
     if (d == NULL)
         return kith_ctl_error_set(ret_error, KITH_E_NOMEM, "out of memory");
-    prepare_process();
+    if (!options->embedded)
+        prepare_process();
     err = kith_instance_start(d, ret_error);
     if (err == KITH_OK) {
         tell_ready(d);
@@ -155,6 +166,16 @@ int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_optio
     kith_instance_end(d);
     kith_log_fini(&d->log);
     kith_free(&kith_heap, d);
+    return err;
+}
+
+int kith_daemon_run(const struct kith_conf *conf, const struct kith_daemon_options *options,
+                    struct kith_ctl_error *ret_error)
+{
+    int err = run(conf, options, ret_error);
+
+    if (options->embedded)
+        (void)close(options->owner); /* it learns of the end by this, when all else is done */
     return err;
 }
 

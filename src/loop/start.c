@@ -32,9 +32,11 @@ static int start_loop(struct kith_instance *d, struct kith_ctl_error *e)
 static int start_control(struct kith_instance *d, struct kith_ctl_error *e)
 {
     struct kith_os_why why = {.text = ""};
-    int err =
-        kith_control_open(&d->control, d->options->socket_path, d->conf.control.group.s, &why);
+    int err;
 
+    if (d->options->socket_path == NULL)
+        return KITH_OK;
+    err = kith_control_open(&d->control, d->options->socket_path, d->conf.control.group.s, &why);
     return err < 0 ? fail(e, err, "cannot open the control socket", why.text) : KITH_OK;
 }
 
@@ -268,6 +270,8 @@ static int start_signals(struct kith_instance *d)
 {
     struct kith_signals *s = &d->signals;
 
+    if (d->options->embedded)
+        return KITH_OK;
     if (uv_signal_init(&d->loop, &s->term) < 0)
         return KITH_E_IO;
     s->open = true; /* the first makes what the others need */
@@ -293,6 +297,8 @@ static int start_turning(struct kith_instance *d, struct kith_ctl_error *e)
         err = kith_loop_tun_start(&d->tun, &d->loop, &d->pump);
     if (err == KITH_OK)
         err = kith_control_start(&d->control, &d->loop, &d->pump, &d->ctl);
+    if (err == KITH_OK && d->options->embedded)
+        err = kith_control_own(&d->control, d->options->owner);
     if (err < 0)
         return fail(e, err, "cannot start the loop", kith_err_text(err));
     kith_overlay_apply(&d->overlay, d->node, kith_pump_now(&d->pump).wall);

@@ -108,8 +108,11 @@ static int lock_take(struct kith_state *s, struct kith_ctl_error *e)
         return explain(e, err, "cannot use the state directory", &why);
     err = kith_lock_take(path, &s->lock, &why);
     s->locked = err == KITH_OK;
-    if (err == KITH_E_INUSE)
+    if (err == KITH_E_INUSE) {
+        (void)kith_format(e->remedy, sizeof e->remedy,
+                          "end that node first, or use another state directory");
         return explain(e, err, "another kith runs for this state directory", &why);
+    }
     return err < 0 ? explain(e, err, "cannot lock the state directory", &why) : KITH_OK;
 }
 
