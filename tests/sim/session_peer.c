@@ -107,8 +107,31 @@ void session_peer_want(struct session_peer *p, const struct session_peer *other)
     kith_session_want(s, true, now);
 }
 
+static void note(struct session_peer *p, enum kith_session_effect_kind kind)
+{
+    static const char letters[] = {
+        [KITH_SESSION_UP] = 'U',          [KITH_SESSION_RESTARTED] = 'R',
+        [KITH_SESSION_MOVED] = 'M',       [KITH_SESSION_CONTROL] = 'C',
+        [KITH_SESSION_STREAM] = 'S',      [KITH_SESSION_PONG] = 'P',
+        [KITH_SESSION_DIAL_FAILED] = 'F', [KITH_SESSION_DOWN] = 'D',
+    };
+
+    if (p->n_told < sizeof p->told - 1)
+        p->told[p->n_told++] = letters[kind];
+}
+
+static void greet(struct session_peer *p, struct kith_session *s)
+{
+    static const uint8_t later[] = {0x80, 1}; /* of a later version: sessions pass it on */
+
+    if (p->greets && kith_session_send_control(s, (struct kith_span){later, sizeof later},
+                                               sim_net_now(p->net)) < 0)
+        abort();
+}
+
 static void on_up(struct session_peer *p, struct kith_session *s)
 {
+    greet(p, s);
     if (!p->trusting)
         return;
     kith_session_trust(s, true);
@@ -120,12 +143,16 @@ static void take_effects(struct session_peer *p)
     struct kith_session_effect fx;
 
     while (kith_sessions_next_effect(p->sessions, sim_net_now(p->net), &fx)) {
+        note(p, fx.kind);
         switch (fx.kind) {
         case KITH_SESSION_UP:
             p->ups++;
             on_up(p, fx.session);
             break;
-        case KITH_SESSION_MOVED: p->moves++; break;
+        case KITH_SESSION_MOVED:
+            p->moves++;
+            greet(p, fx.session);
+            break;
         case KITH_SESSION_RESTARTED:
             p->restarts++;
             on_up(p, fx.session);
