@@ -53,7 +53,9 @@ static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
 static void start(struct node_peer_sim *p)
 {
     struct kith_node_why why = {.text = ""};
-    struct kith_addr listen = {.ip = kith_ip4(0, 0, 0, 0), .port = sim_host_addr(p->host)->port};
+    uint16_t port = sim_host_addr(p->host)->port;
+    struct kith_addr listen[] = {{.ip = kith_ip4(0, 0, 0, 0), .port = port},
+                                 {.ip = kith_ip4(127, 0, 0, 1), .port = port}};
     struct kith_node_config cfg = {
         .identity = &p->identity,
         .name = p->name,
@@ -61,8 +63,8 @@ static void start(struct node_peer_sim *p)
         .vpn = {.mtu = 1400},
         .tun = {.write = on_tun, .ctx = p},
         .batch = &p->batch,
-        .listen = &listen,
-        .n_listen = 1,
+        .listen = listen,
+        .n_listen = p->on_loopback ? 2 : 1,
     };
 
     if (kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why) < 0) {
