@@ -171,6 +171,35 @@ static void a_ping_measures_the_round_trip(void **state)
     pair_down(&p);
 }
 
+/* Asks eight times; how many answers come when b has one turn for all of it, or one for each. */
+static size_t answers_to_eight(struct pair *p, bool one_turn)
+{
+    struct kith_session *s = session_peer_to(&p->a, &p->b);
+    size_t before = p->a.pongs;
+
+    for (uint64_t token = 1; token <= 8; token++) {
+        assert_int_equal(kith_session_ping(s, &p->a.batch, token, 0, sim_net_now(p->net)), KITH_OK);
+        (void)session_peers_run(p->both, one_turn ? 1 : 2, NULL, NULL, KITH_MSEC);
+    }
+    for (kith_time end = sim_net_now(p->net) + 15 * KITH_MSEC; sim_net_now(p->net) < end;)
+        (void)session_peers_run(p->both, one_turn ? 1 : 2, NULL, NULL, KITH_MSEC);
+    wait_for(p, KITH_SEC);
+    return p->a.pongs - before;
+}
+
+static void of_many_questions_in_one_turn_one_is_answered(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 14);
+    connect_pair(&p);
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(answers_to_eight(&p, false), 8);
+    assert_int_equal(answers_to_eight(&p, true), 1);
+    pair_down(&p);
+}
+
 static void two_that_dial_at_once_end_with_one_connection(void **state)
 {
     (void)state;
@@ -366,6 +395,7 @@ int main(void)
         cmocka_unit_test(a_packet_too_big_for_the_path_arrives_whole_in_fragments),
         cmocka_unit_test(control_messages_arrive_in_order_and_whole),
         cmocka_unit_test(a_ping_measures_the_round_trip),
+        cmocka_unit_test(of_many_questions_in_one_turn_one_is_answered),
         cmocka_unit_test(two_that_dial_at_once_end_with_one_connection),
         cmocka_unit_test(an_idle_session_stays_up_for_an_hour),
         cmocka_unit_test(after_a_cut_of_thirty_seconds_traffic_is_back_within_three),
