@@ -267,6 +267,25 @@ static void of_a_long_pull_only_the_first_keys_are_answered(void **state)
     home_down(&h);
 }
 
+static void who_pulls_all_the_time_is_answered_at_the_rate_of_pushes(void **state)
+{
+    uint8_t message[2000];
+    struct home h;
+
+    (void)state;
+    up(&h, 5);
+    kith_time start = sim_net_now(h.net);
+    size_t before = h.foe.controls[KITH_WIRE_push];
+    size_t len = pull_message(&h, ANSWERED, message, sizeof message);
+    assert_true(floods(&h, message, len, 5 * KITH_SEC) > 50);
+    size_t answers = h.foe.controls[KITH_WIRE_push] - before;
+    assert_true(answers >= PUSHES_AT_ONCE);
+    assert_true(answers <= share(sim_net_now(h.net) - start));
+    home_wait(&h, 8 * KITH_SEC); /* 64 a second are 512 again */
+    assert_int_equal(answers_to(&h, ANSWERED), ANSWERED);
+    home_down(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +293,7 @@ int main(void)
         cmocka_unit_test(digests_beyond_a_members_share_are_not_looked_at),
         cmocka_unit_test(of_many_addresses_a_member_says_it_saw_four_count_and_one_in_ten_seconds),
         cmocka_unit_test(of_a_long_pull_only_the_first_keys_are_answered),
+        cmocka_unit_test(who_pulls_all_the_time_is_answered_at_the_rate_of_pushes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
