@@ -346,6 +346,8 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
         struct kith_push push;
         if (o == NULL)
             continue;
+        if (!affords(&p->answer_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
+            return; /* control-stream 6.2: it may ask so fast, but is not answered so fast */
         push.object = o->bytes;
         if (kith_push_encode(&push, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
             gossip_send(n, &p->id, len, now) < 0)

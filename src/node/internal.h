@@ -80,7 +80,7 @@ struct node_peer {
     kith_time needed_until;    /* traffic or a request wants a session until then */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
-    kith_time push_paid, digest_paid, observed_paid;
+    kith_time push_paid, digest_paid, observed_paid, answer_paid;
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
