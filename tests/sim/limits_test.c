@@ -116,6 +116,68 @@ static void pushes_beyond_a_members_share_are_not_looked_at(void **state)
     home_down(&h);
 }
 
+/* The foe's certificate, but newer and so with a signature that is none. */
+static struct kith_span forged_cert(struct home *h, uint8_t *buf)
+{
+    enum { NUMBER_AT = 1 + 1 + 32 + 32 }; /* version, kind, network and signer come before it */
+    struct kith_membership m;
+    struct kith_writer w;
+
+    size_t len = home_foe_membership(h, buf, HOME_OBJECT_MAX);
+    assert_int_equal(kith_membership_decode((struct kith_span){buf, len}, &m), KITH_OK);
+    memmove(buf, m.cert.p, m.cert.n);
+    w = kith_writer_on(buf + NUMBER_AT, 8);
+    kith_put_u64(&w, now_number(h) + 1);
+    return (struct kith_span){buf, m.cert.n};
+}
+
+/* How often of a flood of it an object was judged. */
+static size_t judged(struct home *h, const uint8_t *message, size_t n)
+{
+    unsigned before = h->node[0].seen[KITH_EV_object_refused];
+
+    assert_true(floods(h, message, n, 3 * KITH_SEC) > 1000);
+    return h->node[0].seen[KITH_EV_object_refused] - before;
+}
+
+static void memberships_with_bad_objects_count_as_pushes(void **state)
+{
+    uint8_t cert[HOME_OBJECT_MAX], message[HOME_OBJECT_MAX];
+    struct kith_membership m = {.slot = 0};
+    struct home h;
+    size_t len;
+
+    (void)state;
+    up(&h, 6);
+    m.network = h.info.id;
+    m.cert = forged_cert(&h, cert);
+    assert_int_equal(kith_membership_encode(&m, message, sizeof message, &len), KITH_OK);
+    kith_time start = sim_net_now(h.net);
+    size_t n = judged(&h, message, len);
+    assert_true(n >= 16); /* it may be in so many networks */
+    assert_true(n <= share(sim_net_now(h.net) - start));
+    home_down(&h);
+}
+
+static void renewals_with_bad_objects_count_as_pushes(void **state)
+{
+    uint8_t cert[HOME_OBJECT_MAX], message[HOME_OBJECT_MAX];
+    struct kith_renew_answer a = {.status = 0};
+    struct home h;
+    size_t len;
+
+    (void)state;
+    up(&h, 7);
+    a.network = h.info.id;
+    a.cert = forged_cert(&h, cert);
+    assert_int_equal(kith_renew_answer_encode(&a, message, sizeof message, &len), KITH_OK);
+    kith_time start = sim_net_now(h.net);
+    size_t n = judged(&h, message, len);
+    assert_true(n >= 1);
+    assert_true(n <= share(sim_net_now(h.net) - start));
+    home_down(&h);
+}
+
 /* ---- digests ---- */
 
 /* `count` entries: of an object that is held, in version 0, and if `news` of one that is not. */
@@ -293,6 +355,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pushes_beyond_a_members_share_are_not_looked_at),
+        cmocka_unit_test(memberships_with_bad_objects_count_as_pushes),
+        cmocka_unit_test(renewals_with_bad_objects_count_as_pushes),
         cmocka_unit_test(digests_beyond_a_members_share_are_not_looked_at),
         cmocka_unit_test(of_many_addresses_a_member_says_it_saw_four_count_and_one_in_ten_seconds),
         cmocka_unit_test(of_a_long_pull_only_the_first_keys_are_answered),
