@@ -499,6 +499,32 @@ static void who_leaves_is_gone_for_the_others(void **state)
     world_down(&w);
 }
 
+static void who_left_comes_back_with_a_new_ticket_only(void **state)
+{
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct kith_invite for_two = {.valid = 86400, .uses = 2};
+    struct kith_node_why why;
+    struct world w;
+
+    (void)state;
+    world_up(&w, 19);
+    create(&w);
+    assert_int_equal(invite(&w, 0, &for_two, ticket), KITH_OK);
+    assert_int_equal(join(&w, 1, ticket), KITH_OK);
+    wait_for(&w, 5 * KITH_SEC);
+    assert_int_equal(
+        kith_node_network_leave(w.node[1].node, "home", node_sim_now(&w.node[1]), &why), KITH_OK);
+    wait_for(&w, 5 * KITH_SEC);
+    members_count(&w, 0, 1);
+    assert_int_equal(join(&w, 1, ticket), KITH_E_USED);
+    assert_int_equal(networks_of(&w, 1), 0);
+    assert_int_equal(join(&w, 2, ticket), KITH_OK);
+    enrol(&w, 0, 1);
+    assert_true(reaches(&w, 0, 1, false, 2 * KITH_SEC));
+    members_count(&w, 0, 3);
+    world_down(&w);
+}
+
 static void a_calendar_that_jumps_a_year_and_back_loses_nothing(void **state)
 {
     struct world w;
@@ -551,6 +577,7 @@ int main(void)
         cmocka_unit_test(certificates_renew_themselves_for_two_months),
         cmocka_unit_test(a_backup_brings_the_root_to_another_machine),
         cmocka_unit_test(who_leaves_is_gone_for_the_others),
+        cmocka_unit_test(who_left_comes_back_with_a_new_ticket_only),
         cmocka_unit_test(a_calendar_that_jumps_a_year_and_back_loses_nothing),
         cmocka_unit_test(a_stop_says_goodbye_and_ends),
     };
