@@ -17,6 +17,7 @@ struct enrolment {
     uint8_t cert[KITH_CERT_MAX];
     size_t cert_len;
     char name[KITH_LABEL_MAX + 1];
+    bool again;                                                  /* it was given `cert` before */
     uint8_t groups[KITH_NODE_GROUPS_MAX * (KITH_LABEL_MAX + 1)]; /* the ticket's, copied */
 };
 
@@ -166,12 +167,27 @@ static bool is_banned(const struct enrolment *e)
     return false;
 }
 
+/* Whether what the peer was given counts no more: it left, or let it expire. */
+static bool is_over(const struct enrolment *e)
+{
+    switch (kith_netview_standing(e->net->view, &e->peer, e->now.wall)) {
+    case KITH_STANDING_EXPIRED:
+    case KITH_STANDING_REVOKED:
+    case KITH_STANDING_LEFT: return true;
+    case KITH_STANDING_NONE:
+    case KITH_STANDING_EARLY:
+    case KITH_STANDING_MEMBER: break;
+    }
+    return false;
+}
+
 static int admit(struct enrolment *e)
 {
     if (is_banned(e))
         return KITH_E_REVOKED;
-    if (given_before(e))
-        return KITH_OK;
+    e->again = given_before(e);
+    if (e->again)
+        return is_over(e) ? KITH_E_USED : KITH_OK;
     if (e->now.wall >= e->ticket.expires)
         return KITH_E_EXPIRED;
     if (e->ticket.uses_left == 0)
@@ -256,7 +272,8 @@ static void welcome(struct enrolment *e)
     kith_event_enrolled(e->n->env->events, e->peer.b, e->net->name, e->name);
     if (object_publish(e->n, e->net, cert, e->now) < 0)
         kith_event_store_failed(e->n->env->events, "keep a certificate", e->name);
-    issue_list_soon(e->net, e->now);
+    if (!e->again)
+        issue_list_soon(e->net, e->now);
 }
 
 void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
