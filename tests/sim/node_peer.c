@@ -17,13 +17,9 @@ struct kith_now node_sim_now(const struct node_peer_sim *p)
 static void on_event(void *ctx, const struct kith_event *ev)
 {
     struct node_peer_sim *p = ctx;
-    char line[256];
 
     p->seen[ev->kind]++;
-    if (getenv("SIM_TRACE") != NULL) {
-        kith_event_text(ev, line, sizeof line);
-        fprintf(stderr, "%.6f %-8s %s\n", (double)sim_net_now(p->net) / 1e9, p->name, line);
-    }
+    sim_host_trace(p->host, p->name, ev);
 }
 
 static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
@@ -78,7 +74,6 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
                    uint8_t seed)
 {
     struct kith_sign_seed s = {{seed, 77}};
-    uint32_t index;
 
     memset(p, 0, sizeof *p);
     p->net = net;
@@ -87,11 +82,9 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
     p->env =
         (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
     p->host = sim_host_add(net, addr, on_deliver, p);
-    p->transport = sim_host_transport(p->host);
+    sim_host_batch(p->host, &p->transport, &p->batch);
     if (kith_identity_from_seed(&kith_heap, &s, &p->identity) < 0 ||
-        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0 ||
-        kith_tx_init(&p->batch, &kith_heap) < 0 ||
-        kith_tx_add_transport(&p->batch, &p->transport, &index) < 0)
+        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0)
         abort();
     start(p);
 }
