@@ -214,8 +214,8 @@ static uint64_t allowed_a_minute(struct world *w)
     for (size_t i = 0; i < N; i++) {
         for (size_t k = 0; k < i; k++) {
             bool here = false, there = false;
-            bool known = sees(w, i, k, &here) | sees(w, k, i, &there);
-            bytes += !known ? 0 : here && there ? TOGETHER : APART;
+            bool knows = sees(w, i, k, &here), known = sees(w, k, i, &there);
+            bytes += !knows && !known ? 0 : here && there ? TOGETHER : APART;
         }
     }
     return bytes;
