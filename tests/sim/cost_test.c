@@ -11,6 +11,9 @@
 #include "sim/home.h"
 #include "store/network.h"
 
+/* Rows written for a signature: the serial, the object, the lease. */
+enum { ROWS_EACH = 3 };
+
 static uint64_t now_number(const struct home *h)
 {
     return node_sim_now(&h->node[0]).wall;
@@ -103,6 +106,7 @@ static void one_that_moves_every_second_costs_each_other_its_object_and_a_word_w
     uint64_t before = bytes_so_far(&h);
     home_wait(&h, TIMES * KITH_SEC);
     uint64_t rest = bytes_so_far(&h) - before;
+    uint64_t rows = home_rows_written(&h, 0), others_rows = home_rows_written(&h, 1);
     for (int i = 0; i < TIMES; i++) {
         object = publishes(&h, now_number(&h));
         home_wait(&h, KITH_SEC);
@@ -111,6 +115,8 @@ static void one_that_moves_every_second_costs_each_other_its_object_and_a_word_w
     assert_true(all_hold(&h, now_number(&h) - 1));
     assert_true(spent > 7 * object * TIMES);
     assert_true(spent < fair(&h, object) * TIMES);
+    assert_int_equal(home_rows_written(&h, 0) - rows, TIMES);
+    assert_int_equal(home_rows_written(&h, 1) - others_rows, TIMES);
     is_calm(&h);
     home_down(&h);
 }
@@ -184,10 +190,12 @@ static void one_that_leaves_a_hundred_times_costs_two_signatures(void **s)
         kith_leave_encode(&(struct kith_leave){.network = h.info.id}, leave, sizeof leave, &n),
         KITH_OK);
     assert_true(foe_is_listed(&h, 0) && foe_is_listed(&h, 1));
+    uint64_t rows = home_rows_written(&h, 0);
     uint64_t before = signatures(&h);
     says_often(&h, leave, n, 100);
     assert_false(foe_is_listed(&h, 0) || foe_is_listed(&h, 1));
     assert_true(signatures(&h) - before <= 2);
+    assert_true(home_rows_written(&h, 0) - rows <= 2 * ROWS_EACH);
     /* what it was counts no more, however often it is shown */
     for (int i = 0; i < 20; i++) {
         (void)foe_say(&h.foe, &h.node[0], membership, membership_len);
@@ -213,10 +221,11 @@ static void a_certificate_is_signed_again_once_however_often_it_is_asked_for(voi
     home_turn_bad(&h, 2);
     r = (struct kith_renew_request){.network = h.info.id, .serial = 1};
     assert_int_equal(kith_renew_request_encode(&r, message, sizeof message, &n), KITH_OK);
-    uint64_t before = signatures(&h);
+    uint64_t before = signatures(&h), rows = home_rows_written(&h, 0);
     says_often(&h, message, n, 40);
     assert_int_equal(h.foe.controls[KITH_WIRE_renew_answer], 40);
     assert_int_equal(signatures(&h), before);
+    assert_int_equal(home_rows_written(&h, 0), rows);
 
     for (size_t i = 0; i < 2; i++)
         h.node[i].wall_offset += 12 * 86400; /* two thirds of its life are not left */
@@ -224,6 +233,7 @@ static void a_certificate_is_signed_again_once_however_often_it_is_asked_for(voi
     before = signatures(&h);
     says_often(&h, message, n, 40);
     assert_int_equal(h.foe.controls[KITH_WIRE_renew_answer], 80);
+    assert_true(home_rows_written(&h, 0) - rows <= 2 * ROWS_EACH);
     assert_int_equal(signatures(&h), before + 2); /* the certificate and a list */
     home_down(&h);
 }
@@ -241,10 +251,11 @@ static void a_membership_shown_again_costs_nothing(void **s)
     size_t n = home_foe_membership(&h, message, sizeof message);
     size_t heard[256];
     memcpy(heard, h.foe.controls, sizeof heard);
-    uint64_t before = signatures(&h);
+    uint64_t before = signatures(&h), rows = home_rows_written(&h, 0);
     size_t bytes = h.lab.bytes;
     says_often(&h, message, n, 1000);
     assert_int_equal(signatures(&h), before);
+    assert_int_equal(home_rows_written(&h, 0), rows);
     assert_memory_equal(heard, h.foe.controls, sizeof heard); /* and no answer */
     assert_true(h.lab.bytes < bytes + 256 * 1024);
     is_calm(&h);

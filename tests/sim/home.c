@@ -9,6 +9,7 @@
 
 #include "identity/issuer.h"
 #include "store/object.h"
+#include "store/query.h"
 
 static const char *const names[HOME_MAX] = {"laptop", "desktop", "phone",  "server",
                                             "tablet", "printer", "camera", "radio"};
@@ -207,4 +208,9 @@ uint64_t home_endpoints_held(const struct home *h, size_t by, const struct kith_
     while (*ret_n < 16 && kith_addr_item_next(&r, &item))
         ret[(*ret_n)++] = item.addr;
     return o.env.number;
+}
+
+uint64_t home_rows_written(const struct home *h, size_t by)
+{
+    return (uint64_t)sqlite3_total_changes64(h->node[by].store->db);
 }

@@ -51,4 +51,7 @@ size_t home_foe_endpoints(const struct home *h, const struct kith_addr *addr, si
 uint64_t home_endpoints_held(const struct home *h, size_t by, const struct kith_peer_id *about,
                              struct kith_addr *ret, size_t *ret_n);
 
+/* Rows that a node has written to its store so far. */
+uint64_t home_rows_written(const struct home *h, size_t by);
+
 #endif
