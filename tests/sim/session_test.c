@@ -337,6 +337,50 @@ static void either_side_may_change_its_address(void **state)
     }
 }
 
+/* `n` addresses where nobody is, different ones each time. */
+static void tell_other_places(struct pair *p, size_t n)
+{
+    struct kith_session *s = session_peer_to(&p->a, &p->b);
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+    uint64_t at = sim_net_now(p->net) / KITH_SEC;
+
+    for (size_t i = 0; i < n; i++)
+        addr[i] = (struct kith_addr){
+            .ip = kith_ip4(203, (uint8_t)(at >> 8), (uint8_t)at, (uint8_t)(i + 1)), .port = 9000};
+    kith_session_set_addrs(s, addr, n, sim_net_now(p->net));
+}
+
+static void new_addresses_are_dialled_at_once_but_do_not_undo_the_wait(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 15);
+    session_peer_want(&p.a, &p.b);
+    tell_other_places(&p, 1);
+    wait_for(&p, 300 * KITH_SEC);
+    uint64_t before = kith_sessions_counters(p.a.sessions)->dials;
+    for (int i = 0; i < 300; i++) {
+        tell_other_places(&p, KITH_SESSION_ADDRS_MAX);
+        wait_for(&p, KITH_SEC);
+    }
+    /* a round of sixteen every ten seconds for the news' sake, one a minute without them */
+    uint64_t dials = kith_sessions_counters(p.a.sessions)->dials - before;
+    assert_true(dials <= 16 * (300 / 10 + 300 / 60 + 1));
+    /* where it is, at last: heard of in the pause, or after it */
+    session_peer_want(&p.a, &p.b);
+    assert_true(run(&p, both_up, 11 * KITH_SEC));
+    pair_down(&p);
+
+    pair_up(&p, 16);
+    session_peer_want(&p.a, &p.b);
+    tell_other_places(&p, 1);
+    wait_for(&p, 300 * KITH_SEC);
+    session_peer_want(&p.a, &p.b);
+    assert_true(run(&p, both_up, KITH_SEC));
+    pair_down(&p);
+}
+
 static bool a_down(void *ctx)
 {
     return ((struct pair *)ctx)->a.downs > 0;
@@ -402,6 +446,7 @@ int main(void)
         cmocka_unit_test(after_a_cut_of_five_minutes_it_reconnects_by_itself),
         cmocka_unit_test(a_killed_and_restarted_peer_is_back_within_three_seconds),
         cmocka_unit_test(either_side_may_change_its_address),
+        cmocka_unit_test(new_addresses_are_dialled_at_once_but_do_not_undo_the_wait),
         cmocka_unit_test(a_guest_must_go_after_ten_seconds),
         cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
         cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
