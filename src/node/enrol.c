@@ -13,6 +13,7 @@ struct enrolment {
     struct kith_enrol_request request;
     struct kith_store_ticket ticket;
     bool again; /* it has used this ticket before */
+    bool same;  /* and what it was given then still counts */
     struct node_network *net;
     struct kith_now now;
     uint8_t cert[KITH_CERT_MAX];
@@ -175,7 +176,8 @@ static int admit(struct enrolment *e)
 {
     if (is_banned(e))
         return KITH_E_REVOKED;
-    if (given_before(e))
+    e->same = given_before(e);
+    if (e->same)
         return KITH_OK;
     if (e->now.wall >= e->ticket.expires)
         return KITH_E_EXPIRED;
@@ -261,7 +263,8 @@ static void welcome(struct enrolment *e)
     kith_event_enrolled(e->n->env->events, e->peer.b, e->net->name, e->name);
     if (object_publish(e->n, e->net, cert, e->now) < 0)
         kith_event_store_failed(e->n->env->events, "keep a certificate", e->name);
-    issue_list_soon(e->net, e->now);
+    if (!e->same)
+        issue_list_soon(e->net, e->now);
 }
 
 void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)

@@ -38,6 +38,13 @@ static bool affords(kith_time *paid, kith_dur cost, size_t count, size_t burst, 
     return true;
 }
 
+/* Whether one more object of this peer's is judged, in whatever message it came. Guests are nobody
+ * yet (NULL): what they may send at all is little. */
+static bool may_offer(struct node_peer *p, kith_time now)
+{
+    return p == NULL || affords(&p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
+}
+
 static void wake_gossip(struct kith_node *n, kith_time at)
 {
     n->gossip_at = kith_sooner(n->gossip_at, at);
@@ -214,6 +221,8 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
         kith_event_peer_broke_rules(n->env->events, from->b, "a membership of somebody else");
         return;
     }
+    if (!may_offer(peer_find(n, from), now.mono))
+        return; /* its objects cost as much to judge as pushed ones */
     if (m.admin.n > 0)
         err = object_take(n, net, m.admin, from, now, &offer, &why);
     if (err >= 0)
@@ -386,7 +395,11 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
     struct kith_reader r = kith_reader_on(pull.keys.bytes);
     for (unsigned i = 0; i < 2 * PULL_BATCH && kith_key_item_next(&r, &item); i++) {
         const struct kith_object *o = kith_netview_find(net->view, &item.key);
-        if (o != NULL && push(n, &p->id, o, now) < 0)
+        if (o == NULL)
+            continue;
+        if (!affords(&p->answer_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
+            return; /* control-stream 6.2: it may ask so fast, but is not answered so fast */
+        if (push(n, &p->id, o, now) < 0)
             return; /* it asks again after the next digest */
     }
 }
@@ -410,7 +423,7 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
     enum kith_offer offer;
     const char *why = "";
 
-    if (!affords(&p->push_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
+    if (!may_offer(p, now.mono))
         return; /* unread; the next digest names it again */
     if (kith_push_decode(message, &push) < 0 || kith_object_open(push.object, &o) < 0)
         return;
@@ -461,7 +474,10 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message); return;
     case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
     case KITH_WIRE_renew_request: issue_renew_request(n, &from, fx->message, now); return;
-    case KITH_WIRE_renew_answer: issue_renew_answer(n, &from, fx->message, now); return;
+    case KITH_WIRE_renew_answer:
+        if (may_offer(p, now.mono))
+            issue_renew_answer(n, &from, fx->message, now);
+        return;
     default: break;
     }
     if (p == NULL)

@@ -1,7 +1,8 @@
 /* dial.c: reaching a peer: which addresses, when, and how long to wait between rounds.
  *
  * A round tries the candidates one after another, a quarter of a second apart. Rounds start 1 s
- * apart, then 2 s; only after a minute without success does the wait double, up to a minute. */
+ * apart, then 2 s; only after a minute without success does the wait double, up to a minute. New
+ * addresses cut one wait short, but not all of them: a peer may tell new ones all the time. */
 #include "session/internal.h"
 
 static bool dials(const struct kith_session *s, const struct kith_addr *addr, kith_time now,
@@ -43,14 +44,22 @@ static kith_dur jitter(const struct kith_session *s)
     return kith_random_below(s->all->env->random, DIAL_JITTER);
 }
 
+/* Between rounds: the next is due as soon as news may have one. */
+static void hurry_for_news(struct kith_session *s, kith_time now)
+{
+    if (s->news)
+        s->dial_at = kith_sooner(s->dial_at, s->news_at > now ? s->news_at : now);
+}
+
 static void schedule_next_round(struct kith_session *s, kith_time now)
 {
     kith_dur most =
         kith_since(now, s->failing_since) < DIAL_EARLY ? DIAL_BACKOFF_EARLY : DIAL_BACKOFF_MAX;
 
-    s->dial_wait = s->backoff + jitter(s);
-    s->dial_at = kith_after(now, s->dial_wait);
     s->next_addr = 0;
+    s->dial_at = kith_after(now, s->backoff + jitter(s));
+    hurry_for_news(s, now);
+    s->dial_wait = kith_since(s->dial_at, now);
     s->backoff = 2 * s->backoff < most ? 2 * s->backoff : most;
 }
 
@@ -72,6 +81,10 @@ void dial_tick(struct kith_session *s, kith_time now)
     }
     if (s->failing_since == KITH_NEVER)
         s->failing_since = now;
+    if (s->next_addr == 0 && s->news) {
+        s->news = false;
+        s->news_at = kith_after(now, DIAL_NEWS);
+    }
     if (s->next_addr == 0 && s->used != NULL) {
         /* where it was heard last is nearer the truth than what it told */
         struct kith_addr last = kith_conn_path(s->used->conn)->remote;
@@ -165,7 +178,12 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
         s->others = 0;
     memcpy(s->addr, addr, n * sizeof *addr);
     s->n_addr = n;
-    if (news && s->wanted && s->used == NULL)
-        dial_reset(s, now);
+    if (news && s->wanted && s->used == NULL) {
+        s->news = true;
+        if (now >= s->news_at)
+            s->next_addr = 0;
+        if (s->next_addr == 0)
+            hurry_for_news(s, now);
+    }
     session_refresh_due(s, now);
 }

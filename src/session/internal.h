@@ -22,6 +22,7 @@
 #define DIAL_EARLY (60 * KITH_SEC)
 #define DIAL_JITTER (KITH_SEC / 2)
 #define DIAL_STAGGER (250 * KITH_MSEC)     /* between candidates of one round (RFC 8305 5) */
+#define DIAL_NEWS (10 * KITH_SEC)          /* new addresses start a round of their own this far apart */
 #define DIAL_STALE (2 * KITH_SEC)          /* an unanswered dial this old gives way to a fresh one */
 
 /* One connection of a session. */
@@ -60,7 +61,9 @@ struct kith_session {
     /* dialling */
     struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
     size_t n_addr, next_addr;
-    uint32_t others; /* bit per candidate: somebody else answered there */
+    uint32_t others;   /* bit per candidate: somebody else answered there */
+    bool news;         /* addresses that no round has tried yet */
+    kith_time news_at; /* a round for their sake not before */
     kith_time dial_at, failing_since;
     kith_dur backoff, dial_wait;
     /* packets */

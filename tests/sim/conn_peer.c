@@ -1,6 +1,5 @@
 #include "sim/conn_peer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/hash.h"
@@ -8,13 +7,9 @@
 static void on_event(void *ctx, const struct kith_event *ev)
 {
     struct conn_peer *p = ctx;
-    char line[256];
 
     p->seen[ev->kind]++;
-    if (getenv("SIM_TRACE") != NULL) {
-        kith_event_text(ev, line, sizeof line);
-        fprintf(stderr, "%.6f %s\n", (double)sim_net_now(p->net) / 1e9, line);
-    }
+    sim_host_trace(p->host, NULL, ev);
 }
 
 static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
@@ -59,7 +54,6 @@ void conn_peer_init_with(struct conn_peer *p, struct sim_net *net, const char *a
     struct kith_sign_seed s = {{seed}};
     struct kith_public_key pub;
     struct kith_hash h;
-    uint32_t index;
 
     memset(p, 0, sizeof *p);
     p->net = net;
@@ -72,10 +66,7 @@ void conn_peer_init_with(struct conn_peer *p, struct sim_net *net, const char *a
         abort();
     memcpy(p->id.b, h.b, sizeof p->id.b);
     p->host = sim_host_add(net, addr, on_deliver, p);
-    p->transport = sim_host_transport(p->host);
-    if (kith_tx_init(&p->batch, &kith_heap) < 0 ||
-        kith_tx_add_transport(&p->batch, &p->transport, &index) < 0)
-        abort();
+    sim_host_batch(p->host, &p->transport, &p->batch);
     start(p, cfg);
 }
 

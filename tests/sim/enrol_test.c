@@ -9,6 +9,7 @@
 
 #include "lab_alloc.h"
 #include "sim/foe.h"
+#include "store/network.h"
 #include "wire/enrol.h"
 #include "wire/frame.h"
 
@@ -229,6 +230,38 @@ static void five_failures_shut_the_source_out_and_not_others(void **state)
     world_down(&w);
 }
 
+/* Everything but ENDPOINTS that the issuer signs takes a serial. */
+static uint64_t signatures(const struct world *w)
+{
+    struct kith_store_network row;
+
+    assert_int_equal(kith_store_network_get(w->issuer.store, w->home.id.b, &row), KITH_OK);
+    return row.next_serial;
+}
+
+static void who_asks_again_and_again_costs_no_signature(void **state)
+{
+    uint8_t b[KITH_TICKET_MAX];
+    char text[KITH_TICKET_TEXT_MAX];
+    struct kith_ticket t;
+    struct world w;
+
+    (void)state;
+    world_up(&w, 8);
+    invite(&w, 2, 86400, b, &t, text);
+    wait_for(&w, 5 * KITH_SEC);
+    uint64_t before = signatures(&w);
+    assert_int_equal(ask(&w, &t, &(struct how){0}), KITH_ENROL_OK);
+    wait_for(&w, 5 * KITH_SEC);
+    assert_int_equal(signatures(&w), before + 2); /* a certificate and a list */
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(ask(&w, &t, &(struct how){0}), KITH_ENROL_OK);
+        wait_for(&w, 3 * KITH_SEC);
+    }
+    assert_int_equal(signatures(&w), before + 2);
+    world_down(&w);
+}
+
 static void a_proof_is_worth_nothing_on_another_connection(void **state)
 {
     uint8_t b[KITH_TICKET_MAX];
@@ -373,6 +406,7 @@ int main(void)
         cmocka_unit_test(who_has_not_proved_the_secret_hears_refused_and_nothing_else),
         cmocka_unit_test(five_failures_shut_the_source_out_and_not_others),
         cmocka_unit_test(a_proof_is_worth_nothing_on_another_connection),
+        cmocka_unit_test(who_asks_again_and_again_costs_no_signature),
         cmocka_unit_test(the_same_peer_gets_the_same_certificate_however_often_it_asks),
         cmocka_unit_test(what_is_not_one_whole_request_is_reset_and_uses_no_ticket),
         cmocka_unit_test(somebody_who_is_no_admin_admits_nobody),

@@ -1,19 +1,14 @@
 #include "sim/foe.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "session/internal.h"
 
 static void on_event(void *ctx, const struct kith_event *ev)
 {
-    char line[256];
+    const struct foe *f = ctx;
 
-    (void)ctx;
-    if (getenv("SIM_TRACE") == NULL)
-        return;
-    kith_event_text(ev, line, sizeof line);
-    fprintf(stderr, "foe: %s\n", line);
+    sim_host_trace(f->host, "foe", ev);
 }
 
 static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
@@ -46,18 +41,14 @@ static void start(struct foe *f)
 static void init(struct foe *f, struct sim_net *net, const char *addr,
                  const struct kith_sign_seed *seed)
 {
-    uint32_t index;
-
     memset(f, 0, sizeof *f);
     f->net = net;
     f->events = (struct kith_events){.sink = on_event, .ctx = f};
     f->env =
         (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &f->events};
     f->host = sim_host_add(net, addr, on_deliver, f);
-    f->transport = sim_host_transport(f->host);
-    if (kith_identity_from_seed(&kith_heap, seed, &f->identity) < 0 ||
-        kith_tx_init(&f->batch, &kith_heap) < 0 ||
-        kith_tx_add_transport(&f->batch, &f->transport, &index) < 0)
+    sim_host_batch(f->host, &f->transport, &f->batch);
+    if (kith_identity_from_seed(&kith_heap, seed, &f->identity) < 0)
         abort();
     start(f);
 }

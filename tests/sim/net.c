@@ -239,6 +239,26 @@ struct kith_transport sim_host_transport(struct sim_host *h)
         .ops = &host_ops, .ctx = h, .info = {.kind = "udp", .mtu = 65507, .max_run = 65507}};
 }
 
+void sim_host_batch(struct sim_host *h, struct kith_transport *t, struct kith_tx_batch *ret)
+{
+    uint32_t index;
+
+    *t = sim_host_transport(h);
+    if (kith_tx_init(ret, &kith_heap) < 0 || kith_tx_add_transport(ret, t, &index) < 0)
+        abort();
+}
+
+void sim_host_trace(const struct sim_host *h, const char *name, const struct kith_event *ev)
+{
+    char addr[KITH_ADDR_TEXT], line[256];
+
+    if (getenv("SIM_TRACE") == NULL)
+        return;
+    kith_addr_text(&h->addr, addr, sizeof addr);
+    kith_event_text(ev, line, sizeof line);
+    fprintf(stderr, "%.6f %-8s %s\n", (double)h->net->now / 1e9, name != NULL ? name : addr, line);
+}
+
 static void arrive(struct sim_net *n, struct packet *p)
 {
     struct sim_host *h = host_at(n, &p->to);

@@ -7,7 +7,9 @@
 #define KITH_TESTS_SIM_NET_H
 
 #include "base/base.h"
+#include "base/event.h"
 #include "base/random.h"
+#include "transport/batch.h"
 #include "transport/transport.h"
 
 enum { SIM_HOSTS_MAX = 128 };
@@ -48,7 +50,11 @@ void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx);
 /* A host that receives what is sent to `addr`. */
 struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx);
 struct kith_transport sim_host_transport(struct sim_host *h);
+/* A batch whose only transport is the host; *t is kept beside it. Frees with kith_tx_fini. */
+void sim_host_batch(struct sim_host *h, struct kith_transport *t, struct kith_tx_batch *ret);
 const struct kith_addr *sim_host_addr(const struct sim_host *h);
+/* Prints an event of the host's where SIM_TRACE is in the environment; name NULL: its address. */
+void sim_host_trace(const struct sim_host *h, const char *name, const struct kith_event *ev);
 /* The host has another address from now on, and knows it. */
 void sim_host_move(struct sim_host *h, const char *addr);
 /* From now on the host may still send from addresses it had before, as one with several interfaces

@@ -17,13 +17,9 @@ struct kith_now node_sim_now(const struct node_peer_sim *p)
 static void on_event(void *ctx, const struct kith_event *ev)
 {
     struct node_peer_sim *p = ctx;
-    char line[256];
 
     p->seen[ev->kind]++;
-    if (getenv("SIM_TRACE") != NULL) {
-        kith_event_text(ev, line, sizeof line);
-        fprintf(stderr, "%.6f %-8s %s\n", (double)sim_net_now(p->net) / 1e9, p->name, line);
-    }
+    sim_host_trace(p->host, p->name, ev);
 }
 
 static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
@@ -53,7 +49,9 @@ static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
 static void start(struct node_peer_sim *p)
 {
     struct kith_node_why why = {.text = ""};
-    struct kith_addr listen = {.ip = kith_ip4(0, 0, 0, 0), .port = sim_host_addr(p->host)->port};
+    uint16_t port = sim_host_addr(p->host)->port;
+    struct kith_addr listen[] = {{.ip = kith_ip4(0, 0, 0, 0), .port = port},
+                                 {.ip = kith_ip4(127, 0, 0, 1), .port = port}};
     struct kith_node_config cfg = {
         .identity = &p->identity,
         .name = p->name,
@@ -61,8 +59,8 @@ static void start(struct node_peer_sim *p)
         .vpn = {.mtu = 1400},
         .tun = {.write = on_tun, .ctx = p},
         .batch = &p->batch,
-        .listen = &listen,
-        .n_listen = 1,
+        .listen = listen,
+        .n_listen = p->on_loopback ? 2 : 1,
     };
 
     if (kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why) < 0) {
@@ -76,7 +74,6 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
                    uint8_t seed)
 {
     struct kith_sign_seed s = {{seed, 77}};
-    uint32_t index;
 
     memset(p, 0, sizeof *p);
     p->net = net;
@@ -85,11 +82,9 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
     p->env =
         (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
     p->host = sim_host_add(net, addr, on_deliver, p);
-    p->transport = sim_host_transport(p->host);
+    sim_host_batch(p->host, &p->transport, &p->batch);
     if (kith_identity_from_seed(&kith_heap, &s, &p->identity) < 0 ||
-        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0 ||
-        kith_tx_init(&p->batch, &kith_heap) < 0 ||
-        kith_tx_add_transport(&p->batch, &p->transport, &index) < 0)
+        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0)
         abort();
     start(p);
 }

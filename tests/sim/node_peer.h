@@ -19,6 +19,7 @@ struct node_peer_sim {
     struct kith_tx_batch batch;
     struct kith_transport transport;
     int64_t wall_offset; /* of this node's calendar clock, seconds */
+    bool on_loopback;    /* listens there, too; from its next start on */
     /* what happened */
     uint64_t tun_packets;
     uint8_t last_packet[2048];

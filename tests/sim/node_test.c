@@ -114,6 +114,62 @@ static void a_ticket_whose_address_is_somebody_elses_by_now_fails_at_once(void *
     world_down(&w);
 }
 
+static void create_another(struct world *w, int who, const char *name, const char *range)
+{
+    struct kith_network_info info;
+    struct kith_prefix prefix;
+    struct kith_node_why why;
+
+    assert_int_equal(kith_prefix_parse(range, &prefix), KITH_OK);
+    assert_int_equal(kith_node_network_create(w->node[who].node, name, &prefix,
+                                              node_sim_now(&w->node[who]), &info, &why),
+                     KITH_OK);
+}
+
+static size_t networks_of(struct world *w, int who)
+{
+    struct kith_network_info info;
+    size_t at = 0, n = 0;
+
+    while (kith_node_next_network(w->node[who].node, &at, 0, &info))
+        n++;
+    return n;
+}
+
+static void a_network_whose_addresses_overlap_ones_own_is_joined_only_without_that(void **state)
+{
+    char ticket[KITH_TICKET_TEXT_MAX], beside[KITH_TICKET_TEXT_MAX];
+    struct kith_invite to_play = world_plain;
+    struct kith_node_why why;
+    struct world w;
+
+    (void)state;
+    world_up(&w, 18);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    create_another(&w, 2, "work", "100.80.128.0/17");
+    create_another(&w, 2, "play", "100.81.0.0/16");
+    struct kith_invite to_work = world_plain;
+    to_work.network = "work";
+    to_play.network = "play";
+    assert_int_equal(world_invite(&w, 2, &to_work, ticket), KITH_OK);
+    assert_int_equal(world_invite(&w, 2, &to_play, beside), KITH_OK);
+
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_TAKEN);
+    assert_non_null(strstr(w.node[1].last_why.text, "overlaps"));
+    assert_int_equal(networks_of(&w, 1), 1);
+    assert_int_equal(world_join(&w, 1, beside), KITH_OK);
+    assert_true(world_reaches(&w, 0, 1, false, 2 * KITH_SEC));
+    /* as the remedy says */
+    size_t told;
+    assert_int_equal(
+        kith_node_network_leave(w.node[1].node, "home", node_sim_now(&w.node[1]), &told, &why),
+        KITH_OK);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
+    assert_int_equal(networks_of(&w, 1), 2);
+    world_down(&w);
+}
+
 static void everything_is_there_again_after_a_restart(void **state)
 {
     struct world w;
@@ -413,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_ticket_is_good_once_and_the_same_peer_may_ask_again),
         cmocka_unit_test(bad_tickets_are_told_apart),
         cmocka_unit_test(a_ticket_whose_address_is_somebody_elses_by_now_fails_at_once),
+        cmocka_unit_test(a_network_whose_addresses_overlap_ones_own_is_joined_only_without_that),
         cmocka_unit_test(everything_is_there_again_after_a_restart),
         cmocka_unit_test(one_killed_and_restarted_is_back_within_three_seconds),
         cmocka_unit_test(an_address_change_of_either_side_costs_less_than_a_second),

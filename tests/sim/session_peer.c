@@ -1,6 +1,5 @@
 #include "sim/session_peer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/hash.h"
@@ -8,13 +7,9 @@
 static void on_event(void *ctx, const struct kith_event *ev)
 {
     struct session_peer *p = ctx;
-    char line[256];
 
     p->seen[ev->kind]++;
-    if (getenv("SIM_TRACE") != NULL) {
-        kith_event_text(ev, line, sizeof line);
-        fprintf(stderr, "%.6f %02x %s\n", (double)sim_net_now(p->net) / 1e9, p->id.b[0], line);
-    }
+    sim_host_trace(p->host, NULL, ev);
 }
 
 static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
@@ -55,7 +50,6 @@ void session_peer_init(struct session_peer *p, struct sim_net *net, const char *
     struct kith_sign_seed s = {{seed}};
     struct kith_public_key pub;
     struct kith_hash h;
-    uint32_t index;
 
     memset(p, 0, sizeof *p);
     p->net = net;
@@ -70,10 +64,7 @@ void session_peer_init(struct session_peer *p, struct sim_net *net, const char *
         abort();
     memcpy(p->id.b, h.b, sizeof p->id.b);
     p->host = sim_host_add(net, addr, on_deliver, p);
-    p->transport = sim_host_transport(p->host);
-    if (kith_tx_init(&p->batch, &kith_heap) < 0 ||
-        kith_tx_add_transport(&p->batch, &p->transport, &index) < 0)
-        abort();
+    sim_host_batch(p->host, &p->transport, &p->batch);
     start(p);
 }
 
@@ -107,8 +98,31 @@ void session_peer_want(struct session_peer *p, const struct session_peer *other)
     kith_session_want(s, true, now);
 }
 
+static void note(struct session_peer *p, enum kith_session_effect_kind kind)
+{
+    static const char letters[] = {
+        [KITH_SESSION_UP] = 'U',          [KITH_SESSION_RESTARTED] = 'R',
+        [KITH_SESSION_MOVED] = 'M',       [KITH_SESSION_CONTROL] = 'C',
+        [KITH_SESSION_STREAM] = 'S',      [KITH_SESSION_PONG] = 'P',
+        [KITH_SESSION_DIAL_FAILED] = 'F', [KITH_SESSION_DOWN] = 'D',
+    };
+
+    if (p->n_told < sizeof p->told - 1)
+        p->told[p->n_told++] = letters[kind];
+}
+
+static void greet(struct session_peer *p, struct kith_session *s)
+{
+    static const uint8_t later[] = {0x80, 1}; /* of a later version: sessions pass it on */
+
+    if (p->greets && kith_session_send_control(s, (struct kith_span){later, sizeof later},
+                                               sim_net_now(p->net)) < 0)
+        abort();
+}
+
 static void on_up(struct session_peer *p, struct kith_session *s)
 {
+    greet(p, s);
     if (!p->trusting)
         return;
     kith_session_trust(s, true);
@@ -120,12 +134,16 @@ static void take_effects(struct session_peer *p)
     struct kith_session_effect fx;
 
     while (kith_sessions_next_effect(p->sessions, sim_net_now(p->net), &fx)) {
+        note(p, fx.kind);
         switch (fx.kind) {
         case KITH_SESSION_UP:
             p->ups++;
             on_up(p, fx.session);
             break;
-        case KITH_SESSION_MOVED: p->moves++; break;
+        case KITH_SESSION_MOVED:
+            p->moves++;
+            greet(p, fx.session);
+            break;
         case KITH_SESSION_RESTARTED:
             p->restarts++;
             on_up(p, fx.session);

@@ -19,6 +19,11 @@ struct session_peer {
     uint64_t boots;
     bool trusting; /* trust whoever comes up, and let slot 0 through */
     bool echo;     /* send IP packets back */
+    bool greets;   /* sends a control message as soon as it is told UP, RESTARTED or MOVED */
+    /* a letter for each effect, in order: Up, Restarted, Moved, Control, Stream, Pong, dial Failed,
+     * Down; what does not fit is left out */
+    char told[128];
+    size_t n_told;
     size_t ups, downs, moves, restarts, controls, pongs, dial_failures, stream_news;
     uint8_t last_control[256];
     size_t last_control_len;

@@ -171,6 +171,35 @@ static void a_ping_measures_the_round_trip(void **state)
     pair_down(&p);
 }
 
+/* Asks eight times; how many answers come when b has one turn for all of it, or one for each. */
+static size_t answers_to_eight(struct pair *p, bool one_turn)
+{
+    struct kith_session *s = session_peer_to(&p->a, &p->b);
+    size_t before = p->a.pongs;
+
+    for (uint64_t token = 1; token <= 8; token++) {
+        assert_int_equal(kith_session_ping(s, &p->a.batch, token, 0, sim_net_now(p->net)), KITH_OK);
+        (void)session_peers_run(p->both, one_turn ? 1 : 2, NULL, NULL, KITH_MSEC);
+    }
+    for (kith_time end = sim_net_now(p->net) + 15 * KITH_MSEC; sim_net_now(p->net) < end;)
+        (void)session_peers_run(p->both, one_turn ? 1 : 2, NULL, NULL, KITH_MSEC);
+    wait_for(p, KITH_SEC);
+    return p->a.pongs - before;
+}
+
+static void of_many_questions_in_one_turn_one_is_answered(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 14);
+    connect_pair(&p);
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(answers_to_eight(&p, false), 8);
+    assert_int_equal(answers_to_eight(&p, true), 1);
+    pair_down(&p);
+}
+
 static void two_that_dial_at_once_end_with_one_connection(void **state)
 {
     (void)state;
@@ -308,6 +337,50 @@ static void either_side_may_change_its_address(void **state)
     }
 }
 
+/* `n` addresses where nobody is, different ones each time. */
+static void tell_other_places(struct pair *p, size_t n)
+{
+    struct kith_session *s = session_peer_to(&p->a, &p->b);
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+    uint64_t at = sim_net_now(p->net) / KITH_SEC;
+
+    for (size_t i = 0; i < n; i++)
+        addr[i] = (struct kith_addr){
+            .ip = kith_ip4(203, (uint8_t)(at >> 8), (uint8_t)at, (uint8_t)(i + 1)), .port = 9000};
+    kith_session_set_addrs(s, addr, n, sim_net_now(p->net));
+}
+
+static void new_addresses_are_dialled_at_once_but_do_not_undo_the_wait(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 15);
+    session_peer_want(&p.a, &p.b);
+    tell_other_places(&p, 1);
+    wait_for(&p, 300 * KITH_SEC);
+    uint64_t before = kith_sessions_counters(p.a.sessions)->dials;
+    for (int i = 0; i < 300; i++) {
+        tell_other_places(&p, KITH_SESSION_ADDRS_MAX);
+        wait_for(&p, KITH_SEC);
+    }
+    /* a round of sixteen every ten seconds for the news' sake, one a minute without them */
+    uint64_t dials = kith_sessions_counters(p.a.sessions)->dials - before;
+    assert_true(dials <= 16 * (300 / 10 + 300 / 60 + 1));
+    /* where it is, at last: heard of in the pause, or after it */
+    session_peer_want(&p.a, &p.b);
+    assert_true(run(&p, both_up, 11 * KITH_SEC));
+    pair_down(&p);
+
+    pair_up(&p, 16);
+    session_peer_want(&p.a, &p.b);
+    tell_other_places(&p, 1);
+    wait_for(&p, 300 * KITH_SEC);
+    session_peer_want(&p.a, &p.b);
+    assert_true(run(&p, both_up, KITH_SEC));
+    pair_down(&p);
+}
+
 static bool a_down(void *ctx)
 {
     return ((struct pair *)ctx)->a.downs > 0;
@@ -366,12 +439,14 @@ int main(void)
         cmocka_unit_test(a_packet_too_big_for_the_path_arrives_whole_in_fragments),
         cmocka_unit_test(control_messages_arrive_in_order_and_whole),
         cmocka_unit_test(a_ping_measures_the_round_trip),
+        cmocka_unit_test(of_many_questions_in_one_turn_one_is_answered),
         cmocka_unit_test(two_that_dial_at_once_end_with_one_connection),
         cmocka_unit_test(an_idle_session_stays_up_for_an_hour),
         cmocka_unit_test(after_a_cut_of_thirty_seconds_traffic_is_back_within_three),
         cmocka_unit_test(after_a_cut_of_five_minutes_it_reconnects_by_itself),
         cmocka_unit_test(a_killed_and_restarted_peer_is_back_within_three_seconds),
         cmocka_unit_test(either_side_may_change_its_address),
+        cmocka_unit_test(new_addresses_are_dialled_at_once_but_do_not_undo_the_wait),
         cmocka_unit_test(a_guest_must_go_after_ten_seconds),
         cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
         cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
