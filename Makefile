@@ -95,6 +95,7 @@ install: ## Install under PREFIX (DESTDIR is honoured), with a systemd unit
 	@[ -x build/kith ] || $(MAKE_QUIETLY) all
 	@meson configure build -Dprefix=$(PREFIX)
 	@DESTDIR=$(DESTDIR) meson install -C build
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean: ## Remove what was built
 	@rm -rf build build-asan build-fuzz

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +78,20 @@ static int reload(void *ctx, struct kith_conf *ret, struct kith_ctl_error *ret_e
         problems.n == 0 ? why : kith_conf_problem_text(&problems.at[0], text, sizeof text));
 }
 
+/* systemd.exec(5): JOURNAL_STREAM names the stream by device and inode. */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char here[48];
+    struct stat st;
+
+    if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    (void)kith_format(here, sizeof here, "%llu:%llu", (unsigned long long)st.st_dev,
+                      (unsigned long long)st.st_ino);
+    return strcmp(stream, here) == 0;
+}
+
 /* Runs the node in this process; returns the exit code, with the message for errors. */
 static int run(struct starting *s, const struct kith_conf *conf, bool foreground, char *message,
                size_t cap)
@@ -86,6 +101,7 @@ static int run(struct starting *s, const struct kith_conf *conf, bool foreground
         .state_dir = s->state,
         .socket_path = s->socket_path,
         .foreground = foreground,
+        .journal = foreground && stderr_is_journal(),
         .json = s->c->json,
         .ready = ready,
         .reload = reload,

@@ -128,7 +128,9 @@ static enum kith_log_form form_of(const struct kith_daemon_options *o)
 {
     if (!o->foreground)
         return KITH_LOG_SILENT;
-    return o->json ? KITH_LOG_JSON : KITH_LOG_TEXT;
+    if (o->json)
+        return KITH_LOG_JSON;
+    return o->journal ? KITH_LOG_JOURNAL : KITH_LOG_TEXT;
 }
 
 static struct kith_instance *instance_new(const struct kith_conf *conf,

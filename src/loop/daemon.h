@@ -19,6 +19,7 @@ struct kith_daemon_options { /* borrowed until run returns */
     const char *state_dir;   /* absolute; made with mode 0700 when it is missing */
     const char *socket_path; /* absolute; the control socket. NULL: none, if embedded */
     bool foreground;         /* also write events to standard error */
+    bool journal;            /* which is systemd's journal */
     bool json;               /* there as JSON lines instead of text */
     /* Called once, when sockets are open and the control socket answers. May be NULL. */
     void (*ready)(void *ctx);

@@ -20,6 +20,19 @@ static void add_held(char *text, char *json, uint64_t held)
     (void)kith_format(json + j - 1, KITH_LOG_JSON_MAX - (j - 1), ",\"held\":%llu}", count);
 }
 
+/* Of syslog(3). */
+static int priority_of(enum kith_level level)
+{
+    switch (level) {
+    case KITH_LEVEL_BUG: return 3;
+    case KITH_LEVEL_HOST: return 4;
+    case KITH_LEVEL_PEER: return 5;
+    case KITH_LEVEL_INFO: return 6;
+    case KITH_LEVEL_DEBUG: return 7;
+    }
+    return 6;
+}
+
 /* One write, so that lines of several processes on one terminal stay whole. */
 static void print(const struct kith_log *l, enum kith_level level, kith_wall wall, const char *text,
                   const char *json)
@@ -32,6 +45,8 @@ static void print(const struct kith_log *l, enum kith_level level, kith_wall wal
     if (l->form == KITH_LOG_TEXT)
         (void)kith_format(head, sizeof head, "%s  %-5s  ",
                           kith_wall_text(wall, stamp, sizeof stamp), kith_level_name(level));
+    if (l->form == KITH_LOG_JOURNAL)
+        (void)kith_format(head, sizeof head, "<%d>", priority_of(level));
     const struct iovec part[] = {
         {.iov_base = head, .iov_len = strlen(head)},
         {.iov_base = (void *)(uintptr_t)body, .iov_len = strlen(body)},

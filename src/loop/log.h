@@ -16,7 +16,9 @@ enum {
     KITH_LOG_JSON_MAX = 2048, /* bytes of an object */
 };
 
-enum kith_log_form { KITH_LOG_SILENT, KITH_LOG_TEXT, KITH_LOG_JSON };
+/* JOURNAL: sentences for systemd's journal, which has the time, with their priority (sd-daemon(3)).
+ */
+enum kith_log_form { KITH_LOG_SILENT, KITH_LOG_TEXT, KITH_LOG_JSON, KITH_LOG_JOURNAL };
 
 struct kith_log_line {
     enum kith_level level;

@@ -1,6 +1,9 @@
 #include "loop/tun.h"
 
+#include <errno.h>
 #include <unistd.h>
+
+#define TUN_DEVICE "/dev/net/tun"
 
 /* ---- opening ---- */
 
@@ -11,7 +14,11 @@ static void remedy_of(int err, const char *name, char *buf, size_t cap)
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
 
     program[n < 0 ? 0 : n] = '\0';
-    if (err == KITH_E_PERM)
+    if (err == KITH_E_PERM && access(TUN_DEVICE, R_OK | W_OK) < 0 && errno == EACCES)
+        (void)kith_format(buf, cap,
+                          "sudo sh -c 'chmod 0666 " TUN_DEVICE " && setcap cap_net_admin+ep %s'",
+                          n < 0 ? "$(command -v kith)" : program);
+    else if (err == KITH_E_PERM)
         (void)kith_format(buf, cap, "sudo setcap cap_net_admin+ep %s",
                           n < 0 ? "$(command -v kith)" : program);
     else if (err == KITH_E_UNSUPPORTED)

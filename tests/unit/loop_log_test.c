@@ -88,6 +88,17 @@ static void a_line_of_json_is_the_event_itself(void **state)
                                    "\"event\":\"listening\",\"addr\":\"192.0.2.1:9000\"}\n");
 }
 
+/* sd-daemon(3): the kernel's priorities; the journal has the time itself. */
+static void a_line_for_the_journal_has_its_priority_and_no_time(void **state)
+{
+    (void)state;
+    begin(KITH_LOG_JOURNAL);
+    kith_event_listening(&logged.events, address());
+    kith_event_send_failed(&logged.events, address(), "No route to host");
+    assert_string_equal(printed(), "<6>listening on 192.0.2.1:9000\n"
+                                   "<4>cannot send to 192.0.2.1:9000: No route to host\n");
+}
+
 static void in_the_background_events_are_kept_and_not_printed(void **state)
 {
     uint64_t at = 0;
@@ -202,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_line_of_text_has_time_level_and_sentence),
         T(a_line_of_json_is_the_event_itself),
+        T(a_line_for_the_journal_has_its_priority_and_no_time),
         T(in_the_background_events_are_kept_and_not_printed),
         T(events_below_the_level_are_neither_kept_nor_printed),
         T(a_stranger_cannot_flood_the_log_and_what_was_held_back_is_counted),

@@ -303,6 +303,29 @@ static void a_system_without_recvmmsg_reads_singly(void **state)
 
 /* ---- errors of a datagram ---- */
 
+static void an_error_that_goes_on_is_told_once_until_something_goes_again(void **state)
+{
+    (void)state;
+    struct pair p;
+
+    open_pair(&p, calm, true, false, true);
+    struct kith_tx run = lab_run(&p.b->at, (const uint8_t *)"word", 4, 4);
+    for (int i = 0; i < 20; i++) {
+        p.mood.send_once = ENETUNREACH;
+        assert_int_equal(lab_send(p.a, &run, 1), 1);
+    }
+    assert_int_equal(p.a->events[KITH_EV_send_failed], 1);
+    p.mood.send_once = EPERM; /* another trouble */
+    assert_int_equal(lab_send(p.a, &run, 1), 1);
+    assert_int_equal(p.a->events[KITH_EV_send_failed], 2);
+    assert_int_equal(lab_send(p.a, &run, 1), 1);
+    p.mood.send_once = EPERM;
+    assert_int_equal(lab_send(p.a, &run, 1), 1);
+    assert_int_equal(p.a->events[KITH_EV_send_failed], 3);
+    assert_int_equal(kith_udp_counters(p.a->u)->send_errors, 22);
+    close_pair(&p);
+}
+
 static void every_transient_error_costs_one_message_and_no_more(void **state)
 {
     (void)state;
@@ -544,6 +567,7 @@ int main(void)
         cmocka_unit_test(options_unknown_to_the_kernel_turn_their_offload_off),
         cmocka_unit_test(a_system_without_recvmmsg_reads_singly),
         cmocka_unit_test(every_transient_error_costs_one_message_and_no_more),
+        cmocka_unit_test(an_error_that_goes_on_is_told_once_until_something_goes_again),
         cmocka_unit_test(an_interrupted_send_is_made_again),
         cmocka_unit_test(an_error_reported_when_reading_does_not_hide_what_waits),
         cmocka_unit_test(a_socket_beyond_use_is_reported),

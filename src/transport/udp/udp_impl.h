@@ -70,6 +70,7 @@ struct kith_udp {
     struct udp_socket socket[KITH_UDP_SOCKETS_MAX];
     size_t n_sockets;
     struct kith_udp_counters count;
+    int told[2]; /* by family: the errno that was told last, 0 once something went again */
     struct udp_rest rest;
     struct mmsghdr tx_msg[KITH_UDP_BATCH], rx_msg[KITH_UDP_BATCH];
     struct udp_tx_slot tx[KITH_UDP_BATCH];

@@ -117,8 +117,15 @@ static void put_message(struct kith_udp *u, size_t i, const struct udp_socket *s
 
 /* ---- what became of it ---- */
 
+/* Of the two families, the one a run belongs to. */
+static size_t family_of(const struct kith_tx *run)
+{
+    return run->path.remote.ip.family == KITH_FAMILY_IP6;
+}
+
 static void count_sent(struct kith_udp *u, const struct udp_tx_slot *slot)
 {
+    u->told[family_of(slot->run)] = 0;
     u->count.runs_out++;
     u->count.datagrams_out += slot->segments;
     u->count.bytes_out += slot->iov.iov_len;
@@ -129,7 +136,10 @@ static void lose(struct kith_udp *u, const struct kith_tx *run, size_t datagrams
     u->count.send_errors += datagrams;
     if (code == EMSGSIZE)
         u->count.too_big += datagrams;
-    kith_event_send_failed(u->env.events, &run->path.remote, strerror(code));
+    /* a host without a route for a family goes without it: one line says so */
+    if (u->told[family_of(run)] != code)
+        kith_event_send_failed(u->env.events, &run->path.remote, strerror(code));
+    u->told[family_of(run)] = code;
 }
 
 static int send_messages(struct kith_udp *u, int fd, size_t first, size_t n)
