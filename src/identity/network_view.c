@@ -157,8 +157,10 @@ static void note_change(struct kith_netview *v, const struct kith_object *obj, k
         break;
     case KITH_OBJECT_members_body: settle_all(v, now); break;
     case KITH_OBJECT_endpoints_body:
-        if ((k = kith_known_find(v, &obj->env.signer)) != NULL)
-            kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);
+        if ((k = kith_known_find(v, &obj->env.signer)) == NULL)
+            break;
+        kith_rule_endpoints_paid(k, now);
+        kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);
         break;
     case KITH_OBJECT_member_body:
         if ((k = kith_known_find(v, &obj->member.peer)) == NULL)
@@ -280,6 +282,16 @@ static void retry_waiting(struct kith_netview *v, uint8_t proved_by, kith_wall n
         ;
 }
 
+/* Before its signature costs anything. Of this node's own there is no limit here. */
+static bool moves_too_often(const struct kith_netview *v, const struct kith_object *obj,
+                            kith_wall now)
+{
+    const struct kith_known *k = kith_known_find(v, &obj->env.signer);
+
+    return obj->env.kind == KITH_OBJECT_endpoints_body && k != NULL &&
+           !kith_peer_id_equal(&obj->env.signer, &v->me) && !kith_rule_endpoints_afforded(k, now);
+}
+
 static int offer(struct kith_netview *v, struct kith_span object, kith_wall now,
                  enum kith_offer *ret, const char **ret_why)
 {
@@ -292,6 +304,10 @@ static int offer(struct kith_netview *v, struct kith_span object, kith_wall now,
         return KITH_E_INVAL;
     if (superfluous(v, &obj, ret))
         return KITH_OK;
+    if (moves_too_often(v, &obj, now)) {
+        *ret_why = "its signer says too often where it is";
+        return KITH_E_LIMIT;
+    }
     err = judge(v, &obj, now, ret_why);
     if (err == KITH_E_STATE) {
         *ret = KITH_OFFER_PENDING;

@@ -24,6 +24,7 @@ struct kith_known {
     struct kith_link changed; /* in view.changed while an effect waits */
     struct kith_peer_id id;
     struct kith_held *cert, *admin, *endpoints;
+    kith_wall endpoints_paid;      /* its allowance of ENDPOINTS is spent ahead until then */
     struct kith_held *list;        /* the MEMBERS it signed */
     struct kith_link revocations;  /* kith_held, one per signer at most */
     enum kith_standing shown;      /* what the last effect said */
@@ -84,6 +85,10 @@ int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj,
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj);
 enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct kith_known *k,
                                       kith_wall now);
+/* Whether k may say again where it is (spec objects 3.5.2), and that it did: only its own signature
+ * spends its allowance. */
+bool kith_rule_endpoints_afforded(const struct kith_known *k, kith_wall now);
+void kith_rule_endpoints_paid(struct kith_known *k, kith_wall now);
 /* When k's standing changes by time alone; KITH_NEVER when it doesn't. */
 kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now);
 /* Whether k's certificate counts at all, times aside. */

@@ -167,6 +167,26 @@ kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now)
 
 /* ---- judging what comes ---- */
 
+enum { ENDPOINTS_COST = 10, ENDPOINTS_BURST = 8 }; /* spec objects 3.5.2; seconds, objects */
+
+static kith_wall spent_until(const struct kith_known *k, kith_wall now)
+{
+    kith_wall paid = k->endpoints_paid;
+
+    /* further ahead than can be: the clock was set back */
+    return paid < now || paid > now + ENDPOINTS_COST * ENDPOINTS_BURST ? now : paid;
+}
+
+bool kith_rule_endpoints_afforded(const struct kith_known *k, kith_wall now)
+{
+    return spent_until(k, now) + ENDPOINTS_COST <= now + ENDPOINTS_COST * ENDPOINTS_BURST;
+}
+
+void kith_rule_endpoints_paid(struct kith_known *k, kith_wall now)
+{
+    k->endpoints_paid = spent_until(k, now) + ENDPOINTS_COST;
+}
+
 struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct kith_object *obj)
 {
     const struct kith_known *k = kith_known_find(v, &obj->env.signer);

@@ -2,6 +2,8 @@
  * told to members connected at once, and to all in a signed ENDPOINTS object of its own. */
 #include "node/internal.h"
 
+#define NEW_OBSERVED_COST (60 * KITH_SEC)
+
 static bool worth_telling(const struct kith_ip *ip)
 {
     return ip->family != KITH_FAMILY_NONE && !kith_ip_is_unspecified(ip) &&
@@ -213,6 +215,8 @@ void endpoints_observed(struct kith_node *n, const struct kith_addr *addr, struc
     for (size_t i = 0; i < count; i++)
         if (kith_addr_equal(&own[i], addr))
             return;
+    if (!node_affords(&n->observed_paid, NEW_OBSERVED_COST, 1, OBSERVED_MAX, now.mono))
+        return; /* somebody sees us elsewhere all the time: that is not worth telling everybody */
     if (n->n_observed == OBSERVED_MAX) /* the oldest makes room */
         memmove(n->observed, n->observed + 1, --n->n_observed * sizeof *n->observed);
     n->observed[n->n_observed++] = *addr;
@@ -240,6 +244,7 @@ void kith_node_host_changed(struct kith_node *n, const struct kith_ip *addr, siz
     kith_copy(n->host, addr, n->n_host * sizeof *addr);
     if (differs) {
         n->n_observed = 0; /* what was seen belonged to the old place */
+        n->observed_paid = 0;
         endpoints_changed(n, now);
     }
     if (n_gone > 0 || changed)

@@ -26,23 +26,11 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define ADDRESS_BURST 64
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
 
-/* Pays `count` times `cost` out of an allowance that refills with time; `paid` is until when it is
- * spent ahead. False, and nothing is paid, beyond `burst`. */
-static bool affords(kith_time *paid, kith_dur cost, size_t count, size_t burst, kith_time now)
-{
-    kith_time from = *paid > now ? *paid : now, to = kith_after(from, cost * count);
-
-    if (kith_since(to, now) > cost * burst)
-        return false;
-    *paid = to;
-    return true;
-}
-
 /* Whether one more object of this peer's is judged, in whatever message it came. Guests are nobody
  * yet (NULL): what they may send at all is little. */
 static bool may_offer(struct node_peer *p, kith_time now)
 {
-    return p == NULL || affords(&p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
+    return p == NULL || node_affords(&p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
 }
 
 static void wake_gossip(struct kith_node *n, kith_time at)
@@ -309,7 +297,8 @@ void gossip_announce(struct kith_node *n, const struct node_network *net,
     kith_digest_item_put(&w, &item);
     for (size_t i = 0; i < n->n_handles; i++) {
         struct node_peer *p = n->by_handle[i];
-        if ((p->proved & 1u << net->slot) == 0 ||
+        /* what comes between our proof and theirs is in no digest of the two */
+        if (((p->shown | p->proved) & 1u << net->slot) == 0 ||
             (except != NULL && kith_peer_id_equal(&p->id, except)))
             continue;
         if (!urgent)
@@ -367,7 +356,7 @@ static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span
         return;
     struct node_network *net = shared_network(n, &digest.network, p);
     if (net == NULL ||
-        !affords(&p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now.mono))
+        !node_affords(&p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now.mono))
         return;
     if (p->lack_slot != net->slot) {
         p->n_lack = 0; /* one network at a time; the other's digest comes again */
@@ -397,7 +386,7 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
         const struct kith_object *o = kith_netview_find(net->view, &item.key);
         if (o == NULL)
             continue;
-        if (!affords(&p->answer_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
+        if (!node_affords(&p->answer_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
             return; /* control-stream 6.2: it may ask so fast, but is not answered so fast */
         if (push(n, &p->id, o, now) < 0)
             return; /* it asks again after the next digest */
@@ -433,7 +422,8 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
     if (net == NULL)
         return;
     const struct kith_peer_id from = p->id;
-    if (object_take(n, net, push.object, &from, now, &offer, &why) < 0)
+    int err = object_take(n, net, push.object, &from, now, &offer, &why);
+    if (err < 0 && err != KITH_E_LIMIT) /* who carries it cannot help how often it changes */
         kith_event_object_refused(n->env->events, from.b, "object", why);
     if (p->pulls_out > 0)
         p->pulls_out--;
@@ -448,14 +438,14 @@ static void on_observed(struct kith_node *n, struct node_peer *p, struct kith_sp
     struct kith_observed_address m;
 
     if (p != NULL && p->proved != 0 && kith_observed_address_decode(message, &m) >= 0 &&
-        affords(&p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now.mono))
+        node_affords(&p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now.mono))
         endpoints_observed(n, &m.addr, now);
 }
 
 static void on_address(struct kith_node *n, struct node_peer *p, struct kith_span message,
                        struct kith_now now)
 {
-    if (p->proved == 0 || !affords(&p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now.mono))
+    if (p->proved == 0 || !node_affords(&p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now.mono))
         return;
     if (message.p[0] == KITH_WIRE_add_address)
         endpoints_add(n, p, message, now);

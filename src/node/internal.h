@@ -62,6 +62,7 @@ struct node_network {
     struct kith_netview *view;
     struct kith_identity root; /* its key is NULL when another holds it */
     kith_time wake_at;         /* when the view changes by time alone */
+    bool small;                /* at most EAGER_MAX members: sessions with all are kept */
     bool missed;               /* there was no memory for a member: look at all of them again */
     kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;        /* when to look at our certificate again */
@@ -164,6 +165,7 @@ struct kith_node {
     size_t n_host;
     struct kith_addr observed[OBSERVED_MAX];
     size_t n_observed;
+    kith_time observed_paid; /* of all peers together: each new one is told to all */
     struct told_addr told[KITH_NODE_ADDRS_MAX]; /* what members connected were told of these */
     size_t n_told;
     uint64_t told_seq;
@@ -185,6 +187,9 @@ struct kith_node {
 /* node.c */
 int node_say(struct kith_node_why *why, int err, const char *remedy, const char *fmt, ...)
     KITH_PRINTF(4, 5);
+/* Pays `count` times `cost` out of an allowance that refills with time; `paid` is until when it is
+ * spent ahead. False, and nothing is paid, beyond `burst`. */
+bool node_affords(kith_time *paid, kith_dur cost, size_t count, size_t burst, kith_time now);
 void node_done(struct kith_node *n, uint64_t call, int err, const struct kith_network_id *network,
                const char *remedy, const char *text);
 
@@ -199,8 +204,9 @@ int network_find(const struct kith_node *n, const char *name, struct node_networ
 /* A free place with a view; nothing is stored yet. KITH_E_FULL, KITH_E_NOMEM. */
 int network_add(struct kith_node *n, const struct kith_network_id *id, struct node_network **ret);
 void network_drop(struct kith_node *n, struct node_network *net);
-/* Takes over a network after enrolment: stores it with its first objects. */
-int network_adopt(struct kith_node *n, const struct kith_network_id *id, struct kith_span network,
+/* Takes over a network after enrolment at `issuer`: stores it with its first objects. */
+int network_adopt(struct kith_node *n, const struct kith_network_id *id,
+                  const struct kith_peer_id *issuer, struct kith_span network,
                   struct kith_span admin, struct kith_span cert, struct kith_now now,
                   struct node_network **ret, struct kith_node_why *why);
 /* This node's own member in the network; false while it has no certificate. */
@@ -233,12 +239,15 @@ void peer_need(struct kith_node *n, struct node_peer *p, kith_dur how_long, stru
 void peer_part(struct kith_node *n, struct node_peer *p, uint64_t code, struct kith_now now);
 void peers_tick(struct kith_node *n, struct kith_now now);
 void peer_note_address(struct kith_node *n, const struct kith_session *s, struct kith_now now);
+/* Where it was reached before, or a ticket says it is; how many, cap at most. */
+size_t peer_stored_addrs(struct kith_node *n, const struct kith_peer_id *id, struct kith_addr *ret,
+                         size_t cap);
 bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id);
 
 /* gossip.c */
 void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
 void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now);
-/* Announces one object to every proved member but `except`. */
+/* Announces one object to every member that this node has shown itself to, but `except`. */
 void gossip_announce(struct kith_node *n, const struct node_network *net,
                      const struct kith_object *obj, const struct kith_peer_id *except,
                      struct kith_now now);
@@ -305,6 +314,14 @@ void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, cons
                       bool others);
 void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
                         const struct node_network *net);
+/* Keeps who issued the certificate until it has greeted: nobody else of the network is known yet.
+ * Inside a transaction of the caller's. */
+int join_remember_issuer(struct kith_node *n, const struct kith_network_id *network,
+                         const struct kith_peer_id *issuer);
+/* Goes on looking for an issuer that has not greeted since an earlier run. */
+void join_resume(struct kith_node *n, const struct node_network *net, struct kith_now now);
+/* The network is being left. */
+void join_forget(struct kith_node *n, const struct node_network *net);
 void join_tick(struct kith_node *n, struct kith_now now);
 kith_time join_deadline(const struct kith_node *n);
 void join_cancel(struct kith_node *n, uint64_t call);

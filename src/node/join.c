@@ -43,6 +43,81 @@ static void let_go_of_issuer(struct kith_node *n, struct node_join *j, struct ki
         kith_session_close(s, KITH_CLOSE_DONE, "the enrolment ended", now.mono);
 }
 
+static struct node_join *free_join(struct kith_node *n)
+{
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
+        if (n->join[i].state == JOIN_FREE)
+            return &n->join[i];
+    return NULL;
+}
+
+/* ---- the issuer, until it has greeted ---- */
+
+struct issuer_key {
+    char text[64];
+};
+
+static const char *issuer_key(const struct kith_network_id *network, struct issuer_key *ret)
+{
+    char id[KITH_ID_TEXT];
+
+    return kith_format(ret->text, sizeof ret->text, "issuer:%s",
+                       kith_network_id_text(network, id, sizeof id));
+}
+
+int join_remember_issuer(struct kith_node *n, const struct kith_network_id *network,
+                         const struct kith_peer_id *issuer)
+{
+    struct issuer_key key;
+
+    return kith_store_setting_put(n->store, issuer_key(network, &key), KITH_SPAN_OF(*issuer));
+}
+
+static void forget_issuer(struct kith_node *n, const struct kith_network_id *network)
+{
+    struct issuer_key key;
+    int err = kith_store_setting_remove(n->store, issuer_key(network, &key));
+
+    if (err < 0 && err != KITH_E_NOTFOUND)
+        kith_event_store_failed(n->env->events, "forget an issuer", kith_err_text(err));
+}
+
+static int reach(struct kith_node *n, struct node_join *j, const struct kith_addr *addr,
+                 size_t count, struct kith_now now)
+{
+    struct kith_session *s;
+    int err = kith_sessions_get(n->sessions, &j->issuer, now.mono, &s);
+
+    if (err < 0)
+        return err;
+    kith_session_trust(s, true); /* the ticket pins it */
+    kith_session_set_addrs(s, addr, count, now.mono);
+    kith_session_want(s, true, now.mono);
+    if (kith_session_is_up(s))
+        join_session_up(n, &j->issuer, now);
+    return KITH_OK;
+}
+
+void join_resume(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+    struct node_join *j = free_join(n);
+    struct issuer_key key;
+    struct kith_span kept;
+
+    if (kith_store_setting_get(n->store, issuer_key(&net->id, &key), &kept) < 0 || j == NULL ||
+        kept.n != sizeof j->issuer.b)
+        return;
+    *j = (struct node_join){.state = JOIN_WAITING,
+                            .silent = true,
+                            .until = kith_after(now.mono, JOIN_GREET_SECONDS * KITH_SEC),
+                            .network = net->id};
+    memcpy(j->issuer.b, kept.p, sizeof j->issuer.b);
+    size_t count = peer_stored_addrs(n, &j->issuer, addr, KITH_COUNT(addr));
+    if (reach(n, j, addr, count, now) < 0)
+        *j = (struct node_join){.state = JOIN_FREE};
+}
+
 /* ---- starting ---- */
 
 static int start(struct kith_node *n, struct node_join *j, const struct kith_ticket *t,
@@ -51,7 +126,6 @@ static int start(struct kith_node *n, struct node_join *j, const struct kith_tic
     struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
     struct kith_reader r = kith_reader_on(t->addrs.bytes);
     struct kith_addr_item item;
-    struct kith_session *s;
     char text[KITH_ADDR_TEXT];
     size_t count = 0;
 
@@ -61,15 +135,7 @@ static int start(struct kith_node *n, struct node_join *j, const struct kith_tic
         (void)!kith_store_address_learn(n->store, t->issuer.b,
                                         kith_addr_text(&item.addr, text, sizeof text), now.wall);
     }
-    int err = kith_sessions_get(n->sessions, &j->issuer, now.mono, &s);
-    if (err < 0)
-        return err;
-    kith_session_trust(s, true); /* the ticket pins it */
-    kith_session_set_addrs(s, addr, count, now.mono);
-    kith_session_want(s, true, now.mono);
-    if (kith_session_is_up(s))
-        join_session_up(n, &j->issuer, now);
-    return KITH_OK;
+    return reach(n, j, addr, count, now);
 }
 
 static int check_ticket(const struct kith_node *n, const struct kith_ticket *t, struct kith_now now,
@@ -91,14 +157,6 @@ static int check_ticket(const struct kith_node *n, const struct kith_ticket *t, 
         return node_say(why, KITH_E_UNREACHABLE, "ask for a ticket made while the issuer is online",
                         "the ticket names no address of its issuer");
     return KITH_OK;
-}
-
-static struct node_join *free_join(struct kith_node *n)
-{
-    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
-        if (n->join[i].state == JOIN_FREE)
-            return &n->join[i];
-    return NULL;
 }
 
 int kith_node_join(struct kith_node *n, const char *ticket, const char *name, uint64_t call,
@@ -237,7 +295,8 @@ static void on_answer(struct kith_node *n, struct node_join *j, struct kith_span
         join_end(n, j, error_for(a.status), remedy_for(a.status), text);
         return;
     }
-    int err = network_adopt(n, &j->network, a.network, a.admin, a.cert, now, &net, &why);
+    int err =
+        network_adopt(n, &j->network, &j->issuer, a.network, a.admin, a.cert, now, &net, &why);
     if (err < 0) {
         join_end(n, j, err, why.remedy, why.text);
         return;
@@ -285,8 +344,10 @@ void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
 {
     struct node_join *j = join_with(n, peer);
 
-    if (j != NULL && j->state == JOIN_WAITING && kith_network_id_equal(&j->network, &net->id))
-        join_end(n, j, KITH_OK, "", "");
+    if (j == NULL || j->state != JOIN_WAITING || !kith_network_id_equal(&j->network, &net->id))
+        return;
+    forget_issuer(n, &j->network);
+    join_end(n, j, KITH_OK, "", "");
 }
 
 /* ---- failing ---- */
@@ -304,6 +365,15 @@ void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, cons
         kith_format(j->last_failure, sizeof j->last_failure, "%s", why);
 }
 
+void join_forget(struct kith_node *n, const struct node_network *net)
+{
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
+        if (n->join[i].state == JOIN_WAITING &&
+            kith_network_id_equal(&n->join[i].network, &net->id))
+            join_end(n, &n->join[i], KITH_OK, "", "");
+    forget_issuer(n, &net->id);
+}
+
 void join_tick(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
@@ -318,6 +388,7 @@ void join_tick(struct kith_node *n, struct kith_now now)
                 node_done(n, j->call, KITH_OK, &j->network, "", "");
             if (j->silent || network_by_id(n, &j->network) == NULL) {
                 j->silent = true;
+                forget_issuer(n, &j->network);
                 join_end(n, j, KITH_OK, "", "");
                 continue;
             }

@@ -77,6 +77,7 @@ int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_n
     err = say_goodbye(n, net, now, &told);
     if (err < 0)
         return node_say(why, err, "", "cannot sign the leave: %s", kith_err_text(err));
+    join_forget(n, net);
     err = kith_store_network_remove(n->store, net->id.b);
     if (err >= 0)
         err = kith_store_checkpoint(n->store);

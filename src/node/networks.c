@@ -168,6 +168,7 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
         l.net->renew_at = now.mono;
         objects_settle(n, l.net, now);
         overlay_network(n, l.net, now);
+        join_resume(n, l.net, now);
     }
     if (err < 0 && why->text[0] == '\0')
         (void)node_say(why, err, "", "cannot load the networks: %s", kith_err_text(err));
@@ -269,7 +270,8 @@ static int begin_adoption(struct kith_node *n, struct node_network *net, struct 
     return KITH_OK;
 }
 
-int network_adopt(struct kith_node *n, const struct kith_network_id *id, struct kith_span network,
+int network_adopt(struct kith_node *n, const struct kith_network_id *id,
+                  const struct kith_peer_id *issuer, struct kith_span network,
                   struct kith_span admin, struct kith_span cert, struct kith_now now,
                   struct node_network **ret, struct kith_node_why *why)
 {
@@ -288,6 +290,8 @@ int network_adopt(struct kith_node *n, const struct kith_network_id *id, struct 
         if (err >= 0)
             err = store_all(n, net, objects, KITH_COUNT(objects));
         if (err >= 0)
+            err = join_remember_issuer(n, id, issuer);
+        if (err >= 0)
             err = kith_store_commit(n->store);
         else
             kith_store_rollback(n->store);
@@ -302,6 +306,7 @@ int network_adopt(struct kith_node *n, const struct kith_network_id *id, struct 
     objects_settle(n, net, now);
     overlay_network(n, net, now);
     endpoints_changed(n, now);
+    net->endpoints_at = now.mono; /* where it is, is known: it may be missed at once */
     *ret = net;
     return KITH_OK;
 }

@@ -84,7 +84,6 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     p->member_of |= 1u << net->slot;
     overlay_member(n, net, id, now);
     peer_refresh(n, p, now);
-    n->peers_at = now.mono;
 }
 
 static void member_is_gone(struct kith_node *n, struct node_network *net,
@@ -131,7 +130,7 @@ static void apply(struct kith_node *n, struct node_network *net,
     case KITH_CHANGE_CERT:
         if (peer_is_self(n, &fx->peer)) {
             overlay_network(n, net, now);
-            net->renew_at = now.mono;
+            net->renew_at = n->peers_at = now.mono;
         }
         member_is_new(n, net, &fx->peer, now);
         break;
@@ -149,12 +148,23 @@ static void apply(struct kith_node *n, struct node_network *net,
     }
 }
 
+/* Up to a size everybody is wanted, beyond it only admins. */
+static void note_size(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    bool small = kith_netview_member_count(net->view, now.wall) <= EAGER_MAX;
+
+    if (small != net->small)
+        n->peers_at = now.mono;
+    net->small = small;
+}
+
 void objects_settle(struct kith_node *n, struct node_network *net, struct kith_now now)
 {
     struct kith_netview_effect fx;
 
     while (kith_netview_next_effect(net->view, &fx))
         apply(n, net, &fx, now);
+    note_size(n, net, now);
     /* the calendar may jump, so that far-off moments are looked at again every hour */
     net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),
                                kith_after(now.mono, 3600 * KITH_SEC));

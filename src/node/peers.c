@@ -88,6 +88,17 @@ static int add_stored(void *ctx, const struct kith_store_address *row)
     return KITH_OK;
 }
 
+size_t peer_stored_addrs(struct kith_node *n, const struct kith_peer_id *id, struct kith_addr *ret,
+                         size_t cap)
+{
+    struct candidates c = {.n = 0};
+
+    (void)!kith_store_address_list(n->store, id->b, add_stored, &c);
+    size_t count = c.n < cap ? c.n : cap;
+    kith_copy(ret, c.addr, count * sizeof *ret);
+    return count;
+}
+
 static void add_endpoints(const struct kith_node *n, const struct kith_object *o,
                           struct candidates *c)
 {
@@ -141,11 +152,22 @@ static bool is_eager(const struct kith_node *n, const struct node_peer *p, struc
         const struct node_network *net = &n->network[i];
         if (!shares(n, p, i, now))
             continue;
-        if (kith_netview_member_count(net->view, now.wall) <= EAGER_MAX ||
-            kith_netview_is_signer(net->view, &p->id, now.wall))
+        if (net->small || kith_netview_is_signer(net->view, &p->id, now.wall))
             return true;
     }
     return false;
+}
+
+static bool is_wanted(const struct kith_node *n, const struct node_peer *p, struct kith_now now)
+{
+    return now.mono >= p->unwelcome_until && shares_any(n, p, now) &&
+           (is_eager(n, p, now) || now.mono < p->needed_until);
+}
+
+/* Whether peer_refresh is not this peer's, or not now. */
+static bool is_left_alone(const struct kith_node *n, const struct node_peer *p)
+{
+    return peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping || join_is_with(n, &p->id);
 }
 
 void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
@@ -153,10 +175,9 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
     struct candidates c = {.n = 0};
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
 
-    if (peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping || join_is_with(n, &p->id))
+    if (is_left_alone(n, p))
         return;
-    bool wanted = now.mono >= p->unwelcome_until && shares_any(n, p, now) &&
-                  (is_eager(n, p, now) || now.mono < p->needed_until);
+    bool wanted = is_wanted(n, p, now);
     if (s == NULL && !wanted)
         return;
     gather(n, p, now, &c);
@@ -167,6 +188,18 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
     if (c.n > 0)
         kith_session_set_addrs(s, c.addr, c.n, now.mono);
     kith_session_want(s, wanted, now.mono);
+}
+
+/* Of a session that is up, only whether it is still wanted: what its addresses are was looked up
+ * when they changed, and will be when it ends. */
+static void look_over(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    if (s == NULL || !kith_session_is_up(s))
+        peer_refresh(n, p, now);
+    else if (!is_left_alone(n, p))
+        kith_session_want(s, is_wanted(n, p, now), now.mono);
 }
 
 void peer_need(struct kith_node *n, struct node_peer *p, kith_dur how_long, struct kith_now now)
@@ -245,6 +278,6 @@ void peers_tick(struct kith_node *n, struct kith_now now)
         if (p->needed_until > now.mono)
             n->peers_at = kith_sooner(n->peers_at, p->needed_until);
         part_in_time(n, p, now);
-        peer_refresh(n, p, now);
+        look_over(n, p, now);
     }
 }

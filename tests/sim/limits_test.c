@@ -264,7 +264,7 @@ static size_t told_on(struct home *h, unsigned first, unsigned last)
     return found;
 }
 
-static void of_many_addresses_a_member_says_it_saw_four_count_and_one_in_ten_seconds(void **state)
+static void of_many_addresses_members_say_they_saw_four_count_and_one_a_minute(void **state)
 {
     struct home h;
 
@@ -277,7 +277,7 @@ static void of_many_addresses_a_member_says_it_saw_four_count_and_one_in_ten_sec
     home_wait(&h, 4 * KITH_SEC);
     says_it_saw(&h, 111);
     assert_int_equal(told_on(&h, 111, 111), 0);
-    home_wait(&h, 4 * KITH_SEC); /* ten seconds since the first */
+    home_wait(&h, 55 * KITH_SEC); /* a minute since the first */
     says_it_saw(&h, 112);
     says_it_saw(&h, 113);
     assert_int_equal(told_on(&h, 112, 112), 1);
@@ -358,7 +358,7 @@ int main(void)
         cmocka_unit_test(memberships_with_bad_objects_count_as_pushes),
         cmocka_unit_test(renewals_with_bad_objects_count_as_pushes),
         cmocka_unit_test(digests_beyond_a_members_share_are_not_looked_at),
-        cmocka_unit_test(of_many_addresses_a_member_says_it_saw_four_count_and_one_in_ten_seconds),
+        cmocka_unit_test(of_many_addresses_members_say_they_saw_four_count_and_one_a_minute),
         cmocka_unit_test(of_a_long_pull_only_the_first_keys_are_answered),
         cmocka_unit_test(who_pulls_all_the_time_is_answered_at_the_rate_of_pushes),
     };

@@ -247,6 +247,76 @@ static void one_that_left_comes_back_with_its_own_ticket_until_it_expires(void *
     world_down(&w);
 }
 
+/* ---- a start that is cut in the middle ---- */
+
+static size_t networks_of(struct world *w, int who)
+{
+    struct kith_network_info info;
+    size_t at = 0, n = 0;
+
+    while (kith_node_next_network(w->node[who].node, &at, 0, &info))
+        n++;
+    return n;
+}
+
+static void a_joiner_killed_before_it_was_greeted_finds_its_issuer_again(void **state)
+{
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct kith_node_why why;
+    struct world w;
+
+    (void)state;
+    world_up(&w, 11);
+    world_create(&w);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
+    assert_int_equal(
+        kith_node_join(w.node[1].node, ticket, NULL, 1, node_sim_now(&w.node[1]), &why), KITH_OK);
+    while (networks_of(&w, 1) == 0)
+        world_wait(&w, KITH_MSEC);
+    assert_int_equal(w.node[1].dones, 0);
+    sim_host_power(w.node[0].host, false);
+    node_sim_restart(&w.node[1]);
+    world_wait(&w, 20 * KITH_SEC);
+    sim_host_power(w.node[0].host, true);
+    assert_true(world_reaches(&w, 1, 0, false, 5 * KITH_SEC));
+    assert_true(world_reaches(&w, 0, 1, false, KITH_SEC));
+    /* from then on the issuer is a member as any other */
+    node_sim_restart(&w.node[1]);
+    assert_true(world_reaches(&w, 0, 1, false, 3 * KITH_SEC));
+    world_down(&w);
+}
+
+/* ---- addresses told at once ---- */
+
+static void count_one(void *ctx, const struct kith_rx *run, kith_time now)
+{
+    (void)run, (void)now;
+    ++*(size_t *)ctx;
+}
+
+/* Another host of a member's, at which it says it is too. */
+static void an_address_is_dialled_that_was_told_and_never_signed(void **state)
+{
+    struct kith_ip at[2];
+    struct kith_addr other;
+    size_t heard = 0;
+    struct world w;
+
+    (void)state;
+    world_three(&w, 12);
+    world_wait(&w, 3 * KITH_SEC);
+    assert_int_equal(kith_addr_parse("203.0.113.77:9000", 0, &other), KITH_OK);
+    (void)sim_host_add(w.net, "203.0.113.77:9000", count_one, &heard);
+    at[0] = sim_host_addr(w.node[1].host)->ip;
+    at[1] = other.ip;
+    kith_node_host_changed(w.node[1].node, at, 2, true, node_sim_now(&w.node[1]));
+    world_wait(&w, 200 * KITH_MSEC); /* signed endpoints take half a second */
+    sim_host_power(w.node[1].host, false);
+    world_wait(&w, 60 * KITH_SEC);
+    assert_true(heard > 0);
+    world_down(&w);
+}
+
 /* ---- certificates nobody came for ---- */
 
 /* The joiner is gone for good between the issuer's signature and its answer. */
@@ -308,6 +378,8 @@ int main(void)
         cmocka_unit_test(who_leaves_alone_is_told_that_nobody_heard),
         cmocka_unit_test(a_leave_survives_loss),
         cmocka_unit_test(one_that_left_comes_back_with_its_own_ticket_until_it_expires),
+        cmocka_unit_test(a_joiner_killed_before_it_was_greeted_finds_its_issuer_again),
+        cmocka_unit_test(an_address_is_dialled_that_was_told_and_never_signed),
         cmocka_unit_test(a_certificate_that_nobody_shows_is_withdrawn_after_a_day),
         cmocka_unit_test(one_that_was_seen_once_may_be_away_for_weeks),
     };
