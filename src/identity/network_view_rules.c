@@ -167,7 +167,9 @@ kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now)
 
 /* ---- judging what comes ---- */
 
-enum { ENDPOINTS_COST = 10, ENDPOINTS_BURST = 8 }; /* spec objects 3.5.2; seconds, objects */
+/* Spec objects 3.5.2: one in so many seconds, beyond so many at once. */
+#define ENDPOINTS_COST ((kith_wall)10)
+#define ENDPOINTS_BURST 8
 
 static kith_wall spent_until(const struct kith_known *k, kith_wall now)
 {

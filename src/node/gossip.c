@@ -514,6 +514,8 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     p->proved = p->shown = 0;
     p->n_lack = p->pulls_out = 0;
     p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
+    if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
+        kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
     /* told to go: coming back at once would only be told again */
     if (fx->end->kind == KITH_END_PEER && !join_is_with(n, id) &&
         (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {

@@ -159,7 +159,7 @@ struct kith_node {
     struct node_network network[KITH_NODE_NETWORKS_MAX];
     struct kith_map peers; /* by id -> node_peer */
     struct node_peer **by_handle;
-    size_t n_handles, cap_handles;
+    size_t n_handles, cap_handles, peers_max;
     /* where this host can be reached */
     struct kith_ip host[KITH_NODE_ADDRS_MAX];
     size_t n_host;

@@ -119,7 +119,8 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->clock_gap = (int64_t)now.wall - (int64_t)(now.mono / KITH_SEC);
     n->peers_at = now.mono;
     set_name(n, cfg->name);
-    kith_map_init(&n->peers, env->alloc, env->random, sizeof(struct kith_peer_id), PEERS_MAX);
+    n->peers_max = cfg->peers_max != 0 ? cfg->peers_max : PEERS_MAX;
+    kith_map_init(&n->peers, env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
     n->scratch = kith_new_array(env->alloc, KITH_FRAME_MAX, 1);
     int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(env, 0, &n->limits);
     if (err >= 0)

@@ -42,6 +42,7 @@ struct kith_node_config {
     kith_wall renew_before;         /* seconds before a certificate's end; 0: 10 days */
     const struct kith_addr *listen; /* bound addresses, copied; at most KITH_VPN_LISTENING */
     size_t n_listen;
+    size_t peers_max; /* peers known at a time, members and others; 0: 10,000 */
 };
 
 /* Why a request failed, for people. */

@@ -27,34 +27,61 @@ static int give_handle(struct kith_node *n, struct node_peer *p)
     return KITH_OK;
 }
 
-struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
+static void empty(struct kith_node *n, struct node_peer *p)
 {
-    struct node_peer *p = peer_find(n, id);
+    kith_free(n->env->alloc, p->lack);
+    kith_free(n->env->alloc, p->told);
+    *p = (struct node_peer){
+        .handle = p->handle, .digest_at = KITH_NEVER, .pull_at = KITH_NEVER, .part_at = KITH_NEVER};
+}
 
-    if (p != NULL)
-        return p;
-    p = kith_new_zero(n->env->alloc, sizeof *p);
+static struct node_peer *new_peer(struct kith_node *n)
+{
+    struct node_peer *p = kith_new_zero(n->env->alloc, sizeof *p);
+
     if (p == NULL)
         return NULL;
-    p->id = *id;
-    p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
-    if (kith_map_put(&n->peers, id->b, p) < 0) {
-        kith_free(n->env->alloc, p);
-        return NULL;
-    }
+    empty(n, p);
     if (give_handle(n, p) < 0) {
-        (void)kith_map_take(&n->peers, id->b);
         kith_free(n->env->alloc, p);
         return NULL;
     }
     return p;
 }
 
+/* One that is in no network of ours any more, its place to be had; NULL when all are needed. */
+static struct node_peer *one_not_needed(struct kith_node *n)
+{
+    for (size_t i = 0; i < n->n_handles; i++) {
+        struct node_peer *p = n->by_handle[i];
+        if (p->member_of != 0 || peer_is_self(n, &p->id) || join_is_with(n, &p->id) ||
+            kith_sessions_find(n->sessions, &p->id) != NULL)
+            continue;
+        (void)kith_map_take(&n->peers, p->id.b);
+        empty(n, p);
+        return p;
+    }
+    return NULL;
+}
+
+struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
+{
+    struct node_peer *p = peer_find(n, id);
+
+    if (p != NULL)
+        return p;
+    p = n->n_handles < n->peers_max ? new_peer(n) : one_not_needed(n);
+    if (p == NULL)
+        return NULL;
+    p->id = *id;
+    /* without memory it stays behind as nobody's, to be taken the next time */
+    return kith_map_put(&n->peers, id->b, p) < 0 ? NULL : p;
+}
+
 void peers_free(struct kith_node *n)
 {
     for (size_t i = 0; i < n->n_handles; i++) {
-        kith_free(n->env->alloc, n->by_handle[i]->lack);
-        kith_free(n->env->alloc, n->by_handle[i]->told);
+        empty(n, n->by_handle[i]);
         kith_free(n->env->alloc, n->by_handle[i]);
     }
     kith_free(n->env->alloc, n->by_handle);

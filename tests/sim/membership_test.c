@@ -247,6 +247,28 @@ static void one_that_left_comes_back_with_its_own_ticket_until_it_expires(void *
     world_down(&w);
 }
 
+/* A node that lives long meets more peers than it can know at a time. */
+static void who_left_makes_room_for_the_next(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 13);
+    w.node[0].peers_max = 2; /* itself and another */
+    node_sim_restart(&w.node[0]);
+    world_create(&w);
+    for (int round = 0; round < 3; round++) {
+        for (int who = 1; who <= 2; who++) {
+            world_enrol(&w, 0, who);
+            assert_true(world_reaches(&w, 0, who, false, KITH_SEC));
+            assert_true(world_reaches(&w, who, 0, true, KITH_SEC));
+            leave(&w, who);
+            world_wait(&w, 75 * KITH_SEC);
+        }
+    }
+    world_down(&w);
+}
+
 /* ---- a start that is cut in the middle ---- */
 
 static size_t networks_of(struct world *w, int who)
@@ -378,6 +400,7 @@ int main(void)
         cmocka_unit_test(who_leaves_alone_is_told_that_nobody_heard),
         cmocka_unit_test(a_leave_survives_loss),
         cmocka_unit_test(one_that_left_comes_back_with_its_own_ticket_until_it_expires),
+        cmocka_unit_test(who_left_makes_room_for_the_next),
         cmocka_unit_test(a_joiner_killed_before_it_was_greeted_finds_its_issuer_again),
         cmocka_unit_test(an_address_is_dialled_that_was_told_and_never_signed),
         cmocka_unit_test(a_certificate_that_nobody_shows_is_withdrawn_after_a_day),

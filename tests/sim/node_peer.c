@@ -61,6 +61,7 @@ static void start(struct node_peer_sim *p)
         .batch = &p->batch,
         .listen = listen,
         .n_listen = p->on_loopback ? 2 : 1,
+        .peers_max = p->peers_max,
     };
 
     if (kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why) < 0) {
