@@ -11,22 +11,6 @@
 
 extern char **environ;
 
-/* Writes the text when it fits. */
-static int join(char *buf, size_t cap, const char *a, const char *b)
-{
-    if (strlen(a) + strlen(b) >= cap)
-        return KITH_E_LIMIT;
-    (void)kith_format(buf, cap, "%s%s", a, b);
-    return KITH_OK;
-}
-
-/* The value of an environment variable, NULL when it is unset or empty. */
-static const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-    return value == NULL || value[0] == '\0' ? NULL : value;
-}
-
 int kith_cmd_state_dir(const struct kith_args *a, char *buf, size_t cap)
 {
     return kith_place_state(kith_args_value(a, "state", NULL), buf, cap);
@@ -69,14 +53,14 @@ int kith_cmd_read_file(const char *path, char *buf, size_t cap, size_t *ret_len)
 /* The file to read: named, or the first that is there; KITH_E_NOTFOUND when none is. */
 static int config_file(const struct kith_args *a, char *buf, size_t cap)
 {
-    const char *named = kith_args_value(a, "config", variable("KITH_CONFIG"));
-    const char *home = variable("HOME");
+    const char *named = kith_args_value(a, "config", kith_place_variable("KITH_CONFIG"));
+    const char *home = kith_place_variable("HOME");
 
     if (named != NULL)
         return kith_place_absolute(named, buf, cap);
     if (access("/etc/kith/kith.toml", F_OK) == 0)
-        return join(buf, cap, "/etc/kith/kith.toml", "");
-    if (home == NULL || join(buf, cap, home, "/.config/kith/kith.toml") < 0 ||
+        return kith_place_join(buf, cap, "/etc/kith/kith.toml", "");
+    if (home == NULL || kith_place_join(buf, cap, home, "/.config/kith/kith.toml") < 0 ||
         access(buf, F_OK) < 0)
         return KITH_E_NOTFOUND;
     return KITH_OK;

@@ -10,8 +10,7 @@
 #define SYSTEMD_SOCKET "/run/kith/control.sock" /* RuntimeDirectory= of kith.service */
 #define SOCKET_NAME "/control.sock"
 
-/* Writes the text when it fits. */
-static int join(char *buf, size_t cap, const char *a, const char *b)
+int kith_place_join(char *buf, size_t cap, const char *a, const char *b)
 {
     if (strlen(a) + strlen(b) >= cap)
         return KITH_E_LIMIT;
@@ -19,8 +18,7 @@ static int join(char *buf, size_t cap, const char *a, const char *b)
     return KITH_OK;
 }
 
-/* The value of an environment variable, NULL when it is unset or empty. */
-static const char *variable(const char *name)
+const char *kith_place_variable(const char *name)
 {
     const char *value = getenv(name);
     return value == NULL || value[0] == '\0' ? NULL : value;
@@ -28,7 +26,7 @@ static const char *variable(const char *name)
 
 static const char *asked_for(const char *named)
 {
-    return named != NULL ? named : variable("KITH_STATE");
+    return named != NULL ? named : kith_place_variable("KITH_STATE");
 }
 
 int kith_place_absolute(const char *path, char *buf, size_t cap)
@@ -36,7 +34,7 @@ int kith_place_absolute(const char *path, char *buf, size_t cap)
     char here[KITH_PATH_MAX];
 
     if (path[0] == '/')
-        return join(buf, cap, path, "");
+        return kith_place_join(buf, cap, path, "");
     if (getcwd(here, sizeof here) == NULL)
         return KITH_E_NOTFOUND;
     if (strlen(here) + 1 + strlen(path) >= cap)
@@ -60,17 +58,18 @@ int kith_place_socket(const char *named, size_t i, char *buf, size_t cap)
     bool found = kith_place_state(named, state, sizeof state) == KITH_OK;
 
     if (i == 0 && found)
-        return join(buf, cap, state, SOCKET_NAME);
+        return kith_place_join(buf, cap, state, SOCKET_NAME);
     if (i == (found ? 1 : 0) && (asked_for(named) == NULL || strcmp(state, ROOT_STATE) == 0))
-        return join(buf, cap, SYSTEMD_SOCKET, "");
+        return kith_place_join(buf, cap, SYSTEMD_SOCKET, "");
     return KITH_E_NOTFOUND;
 }
 
 int kith_place_listen(const char *state_dir, char *buf, size_t cap)
 {
-    const char *runtime = variable("RUNTIME_DIRECTORY"); /* set by systemd, for this service only */
+    const char *runtime =
+        kith_place_variable("RUNTIME_DIRECTORY"); /* set by systemd, for this service only */
 
     if (runtime != NULL && strcmp(state_dir, ROOT_STATE) == 0)
-        return join(buf, cap, runtime, SOCKET_NAME);
-    return join(buf, cap, state_dir, SOCKET_NAME);
+        return kith_place_join(buf, cap, runtime, SOCKET_NAME);
+    return kith_place_join(buf, cap, state_dir, SOCKET_NAME);
 }

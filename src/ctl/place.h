@@ -8,6 +8,10 @@
 
 #include "base/base.h"
 
+/* a and b, one after the other. KITH_E_LIMIT when they don't fit. */
+int kith_place_join(char *buf, size_t cap, const char *a, const char *b) KITH_MUST_CHECK;
+/* The value of an environment variable, NULL when it is unset or empty. */
+const char *kith_place_variable(const char *name);
 /* path as seen from the root. KITH_E_LIMIT: over cap; KITH_E_NOTFOUND: this process's directory is
  * gone. */
 int kith_place_absolute(const char *path, char *buf, size_t cap) KITH_MUST_CHECK;
