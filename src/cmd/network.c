@@ -229,5 +229,7 @@ int kith_cmd_network_restore(struct kith_cmd *c)
                              "cannot read %s: %s", c->args->arg[0], kith_err_text(err));
     sealed[n] = '\0';
     join_lines(sealed);
+    if (sealed[0] == '\0')
+        return kith_cmd_fail(KITH_EXIT_FAILED, "%s is empty", c->args->arg[0]);
     return restore(c, sealed);
 }
