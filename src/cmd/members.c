@@ -1,6 +1,7 @@
 /* Commands about members: invite, join, members, ip. */
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -76,8 +77,11 @@ int kith_cmd_invite(struct kith_cmd *c)
 /* The ticket without the white space around it; an exit code. */
 static int read_ticket(char *buf, size_t cap)
 {
-    size_t n = fread(buf, 1, cap - 1, stdin), skip;
+    size_t n, skip;
 
+    if (isatty(STDIN_FILENO))
+        fputs("Paste the ticket, then press Enter and Ctrl-D:\n", stderr);
+    n = fread(buf, 1, cap - 1, stdin);
     if (n == cap - 1)
         return kith_cmd_fail(KITH_EXIT_FAILED, "what standard input says is too long for a ticket");
     while (n > 0 && strchr(" \t\r\n", buf[n - 1]) != NULL)
