@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "ctl/client.h"
 #include "os/unix_socket.h"
@@ -218,6 +219,27 @@ const char *kith_cmd_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
     return text == NULL ? "-" : text;
+}
+
+static const char *bound_text(uint64_t v, kith_dur unit, char *buf, size_t cap)
+{
+    return unit == 0 ? kith_format(buf, cap, "%llu", (unsigned long long)v)
+                     : kith_dur_text((kith_dur)v * unit, buf, cap);
+}
+
+int kith_cmd_within(enum kith_ctl_method m, const char *param, uint64_t v, const char *option,
+                    kith_dur unit)
+{
+    const struct kith_ctl_param *p = kith_ctl_method_row(m)->param;
+    char least[32], most[32];
+
+    while (p->name != NULL && strcmp(p->name, param) != 0)
+        p++;
+    if (p->name == NULL || (v >= p->least && v <= p->most))
+        return KITH_EXIT_OK; /* the node judges it, too */
+    return kith_cmd_fail(KITH_EXIT_USAGE, "%s must be from %s to %s", option,
+                         bound_text(p->least, unit, least, sizeof least),
+                         bound_text(p->most, unit, most, sizeof most));
 }
 
 uint64_t kith_cmd_number(const json_t *object, const char *name)

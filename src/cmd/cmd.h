@@ -71,6 +71,13 @@ int kith_cmd_call_down(struct kith_cmd *c, json_t **ret_result) KITH_MUST_CHECK;
 const char *kith_cmd_text(const json_t *object, const char *name);
 /* Its number, 0 when it is none. */
 uint64_t kith_cmd_number(const json_t *object, const char *name);
+/* The line about who may connect, of the result of `status`. */
+void kith_cmd_print_inbound(const json_t *status);
+
+/* Whether a number on the command line is within the bounds of the method's param: else a sentence
+ * that names the option, with the bounds as durations of `unit` where unit is not 0. Exit code. */
+int kith_cmd_within(enum kith_ctl_method m, const char *param, uint64_t v, const char *option,
+                    kith_dur unit) KITH_MUST_CHECK;
 
 /* ---- the machine: directories, files, the configuration ---- */
 

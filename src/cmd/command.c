@@ -118,14 +118,31 @@ static void hint_nearest(struct parser *p, const char *text, const char *prefix,
                           nearest);
 }
 
+/* How long the first words of a command are, as many of them as `like` has. */
+static size_t first_words(const char *words, const char *like)
+{
+    size_t n = strcspn(words, " ");
+
+    for (; *like != '\0' && words[n] != '\0'; like++)
+        if (*like == ' ')
+            n += 1 + strcspn(words + n + 1, " ");
+    return n;
+}
+
+/* Near is a whole command, or what one begins with: "conifg" is followed by "show". */
 static int unknown_command(struct parser *p, const char *words)
 {
-    const char *names[KITH_COMMANDS];
+    const char *names[2 * KITH_COMMANDS];
+    char first[KITH_COMMANDS][32];
     size_t n = 0;
 
     for (size_t i = 0; i < KITH_COMMANDS; i++)
-        if (commands[i]->shown)
-            names[n++] = commands[i]->words;
+        if (commands[i]->shown) {
+            const char *all = commands[i]->words;
+            names[n++] = all;
+            names[n++] =
+                kith_format(first[i], sizeof first[i], "%.*s", (int)first_words(all, words), all);
+        }
     hint_nearest(p, words, "kith ", names, n);
     return refuse(p, "unknown command: %.100s", words);
 }

@@ -42,8 +42,10 @@ int kith_cmd_logs(struct kith_cmd *c)
         code = kith_cmd_fail(KITH_EXIT_USAGE, "--level must be bug, host, peer, info or debug");
     else if (lines != NULL && (kith_u64_parse(lines, &n) < 0 || n > INT32_MAX))
         code = kith_cmd_fail(KITH_EXIT_USAGE, "-n must be a whole number, not \"%s\"", lines);
-    else if (lines != NULL)
+    else if (lines != NULL) {
         (void)json_object_set_new(params, "lines", json_integer((json_int_t)n));
+        code = kith_cmd_within(KITH_CTL_logs, "lines", n, "-n", 0);
+    }
     if (code != KITH_EXIT_OK) {
         json_decref(params);
         return code;

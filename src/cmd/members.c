@@ -1,25 +1,24 @@
 /* Commands about members: invite, join, members, ip. */
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cmd/cmd.h"
 
 enum { TICKET_MAX = 16384 }; /* methods.def */
 
-/* Adds an option that is a whole number; an exit code. */
-static int add_number(struct kith_cmd *c, json_t *params, const char *word, const char *param)
+static int add_uses(struct kith_cmd *c, json_t *params)
 {
-    const char *text = kith_args_value(c->args, word, NULL);
+    const char *text = kith_args_value(c->args, "uses", NULL);
     uint64_t v;
 
     if (text == NULL)
         return KITH_EXIT_OK;
     if (kith_u64_parse(text, &v) < 0 || v > INT64_MAX)
-        return kith_cmd_fail(KITH_EXIT_USAGE, "--%s must be a whole number, not \"%s\"", word,
-                             text);
-    (void)json_object_set_new(params, param, json_integer((json_int_t)v));
-    return KITH_EXIT_OK;
+        return kith_cmd_fail(KITH_EXIT_USAGE, "--uses must be a whole number, not \"%s\"", text);
+    (void)json_object_set_new(params, "uses", json_integer((json_int_t)v));
+    return kith_cmd_within(KITH_CTL_invite, "uses", v, "--uses", 0);
 }
 
 static int add_expires(struct kith_cmd *c, json_t *params)
@@ -34,7 +33,8 @@ static int add_expires(struct kith_cmd *c, json_t *params)
                              "--expires must be a duration, as in 90s, 15m, 24h or 30d, not \"%s\"",
                              text);
     (void)json_object_set_new(params, "expires_s", json_integer((json_int_t)(d / KITH_SEC)));
-    return KITH_EXIT_OK;
+    return kith_cmd_within(KITH_CTL_invite, "expires_s", (uint64_t)(d / KITH_SEC), "--expires",
+                           KITH_SEC);
 }
 
 static void add_groups(struct kith_cmd *c, json_t *params)
@@ -53,7 +53,7 @@ int kith_cmd_invite(struct kith_cmd *c)
     json_t *r = NULL,
            *params = json_pack("{s:s*, s:s*}", "network", kith_args_value(c->args, "network", NULL),
                                "name", kith_args_value(c->args, "name", NULL));
-    int code = add_number(c, params, "uses", "uses");
+    int code = add_uses(c, params);
 
     if (code == KITH_EXIT_OK)
         code = add_expires(c, params);
@@ -77,8 +77,11 @@ int kith_cmd_invite(struct kith_cmd *c)
 /* The ticket without the white space around it; an exit code. */
 static int read_ticket(char *buf, size_t cap)
 {
-    size_t n = fread(buf, 1, cap - 1, stdin), skip;
+    size_t n, skip;
 
+    if (isatty(STDIN_FILENO))
+        fputs("Paste the ticket, then press Enter and Ctrl-D:\n", stderr);
+    n = fread(buf, 1, cap - 1, stdin);
     if (n == cap - 1)
         return kith_cmd_fail(KITH_EXIT_FAILED, "what standard input says is too long for a ticket");
     while (n > 0 && strchr(" \t\r\n", buf[n - 1]) != NULL)
@@ -121,6 +124,8 @@ int kith_cmd_join(struct kith_cmd *c)
     static char ticket[TICKET_MAX + 64];
     int code = KITH_EXIT_OK;
 
+    if (c->args->arg[0][0] == '\0')
+        return kith_cmd_fail(KITH_EXIT_USAGE, "the ticket is empty");
     if (strcmp(c->args->arg[0], "-") != 0)
         return join(c, c->args->arg[0]);
     code = read_ticket(ticket, sizeof ticket);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -132,14 +133,14 @@ static int write_lines(FILE *f, const char *text)
     return fflush(f) == 0 && fsync(fileno(f)) == 0 ? KITH_OK : KITH_E_IO;
 }
 
-/* A new file that only its owner can read. */
+/* A new file that only its owner can read. errno says why there is none. */
 static int write_new(const char *path, const char *text)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), err = KITH_E_IO;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), err = KITH_E_IO, why;
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (fd < 0)
-        return errno == EEXIST ? KITH_E_EXISTS : errno == EACCES ? KITH_E_PERM : KITH_E_IO;
+        return errno == EACCES || errno == EPERM ? KITH_E_PERM : KITH_E_IO;
     if (f == NULL)
         (void)close(fd);
     else {
@@ -147,8 +148,10 @@ static int write_new(const char *path, const char *text)
         if (fclose(f) != 0)
             err = KITH_E_IO;
     }
+    why = errno;
     if (err < 0)
         (void)unlink(path);
+    errno = why;
     return err;
 }
 
@@ -159,7 +162,7 @@ static int save_backup(struct kith_cmd *c, const json_t *r)
 
     if (err < 0)
         return kith_cmd_fail(err == KITH_E_PERM ? KITH_EXIT_PERMISSION : KITH_EXIT_FAILED,
-                             "cannot write %s: %s", path, kith_err_text(err));
+                             "cannot write %s: %s", path, strerror(errno));
     if (c->json)
         return kith_cmd_json(
             json_pack("{s:s, s:s}", "network", kith_cmd_text(r, "network"), "file", path));
@@ -226,5 +229,7 @@ int kith_cmd_network_restore(struct kith_cmd *c)
                              "cannot read %s: %s", c->args->arg[0], kith_err_text(err));
     sealed[n] = '\0';
     join_lines(sealed);
+    if (sealed[0] == '\0')
+        return kith_cmd_fail(KITH_EXIT_FAILED, "%s is empty", c->args->arg[0]);
     return restore(c, sealed);
 }

@@ -33,6 +33,11 @@ static void print_standing(const json_t *network)
     else if (strcmp(is, "early") == 0)
         printf("\nThis node's certificate in %s is not valid yet: is this machine's clock right?\n",
                name);
+    else if (strcmp(is, "none") == 0)
+        printf(
+            "\nThis node knows no certificate of its own in %s that counts (kith logs tells why):\n"
+            "is this machine's clock right? Else leave and join again.\n",
+            name);
 }
 
 static int print_networks(const json_t *networks)
@@ -67,6 +72,14 @@ static int print_networks(const json_t *networks)
     return KITH_EXIT_OK;
 }
 
+void kith_cmd_print_inbound(const json_t *status)
+{
+    bool deny = strcmp(kith_cmd_text(status, "inbound"), "deny") == 0;
+
+    printf("inbound   %s\n", deny ? "deny (members only answer what this machine began)"
+                                  : "allow (members may connect to this machine)");
+}
+
 static void print_interface(const json_t *r)
 {
     bool none = json_is_null(json_object_get(r, "tun"));
@@ -74,9 +87,7 @@ static void print_interface(const json_t *r)
     printf("tun       %s\n", none ? "none" : kith_cmd_text(r, "tun"));
     if (!json_is_null(json_object_get(r, "tun_trouble")))
         printf("          %s\n", kith_cmd_text(r, "tun_trouble"));
-    printf("inbound   %s\n", strcmp(kith_cmd_text(r, "inbound"), "deny") == 0
-                                 ? "deny (members only answer what this machine began)"
-                                 : "allow (members may connect to this machine)");
+    kith_cmd_print_inbound(r);
 }
 
 int kith_cmd_status(struct kith_cmd *c)

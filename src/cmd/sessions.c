@@ -135,21 +135,24 @@ static int ping_params(struct kith_cmd *c, json_t *params)
     const char *interval = kith_args_value(c->args, "interval", NULL);
     uint64_t n;
     char *end;
+    int code = KITH_EXIT_OK;
 
     if (count != NULL) {
         if (kith_u64_parse(count, &n) < 0 || n > INT32_MAX)
             return kith_cmd_fail(KITH_EXIT_USAGE, "-c must be a whole number, not \"%s\"", count);
         (void)json_object_set_new(params, "count", json_integer((json_int_t)n));
+        code = kith_cmd_within(KITH_CTL_ping, "count", n, "-c", 0);
     }
-    if (interval != NULL) {
+    if (interval != NULL && code == KITH_EXIT_OK) {
         double s = strtod(interval, &end);
         if (end == interval || *end != '\0' || !(s > 0 && s <= 3600))
             return kith_cmd_fail(KITH_EXIT_USAGE, "-i must be seconds, as in 1 or 0.2, not \"%s\"",
                                  interval);
-        (void)json_object_set_new(params, "interval_ms",
-                                  json_integer((json_int_t)lround(s * 1000)));
+        n = (uint64_t)lround(s * 1000);
+        (void)json_object_set_new(params, "interval_ms", json_integer((json_int_t)n));
+        code = kith_cmd_within(KITH_CTL_ping, "interval_ms", n, "-i", KITH_MSEC);
     }
-    return KITH_EXIT_OK;
+    return code;
 }
 
 int kith_cmd_ping(struct kith_cmd *c)

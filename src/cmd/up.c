@@ -29,7 +29,7 @@ static int up_notes(struct kith_cmd *c)
 
     if (code != KITH_EXIT_OK || r == NULL)
         return code;
-    printf("inbound   %s\n", kith_cmd_text(r, "inbound"));
+    kith_cmd_print_inbound(r);
     if (!json_is_null(json_object_get(r, "tun_trouble")))
         fprintf(stderr, "kith: no tunnel interface: %s\n", kith_cmd_text(r, "tun_trouble"));
     json_decref(r);
@@ -73,6 +73,9 @@ static int reload(void *ctx, struct kith_conf *ret, struct kith_ctl_error *ret_e
 
     if (err == KITH_OK)
         return KITH_OK;
+    if (problems.n > 0 && s->file != NULL && strcmp(problems.at[0].where, s->file) == 0)
+        return kith_ctl_error_set(ret_error, err, "line %u: %.240s", problems.at[0].line,
+                                  problems.at[0].what); /* the event names the file */
     return kith_ctl_error_set(
         ret_error, err, "%.250s",
         problems.n == 0 ? why : kith_conf_problem_text(&problems.at[0], text, sizeof text));

@@ -136,7 +136,8 @@ int kith_ctl_do_network_restore(struct kith_ctl_handlers *h, uint64_t call, cons
 
     (void)call;
     if (err < 0)
-        return kith_ctl_error_set(e, KITH_E_MALFORMED, "the backup is no base64");
+        return kith_ctl_error_set(e, KITH_E_MALFORMED,
+                                  "this is no backup of a network, or a part of it is missing");
     err = kith_node_restore(h->node, (struct kith_span){sealed, n}, passphrase,
                             kith_ctl_host_now(h), &net, &why);
     if (err < 0)

@@ -123,7 +123,7 @@ static int store_open(struct kith_state *s, const struct kith_env *env, struct k
     int err = path_of(s->dir, STORE_FILE, path, sizeof path, e);
 
     if (err == KITH_OK && (err = kith_store_open(path, env, &s->store, &why)) < 0)
-        return kith_ctl_error_set(e, err, "%s", why.text);
+        return kith_ctl_error_set(e, err, "%.90s: %s", path, why.text);
     return err;
 }
 

@@ -114,7 +114,7 @@ has "up_refuses_a_bad_flag_by_its_name" 2 '^kith: --listen: net.listen must be' 
 
 echo "# with a node"
 start
-is "up_succeeds_when_a_node_runs_already" 0 "$(printf 'a node is running already for %s\ninbound   allow' "$dir/state")" k up
+is "up_succeeds_when_a_node_runs_already" 0 "$(printf 'a node is running already for %s\ninbound   allow (members may connect to this machine)' "$dir/state")" k up
 has "status_shows_the_peer_id" 0 '^peer id   abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst$' k status
 is "status_as_JSON_is_the_methods_result" 0 '{"peer_id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn'\
 'opqrst","version":"0.1.0","uptime_s":3725,"state_dir":"/state","listen":["0.0.0.0:9000","[::]:9000"],'\
@@ -136,6 +136,9 @@ is "invite_prints_the_ticket_and_nothing_else" 0 kith1ticketticketticket \
     k invite --name laptop --group ops --group dev --expires 24h --uses 3
 is "who_is_no_admin_gets_1" 1 'kith: this node is no admin of other' k invite --network other
 has "a_bad_duration_is_a_usage_error" 2 'as in 90s' k invite --expires tomorrow
+is "a_duration_out_of_bounds_is_told_with_them" 2 'kith: --expires must be from 1m to 365d' k invite --expires 5s
+is "a_number_out_of_bounds_is_told_with_them" 2 'kith: --uses must be from 1 to 10000' k invite --uses 0
+is "an_empty_ticket_is_a_usage_error" 2 'kith: the ticket is empty' k join ''
 has "a_qr_code_is_drawn" 0 '█' k invite --qr
 is "join_tells_name_and_addresses" 0 'joined home as laptop: 100.71.0.3 and fd12::3' \
     k join kith1ticketticketticket
@@ -208,7 +211,7 @@ has "a_failed_start_tells_why_and_the_remedy" 4 '^      set the capability$' u u
 is "a_node_that_dies_at_the_start_is_told" 1 'kith: the node ended before it was ready' u up --tun die
 is "id_without_a_node_makes_one" 0 "$(printf 'a%.0s' $(seq 52))" u id
 is "a_damaged_identity_fails" 1 'kith: identity.pem is damaged' "$with_fake" --state "$dir/broken" id
-is "up_returns_when_the_node_answers" 0 'inbound   allow' u up
+is "up_returns_when_the_node_answers" 0 'inbound   allow (members may connect to this machine)' u up
 has "then_it_answers" 0 '^sessions  1$' u status
 is "up_again_succeeds" 0 "{\"already\":true,\"state_dir\":\"$dir/up\"}" u up --json
 pid=$(pgrep -nf "kith_with_fake --state $dir/up up")

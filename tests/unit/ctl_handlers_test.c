@@ -484,7 +484,7 @@ static void a_backup_travels_as_base64_both_ways(void **state)
     assert_string_equal(fake.name, "correct horse");
     json_decref(r);
     say("network.restore", "{\"passphrase\":\"correct horse\",\"sealed\":\"Zm9v*\"}");
-    expect_error("MALFORMED", "the backup is no base64", NULL);
+    expect_error("MALFORMED", "this is no backup of a network, or a part of it is missing", NULL);
 }
 
 static void down_answers_first_and_ends_the_node(void **state)
