@@ -6,7 +6,7 @@
  *   peers.c      who is known, and whom this node wants a session with
  *   gossip.c     memberships, digests, pulls and pushes between members
  *   issue.c      what a root or an admin signs; office.c: appointments
- *   leave.c      leaving a network
+ *   leave.c      leaving a network; backup.c: its root under a passphrase, and back
  *   enrol.c      enrolment at the issuer; join.c: at the joiner
  *   requests.c   invitations, revocations, admins: what people ask for
  *   ask.c        answers about networks, members and peers
@@ -42,6 +42,7 @@ enum {
     DONE_MAX = 16,      /* finished requests not yet told */
     PONGS_MAX = 64,     /* ping replies not yet told */
     JOIN_SECONDS = 30,
+    JOIN_CONTACTS = 2,          /* places for other enrolments are left */
     JOIN_GREET_SECONDS = 86400, /* so long a new member looks for its issuer */
     OBSERVED_MAX = 4,           /* addresses others saw us at */
 };
@@ -204,6 +205,15 @@ int network_find(const struct kith_node *n, const char *name, struct node_networ
 /* A free place with a view; nothing is stored yet. KITH_E_FULL, KITH_E_NOMEM. */
 int network_add(struct kith_node *n, const struct kith_network_id *id, struct node_network **ret);
 void network_drop(struct kith_node *n, struct node_network *net);
+/* Gives the view an object of its network; empty ones pass. */
+int network_offer(struct node_network *net, struct kith_span object, struct kith_now now,
+                  struct kith_node_why *why);
+/* Its row in the store; root_pem is empty when another holds the root. */
+int network_store(struct kith_node *n, const struct node_network *net, struct kith_span root_pem,
+                  uint64_t next_serial, struct kith_now now);
+/* A name that no other network of this node has: the network's own, or with a suffix. */
+void network_choose_name(const struct kith_node *n, struct node_network *net,
+                         const struct kith_object *object);
 /* Takes over a network after enrolment at `issuer`: stores it with its first objects. */
 int network_adopt(struct kith_node *n, const struct kith_network_id *id,
                   const struct kith_peer_id *issuer, struct kith_span network,
@@ -314,11 +324,12 @@ void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, cons
                       bool others);
 void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
                         const struct node_network *net);
-/* Keeps who issued the certificate until it has greeted: nobody else of the network is known yet.
- * Inside a transaction of the caller's. */
-int join_remember_issuer(struct kith_node *n, const struct kith_network_id *network,
-                         const struct kith_peer_id *issuer);
-/* Goes on looking for an issuer that has not greeted since an earlier run. */
+/* Keeps who is to be asked, at most JOIN_CONTACTS, until one has greeted: the issuer of the
+ * certificate, for nobody else of the network is known yet. Inside a transaction of the caller's.
+ */
+int join_remember(struct kith_node *n, const struct kith_network_id *network,
+                  const struct kith_peer_id *contact, size_t count);
+/* Goes on looking for those, of whom none has greeted so far. */
 void join_resume(struct kith_node *n, const struct node_network *net, struct kith_now now);
 /* The network is being left. */
 void join_forget(struct kith_node *n, const struct node_network *net);

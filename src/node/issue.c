@@ -247,18 +247,19 @@ struct unclaimed {
     struct kith_node *n;
     struct node_network *net;
     struct kith_now now;
-    struct kith_peer_id peer[16]; /* what is left over is found an hour later */
-    size_t n_peer;
+    struct kith_store_lease lease[16]; /* what is left over is found an hour later */
+    size_t n_lease;
 };
 
 static int find_unclaimed(void *ctx, const struct kith_store_lease *l)
 {
     struct unclaimed *u = ctx;
 
-    if (l->claimed || u->now.wall + KITH_CERT_VALID < l->not_after + CLAIM_WITHIN ||
-        u->n_peer == KITH_COUNT(u->peer))
+    if (l->claimed || u->now.wall >= l->not_after ||
+        u->now.wall + KITH_CERT_VALID < l->not_after + CLAIM_WITHIN ||
+        u->n_lease == KITH_COUNT(u->lease))
         return KITH_OK;
-    memcpy(u->peer[u->n_peer++].b, l->peer, sizeof l->peer);
+    u->lease[u->n_lease++] = *l;
     kith_event_cert_unclaimed(u->n->env->events, l->name, u->net->name);
     return KITH_OK;
 }
@@ -269,10 +270,13 @@ static void withdraw_unclaimed(struct kith_node *n, struct node_network *net, st
     struct unclaimed u = {.n = n, .net = net, .now = now};
     int err = kith_store_lease_list(n->store, net->id.b, find_unclaimed, &u);
 
+    for (size_t i = 0; err >= 0 && i < u.n_lease; i++) {
+        u.lease[i].not_after = now.wall; /* it stays, ended: the list knows whom to leave out */
+        err = kith_store_lease_put(n->store, net->id.b, &u.lease[i], now.wall);
+        issue_list_soon(net, now);
+    }
     if (err < 0)
         kith_event_store_failed(n->env->events, "look over the leases", kith_err_text(err));
-    for (size_t i = 0; i < u.n_peer; i++)
-        issue_forget(n, net, &u.peer[i], now);
 }
 
 /* ---- the list of all this node vouches for ---- */
@@ -299,11 +303,36 @@ static int list_lease(void *ctx, const struct kith_store_lease *l)
     return KITH_OK;
 }
 
+/* Members by this signer's word of whom this node has no record: another machine gave them their
+ * certificates, and is lost. They are not to be out for that. */
+static int adopt_unrecorded(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    const struct kith_peer_id *signer = &issue_signer(n, net)->id;
+    struct kith_store_lease lease;
+    struct kith_member m;
+    size_t at = 0;
+    int err = KITH_OK;
+
+    while (err >= 0 && kith_netview_next_member(net->view, &at, now.wall, &m)) {
+        if (m.standing != KITH_STANDING_MEMBER || !kith_peer_id_equal(&m.cert->env.signer, signer))
+            continue;
+        err = kith_store_lease_by_peer(n->store, net->id.b, m.peer.b, &lease);
+        if (err == KITH_E_NOTFOUND)
+            err = remember_lease(n, net, m.cert, true, now);
+        if (err == KITH_E_TAKEN || err == KITH_E_EXISTS)
+            err = KITH_OK; /* two machines gave out one name or address: it may keep it */
+    }
+    return err;
+}
+
 static int sign_list(struct kith_node *n, struct node_network *net, struct listing *list,
                      uint8_t *buf, size_t *ret_len, struct kith_now now)
 {
     struct kith_issuer is;
-    int err = kith_store_lease_list(n->store, net->id.b, list_lease, list);
+    int err = adopt_unrecorded(n, net, now);
+
+    if (err >= 0)
+        err = kith_store_lease_list(n->store, net->id.b, list_lease, list);
 
     if (err >= 0)
         err = kith_store_begin(n->store);

@@ -65,12 +65,13 @@ static const char *issuer_key(const struct kith_network_id *network, struct issu
                        kith_network_id_text(network, id, sizeof id));
 }
 
-int join_remember_issuer(struct kith_node *n, const struct kith_network_id *network,
-                         const struct kith_peer_id *issuer)
+int join_remember(struct kith_node *n, const struct kith_network_id *network,
+                  const struct kith_peer_id *contact, size_t count)
 {
     struct issuer_key key;
 
-    return kith_store_setting_put(n->store, issuer_key(network, &key), KITH_SPAN_OF(*issuer));
+    return kith_store_setting_put(n->store, issuer_key(network, &key),
+                                  (struct kith_span){contact->b, count * sizeof *contact});
 }
 
 static void forget_issuer(struct kith_node *n, const struct kith_network_id *network)
@@ -98,24 +99,36 @@ static int reach(struct kith_node *n, struct node_join *j, const struct kith_add
     return KITH_OK;
 }
 
-void join_resume(struct kith_node *n, const struct node_network *net, struct kith_now now)
+static void look_for(struct kith_node *n, const struct kith_network_id *network,
+                     const uint8_t *contact, struct kith_now now)
 {
     struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
     struct node_join *j = free_join(n);
-    struct issuer_key key;
-    struct kith_span kept;
 
-    if (kith_store_setting_get(n->store, issuer_key(&net->id, &key), &kept) < 0 || j == NULL ||
-        kept.n != sizeof j->issuer.b)
+    if (j == NULL)
         return;
     *j = (struct node_join){.state = JOIN_WAITING,
                             .silent = true,
                             .until = kith_after(now.mono, JOIN_GREET_SECONDS * KITH_SEC),
-                            .network = net->id};
-    memcpy(j->issuer.b, kept.p, sizeof j->issuer.b);
+                            .network = *network};
+    memcpy(j->issuer.b, contact, sizeof j->issuer.b);
     size_t count = peer_stored_addrs(n, &j->issuer, addr, KITH_COUNT(addr));
     if (reach(n, j, addr, count, now) < 0)
         *j = (struct node_join){.state = JOIN_FREE};
+}
+
+void join_resume(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    uint8_t contact[JOIN_CONTACTS * sizeof(struct kith_peer_id)];
+    struct issuer_key key;
+    struct kith_span kept;
+
+    if (kith_store_setting_get(n->store, issuer_key(&net->id, &key), &kept) < 0 ||
+        kept.n > sizeof contact || kept.n % sizeof(struct kith_peer_id) != 0)
+        return;
+    memcpy(contact, kept.p, kept.n); /* the store's, until its next get */
+    for (size_t at = 0; at < kept.n; at += sizeof(struct kith_peer_id))
+        look_for(n, &net->id, contact + at, now);
 }
 
 /* ---- starting ---- */
@@ -346,8 +359,7 @@ void join_member_proved(struct kith_node *n, const struct kith_peer_id *peer,
 
     if (j == NULL || j->state != JOIN_WAITING || !kith_network_id_equal(&j->network, &net->id))
         return;
-    forget_issuer(n, &j->network);
-    join_end(n, j, KITH_OK, "", "");
+    join_forget(n, net); /* the others are found through it */
 }
 
 /* ---- failing ---- */

@@ -178,8 +178,8 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
 
 /* ---- adopting ---- */
 
-static int offer(struct node_network *net, struct kith_span object, struct kith_now now,
-                 struct kith_node_why *why)
+int network_offer(struct node_network *net, struct kith_span object, struct kith_now now,
+                  struct kith_node_why *why)
 {
     enum kith_offer result;
     const char *text = "";
@@ -201,8 +201,8 @@ static int store_all(struct kith_node *n, const struct node_network *net,
     return KITH_OK;
 }
 
-static int store_network(struct kith_node *n, const struct node_network *net,
-                         struct kith_span root_pem, uint64_t next_serial, struct kith_now now)
+int network_store(struct kith_node *n, const struct node_network *net, struct kith_span root_pem,
+                  uint64_t next_serial, struct kith_now now)
 {
     struct kith_store_network row = {.slot = net->slot,
                                      .root_key = root_pem,
@@ -215,9 +215,8 @@ static int store_network(struct kith_node *n, const struct node_network *net,
     return kith_store_network_put(n->store, &row);
 }
 
-/* A name that no other network of this node has: the network's own, or with a suffix. */
-static void choose_name(const struct kith_node *n, struct node_network *net,
-                        const struct kith_object *object)
+void network_choose_name(const struct kith_node *n, struct node_network *net,
+                         const struct kith_object *object)
 {
     char name[KITH_LABEL_MAX + 1];
 
@@ -247,12 +246,12 @@ static int begin_adoption(struct kith_node *n, struct node_network *net, struct 
                           struct kith_node_why *why)
 {
     struct kith_member self;
-    int err = offer(net, network, now, why);
+    int err = network_offer(net, network, now, why);
 
     if (err >= 0)
-        err = offer(net, admin, now, why);
+        err = network_offer(net, admin, now, why);
     if (err >= 0)
-        err = offer(net, cert, now, why);
+        err = network_offer(net, cert, now, why);
     if (err < 0)
         return err;
     const struct kith_object *o = kith_netview_network(net->view);
@@ -266,7 +265,7 @@ static int begin_adoption(struct kith_node *n, struct node_network *net, struct 
     if (range_overlaps(n, &o->network.ipv4, net))
         return node_say(why, KITH_E_TAKEN, "leave that network first, or renumber one of the two",
                         "its IPv4 range overlaps that of another network of this node");
-    choose_name(n, net, o);
+    network_choose_name(n, net, o);
     return KITH_OK;
 }
 
@@ -286,11 +285,11 @@ int network_adopt(struct kith_node *n, const struct kith_network_id *id,
     if (err >= 0) {
         err = kith_store_begin(n->store);
         if (err >= 0)
-            err = store_network(n, net, (struct kith_span){0}, 1, now);
+            err = network_store(n, net, (struct kith_span){0}, 1, now);
         if (err >= 0)
             err = store_all(n, net, objects, KITH_COUNT(objects));
         if (err >= 0)
-            err = join_remember_issuer(n, id, issuer);
+            err = join_remember(n, id, issuer, 1);
         if (err >= 0)
             err = kith_store_commit(n->store);
         else
@@ -351,7 +350,7 @@ static int make_network(struct kith_node *n, struct node_network *net,
         err = kith_store_begin(n->store);
     if (err < 0)
         goto out;
-    err = store_network(n, net, (struct kith_span){pem, pem_len}, 1, now);
+    err = network_store(n, net, (struct kith_span){pem, pem_len}, 1, now);
     if (err >= 0)
         err = make_first_objects(n, net, range, now);
     if (err >= 0)
@@ -434,149 +433,4 @@ int kith_node_pick_range(const struct kith_node *n,
         return KITH_OK;
     }
     return KITH_E_FULL;
-}
-
-/* ---- backup ---- */
-
-int kith_node_backup(struct kith_node *n, const char *network, struct kith_span passphrase,
-                     struct kith_now now, uint8_t *buf, size_t cap, size_t *ret_len,
-                     struct kith_network_info *ret, struct kith_node_why *why)
-{
-    const struct kith_passphrase_cost cost = KITH_PASSPHRASE_COST;
-    struct kith_backup_content content = {0};
-    struct kith_store_network row;
-    uint8_t pem[KITH_SIGN_PEM_MAX], state[8];
-    struct kith_writer w = kith_writer_on(state, sizeof state);
-    struct node_network *net;
-    size_t pem_len = 0;
-    int err = network_find(n, network, &net, why);
-
-    if (err < 0)
-        return err;
-    if (net->root.key == NULL)
-        return node_say(why, KITH_E_NOTADMIN, "run it where the network was created",
-                        "this node does not hold the root key of %s", net->name);
-    err = kith_identity_to_pem(&net->root, pem, sizeof pem, &pem_len);
-    if (err >= 0)
-        err = kith_store_network_get(n->store, net->id.b, &row);
-    if (err >= 0) {
-        kith_put_u64(&w, row.next_serial);
-        content.network = kith_netview_network(net->view)->bytes;
-        content.key = (struct kith_span){pem, pem_len};
-        content.state = (struct kith_span){state, sizeof state};
-        err = kith_backup_seal(n->env->random, passphrase, &cost, &content, buf, cap, ret_len);
-    }
-    kith_wipe(pem, sizeof pem);
-    if (err < 0)
-        return node_say(why, err, "", "cannot make the backup: %s", kith_err_text(err));
-    ask_network(n, net, now.wall, ret);
-    return KITH_OK;
-}
-
-/* The serial a restored root goes on with: beyond anything a lost machine may have given out. */
-static uint64_t serial_after(struct kith_span state)
-{
-    struct kith_reader r = kith_reader_on(state);
-    uint64_t serial = kith_get_u64(&r);
-
-    return (r.bad ? 1 : serial) + (1u << 20);
-}
-
-static int take_root(struct kith_node *n, struct node_network *net,
-                     const struct kith_backup_content *content, struct kith_now now)
-{
-    int err = kith_store_begin(n->store);
-
-    if (err < 0)
-        return err;
-    err = store_network(n, net, content->key, serial_after(content->state), now);
-    if (err >= 0)
-        err = object_store(n, net, content->network);
-    if (err == KITH_E_EXISTS)
-        err = KITH_OK;
-    struct kith_member self;
-    if (err >= 0 && !network_self(n, net, now.wall, &self)) {
-        struct issue_member me = {
-            .key = n->identity->pub, .peer = n->identity->id, .name = n->name, .claimed = true};
-        uint8_t cert[KITH_CERT_MAX];
-        char name[KITH_LABEL_MAX + 1];
-        enum kith_offer offered;
-        uint64_t serial;
-        size_t len = 0;
-        err = issue_cert(n, net, &me, now, cert, &len, &serial, name);
-        if (err >= 0)
-            err = kith_netview_offer(net->view, (struct kith_span){cert, len}, now.wall, &offered,
-                                     NULL);
-    }
-    if (err >= 0)
-        return kith_store_commit(n->store);
-    kith_store_rollback(n->store);
-    return err;
-}
-
-static int restore_into(struct kith_node *n, const struct kith_backup_content *content,
-                        struct kith_now now, struct kith_network_info *ret,
-                        struct kith_node_why *why)
-{
-    struct kith_identity root = {0};
-    struct kith_network_id id;
-    const char *text = "";
-    int err = kith_identity_from_pem(n->env->alloc, content->key, &root, &text);
-
-    if (err >= 0)
-        err = kith_network_id_of(&root.pub, &id);
-    if (err < 0) {
-        kith_identity_fini(&root);
-        return node_say(why, err, "", "the key in the backup is unusable: %s", text);
-    }
-    struct node_network *net = network_by_id(n, &id);
-    bool fresh = net == NULL;
-    if (fresh)
-        err = network_add(n, &id, &net);
-    if (err >= 0)
-        err = offer(net, content->network, now, why);
-    if (err >= 0 && fresh)
-        choose_name(n, net, kith_netview_network(net->view));
-    if (err >= 0 && net->root.key == NULL) {
-        net->root = root;
-        root = (struct kith_identity){0};
-    }
-    kith_identity_fini(&root);
-    if (err >= 0)
-        err = take_root(n, net, content, now);
-    if (err < 0) {
-        if (fresh && net != NULL)
-            network_drop(n, net);
-        return why->text[0] != '\0'
-                   ? err
-                   : node_say(why, err, "", "cannot restore: %s", kith_err_text(err));
-    }
-    net->renew_at = now.mono;
-    issue_list_soon(net, now);
-    objects_settle(n, net, now);
-    overlay_network(n, net, now);
-    endpoints_changed(n, now);
-    ask_network(n, net, now.wall, ret);
-    return KITH_OK;
-}
-
-int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_span passphrase,
-                      struct kith_now now, struct kith_network_info *ret, struct kith_node_why *why)
-{
-    struct kith_backup_content content;
-    uint8_t *buf = kith_new_array(n->env->alloc, KITH_BACKUP_MAX, 1);
-
-    if (buf == NULL)
-        return node_say(why, KITH_E_NOMEM, "", "out of memory");
-    why->text[0] = '\0';
-    int err = kith_backup_open(file, passphrase, buf, KITH_BACKUP_MAX, &content);
-    if (err == KITH_E_AUTH)
-        (void)node_say(why, err, "", "the passphrase is wrong, or the file was changed");
-    else if (err < 0)
-        (void)node_say(why, err, "", "this is no backup of a network: %s", kith_err_text(err));
-    else
-        err = restore_into(n, &content, now, ret, why);
-    kith_wipe(buf, KITH_BACKUP_MAX);
-    kith_free(n->env->alloc, buf);
-    return err;
 }

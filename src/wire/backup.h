@@ -3,6 +3,7 @@
 #define KITH_WIRE_BACKUP_H
 
 #include "wire/field.h"
+#include "wire/ids.h"
 
 #define KITH_WIRE_TABLE "wire/backup.def"
 #include "wire/declare.h"

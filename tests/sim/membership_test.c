@@ -35,24 +35,43 @@ static size_t leave(struct world *w, int who)
     return told;
 }
 
-static void appoint(struct world *w, const char *name)
+static void appoint_by(struct world *w, int by, const char *name)
 {
     struct kith_member_info m;
     struct kith_node_why why;
 
     assert_int_equal(
-        kith_node_admin_add(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
+        kith_node_admin_add(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
         KITH_OK);
+}
+
+static void dismiss_by(struct world *w, int by, const char *name)
+{
+    struct kith_member_info m;
+    struct kith_node_why why;
+
+    assert_int_equal(
+        kith_node_admin_remove(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
+        KITH_OK);
+}
+
+static void appoint(struct world *w, const char *name)
+{
+    appoint_by(w, 0, name);
 }
 
 static void dismiss(struct world *w, const char *name)
 {
+    dismiss_by(w, 0, name);
+}
+
+static bool has_member(struct world *w, int asked, const char *name)
+{
     struct kith_member_info m;
     struct kith_node_why why;
 
-    assert_int_equal(
-        kith_node_admin_remove(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
-        KITH_OK);
+    return kith_node_find_member(w->node[asked].node, name, NULL,
+                                 node_sim_now(&w->node[asked]).wall, &m, &why) == KITH_OK;
 }
 
 /* Months in minutes: the calendars of all jump by days, and each time there is a minute to act. */
@@ -160,6 +179,55 @@ static void a_restored_root_makes_its_new_machine_an_admin(void **state)
                      KITH_OK);
     world_wait(&w, 3 * KITH_SEC);
     assert_true(member(&w, 2, "desktop").admin);
+    /* whom the lost machine let in stays in, also when the new one lists its members */
+    appoint_by(&w, 1, "phone");
+    dismiss_by(&w, 1, "phone");
+    char ticket[KITH_TICKET_TEXT_MAX];
+    assert_int_equal(world_invite(&w, 1, &world_plain, ticket), KITH_OK);
+    world_wait(&w, 2 * 3600 * KITH_SEC);
+    leave(&w, 2);
+    world_wait(&w, 5 * KITH_SEC);
+    assert_int_equal(world_join(&w, 2, ticket), KITH_OK);
+    world_wait(&w, 5 * KITH_SEC);
+    for (int i = 1; i <= 2; i++)
+        assert_true(has_member(&w, i, "laptop"));
+    world_down(&w);
+}
+
+/* The founder dies, and nobody else holds the root: it comes back on a machine nobody knows. */
+static void a_network_restored_on_a_new_machine_finds_its_members(void **state)
+{
+    static uint8_t file[33 * 1024];
+    struct kith_span pass = kith_span_text("correct horse battery staple");
+    struct world w;
+    struct kith_network_info info;
+    struct kith_node_why why;
+    size_t len;
+
+    (void)state;
+    world_up(&w, 14);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    world_wait(&w, 3 * KITH_SEC);
+    assert_int_equal(kith_node_backup(w.node[0].node, "home", pass, node_sim_now(&w.node[0]), file,
+                                      sizeof file, &len, &info, &why),
+                     KITH_OK);
+    sim_host_power(w.node[0].host, false);
+    world_wait(&w, 120 * KITH_SEC);
+    assert_int_equal(kith_node_restore(w.node[2].node, (struct kith_span){file, len}, pass,
+                                       node_sim_now(&w.node[2]), &info, &why),
+                     KITH_OK);
+    node_sim_restart(&w.node[2]); /* it remembers whom to ask */
+    assert_true(world_reaches(&w, 2, 1, false, 5 * KITH_SEC));
+    assert_true(world_reaches(&w, 1, 2, true, KITH_SEC));
+    world_wait(&w, 3600 * KITH_SEC);
+    for (int i = 1; i <= 2; i++) {
+        world_members(&w, i, 3); /* the lost one, too, until it is revoked */
+        struct kith_ip a = member(&w, i, "laptop").ip4, b = member(&w, i, "desktop").ip4,
+                       c = member(&w, i, "phone").ip4;
+        assert_false(kith_ip_equal(&a, &b) || kith_ip_equal(&a, &c) || kith_ip_equal(&b, &c));
+        assert_true(member(&w, i, "phone").admin);
+    }
     world_down(&w);
 }
 
@@ -396,6 +464,7 @@ int main(void)
         cmocka_unit_test(an_office_that_was_taken_is_not_renewed),
         cmocka_unit_test(the_block_of_a_dismissed_admin_is_given_to_nobody_for_a_month),
         cmocka_unit_test(a_restored_root_makes_its_new_machine_an_admin),
+        cmocka_unit_test(a_network_restored_on_a_new_machine_finds_its_members),
         cmocka_unit_test(who_leaves_while_its_issuer_is_away_has_left_when_it_returns),
         cmocka_unit_test(who_leaves_alone_is_told_that_nobody_heard),
         cmocka_unit_test(a_leave_survives_loss),
