@@ -108,6 +108,8 @@ static void settle(struct kith_netview *v, struct kith_known *k, kith_wall now)
 /* Drops what was signed by one who may no longer say it, so that better objects find room. */
 static void purge(struct kith_netview *v, struct kith_known *k)
 {
+    if (k->cert != NULL && !kith_rule_stands(v, &k->cert->obj))
+        kith_store_drop(v, k->cert);
     for (struct kith_link *l = k->revocations.next, *next; l != &k->revocations; l = next) {
         struct kith_held *h = KITH_OF(l, struct kith_held, link);
         next = l->next;
@@ -116,8 +118,6 @@ static void purge(struct kith_netview *v, struct kith_known *k)
     }
     if (k->list != NULL && !kith_rule_stands(v, &k->list->obj))
         kith_store_drop(v, k->list);
-    if (k->cert != NULL && !kith_rule_stands(v, &k->cert->obj))
-        kith_store_drop(v, k->cert);
 }
 
 static void settle_all(struct kith_netview *v, kith_wall now)

@@ -53,9 +53,11 @@ static bool is_leave(const struct kith_object *obj)
 
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
 {
-    if (is_root(v, &obj->env.signer) || is_leave(obj))
+    if (is_root(v, &obj->env.signer))
         return true;
     const struct kith_known *signer = kith_known_find(v, &obj->env.signer);
+    if (is_leave(obj)) /* it counts against a certificate, and one proved it */
+        return signer != NULL && signer->cert != NULL;
     if (signer == NULL || signer->admin == NULL)
         return false;
     if (obj->env.kind == KITH_OBJECT_revocation_body) {
