@@ -404,12 +404,18 @@ bool kith_netview_is_member(const struct kith_netview *v, const struct kith_peer
     return kith_netview_standing(v, peer, now) == KITH_STANDING_MEMBER;
 }
 
+/* An office that ended when it was signed is none, whatever the calendar here says. */
+static bool is_dismissal(const struct kith_object *office)
+{
+    return office->admin.not_after <= office->env.issued;
+}
+
 static bool in_office(const struct kith_netview *v, const struct kith_known *k, kith_wall now)
 {
     uint64_t stands_to;
 
     return k != NULL && k->admin != NULL && now < k->admin->obj.admin.not_after &&
-           !kith_rule_admin_revoked(v, k, &stands_to);
+           !is_dismissal(&k->admin->obj) && !kith_rule_admin_revoked(v, k, &stands_to);
 }
 
 const struct kith_object *kith_netview_admin(const struct kith_netview *v,
