@@ -98,11 +98,48 @@ static void one_that_a_former_admin_revoked_is_told_with_proof(void **state)
     world_down(&w);
 }
 
+/* The lost machine's leases are on no other: whom it vouched for is known from their certificates.
+ */
+static void a_restored_root_vouches_for_those_the_lost_machine_certified(void **state)
+{
+    static uint8_t file[33 * 1024];
+    struct kith_span pass = kith_span_text("correct horse battery staple");
+    struct kith_member_info m;
+    struct kith_network_info info;
+    struct kith_node_why why;
+    struct world w;
+    size_t len;
+
+    (void)state;
+    world_three(&w, 43);
+    world_wait(&w, 3 * KITH_SEC);
+    assert_int_equal(kith_node_backup(w.node[0].node, "home", pass, node_sim_now(&w.node[0]), file,
+                                      sizeof file, &len, &info, &why),
+                     KITH_OK);
+    sim_host_power(w.node[0].host, false);
+    assert_int_equal(kith_node_restore(w.node[1].node, (struct kith_span){file, len}, pass,
+                                       node_sim_now(&w.node[1]), &info, &why),
+                     KITH_OK);
+    world_wait(&w, 3 * KITH_SEC);
+    world_members(&w, 1, 3);
+    world_members(&w, 2, 3);
+    assert_int_equal(
+        kith_node_revoke(w.node[1].node, "laptop", NULL, node_sim_now(&w.node[1]), &m, &why),
+        KITH_OK); /* the lost machine; a new list follows */
+    world_wait(&w, 10 * KITH_SEC);
+    world_members(&w, 1, 2);
+    world_members(&w, 2, 2);
+    assert_int_equal(world_info(&w, 2).standing, KITH_STANDING_MEMBER);
+    assert_int_equal(world_info(&w, 1).standing, KITH_STANDING_MEMBER);
+    world_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_a_former_admin_revoked_is_refused_and_gets_no_certificate),
         cmocka_unit_test(one_that_a_former_admin_revoked_is_told_with_proof),
+        cmocka_unit_test(a_restored_root_vouches_for_those_the_lost_machine_certified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
