@@ -147,27 +147,14 @@ static int issue_in_transaction(struct enrolment *e)
                     : kith_store_ticket_use_record(e->n->store, e->request.ticket.b, &use);
 }
 
-/* Whether `signer` revoked all certificates of the peer, those to come included. */
-static bool banned_by(const struct enrolment *e, const struct kith_peer_id *signer)
-{
-    struct kith_object_key key;
-
-    if (kith_object_key_of(&e->net->id, KITH_OBJECT_revocation_body, signer, &e->peer, &key) < 0)
-        return true; /* without a library there is no telling */
-    const struct kith_object *o = kith_netview_find(e->net->view, &key);
-    return o != NULL && o->revocation.serials.n == 0;
-}
-
+/* Whether somebody whose word stands revoked all certificates of the peer, those to come included:
+ * the view holds no other revocations. A leave names its certificates. */
 static bool is_banned(const struct enrolment *e)
 {
-    const struct kith_peer_id root = kith_network_root(&e->net->id);
-    const struct kith_object *office;
-    size_t at = 0;
+    const struct kith_object *o;
 
-    if (banned_by(e, &root))
-        return true;
-    while ((office = kith_netview_next_admin(e->net->view, &at, e->now.wall)) != NULL)
-        if (banned_by(e, &office->admin.peer))
+    for (size_t i = 0; (o = kith_netview_revocation(e->net->view, &e->peer, i)) != NULL; i++)
+        if (o->revocation.serials.n == 0)
             return true;
     return false;
 }
