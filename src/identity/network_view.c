@@ -426,6 +426,14 @@ const struct kith_object *kith_netview_admin(const struct kith_netview *v,
     return in_office(v, k, now) ? &k->admin->obj : NULL;
 }
 
+const struct kith_object *kith_netview_office(const struct kith_netview *v,
+                                              const struct kith_peer_id *peer)
+{
+    const struct kith_known *k = kith_known_find(v, peer);
+
+    return k != NULL && k->admin != NULL ? &k->admin->obj : NULL;
+}
+
 bool kith_netview_is_signer(const struct kith_netview *v, const struct kith_peer_id *peer,
                             kith_wall now)
 {

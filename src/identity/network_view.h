@@ -137,6 +137,9 @@ bool kith_netview_next_member(struct kith_netview *v, size_t *at, kith_wall now,
                               struct kith_member *ret);
 /* How many are members now. */
 size_t kith_netview_member_count(const struct kith_netview *v, kith_wall now);
+/* The ADMIN object held about a peer, in office or not: it proves what the peer signed. NULL. */
+const struct kith_object *kith_netview_office(const struct kith_netview *v,
+                                              const struct kith_peer_id *peer);
 /* Walks the ADMIN objects of admins in office: start with *at = 0; NULL at the end. */
 const struct kith_object *kith_netview_next_admin(const struct kith_netview *v, size_t *at,
                                                   kith_wall now);
