@@ -157,6 +157,24 @@ static int remember_lease(struct kith_node *n, const struct node_network *net,
     return kith_store_lease_put(n->store, net->id.b, &lease, now.wall);
 }
 
+void issue_adopt(struct kith_node *n, const struct node_network *net, const struct kith_member *m,
+                 struct kith_now now)
+{
+    struct kith_store_lease lease;
+    int err;
+
+    if (m->standing != KITH_STANDING_MEMBER || !issue_may(n, net, now.wall) ||
+        !kith_peer_id_equal(&m->cert->env.signer, &issue_signer(n, net)->id))
+        return;
+    err = kith_store_lease_by_peer(n->store, net->id.b, m->peer.b, &lease);
+    if (err == KITH_OK && lease.serial >= m->cert->member.serial)
+        return;
+    if (err == KITH_OK || err == KITH_E_NOTFOUND)
+        err = remember_lease(n, net, m->cert, true, now);
+    if (err < 0)
+        kith_event_store_failed(n->env->events, "vouch for a member", kith_err_text(err));
+}
+
 int issue_cert(struct kith_node *n, struct node_network *net, const struct issue_member *m,
                struct kith_now now, uint8_t *buf, size_t *ret_len, uint64_t *ret_serial,
                char ret_name[KITH_LABEL_MAX + 1])

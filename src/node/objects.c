@@ -82,6 +82,7 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     if ((p->member_of & 1u << net->slot) == 0 && !peer_is_self(n, id))
         kith_event_member_added(n->env->events, m.name, id->b, net->name);
     p->member_of |= 1u << net->slot;
+    issue_adopt(n, net, &m, now);
     overlay_member(n, net, id, now);
     peer_refresh(n, p, now);
     n->peers_at = now.mono;
