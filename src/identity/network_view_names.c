@@ -142,16 +142,13 @@ struct kith_ip kith_network_ip6(const struct kith_network_id *network,
 static void fill(const struct kith_netview *v, const struct kith_known *k, kith_wall now,
                  struct kith_member *ret)
 {
-    uint64_t stands_to;
-
     *ret = (struct kith_member){
         .peer = k->id,
         .ip4 = body_of(k)->ipv4,
         .ip6 = kith_network_ip6(&v->id, &k->id),
         .cert = &k->cert->obj,
         .standing = kith_rule_standing(v, k, now),
-        .admin = k->admin != NULL && now < k->admin->obj.admin.not_after &&
-                 !kith_rule_admin_revoked(v, k, &stands_to),
+        .admin = kith_netview_admin(v, &k->id, now) != NULL,
     };
     if (k->endpoints != NULL && now < k->endpoints->obj.endpoints.valid_until)
         ret->endpoints = &k->endpoints->obj;
