@@ -132,7 +132,7 @@ static void settle_all(struct kith_netview *v, kith_wall now)
         struct kith_known *k = KITH_OF(l, struct kith_known, link);
         next = l->next;
         settle(v, k, now);
-        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k))
+        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k, now))
             kith_store_drop(v, k->endpoints);
         kith_known_drop_empty(v, k);
     }
@@ -199,13 +199,15 @@ static int take_over(struct kith_netview *v, const struct kith_object *obj, kith
 }
 
 /* Whether a held object makes obj superfluous, cheaply: before any signature is looked at. */
-static bool superfluous(const struct kith_netview *v, const struct kith_object *obj,
+static bool superfluous(const struct kith_netview *v, const struct kith_object *obj, kith_wall now,
                         enum kith_offer *ret)
 {
     const struct kith_held *h = kith_store_find(v, &obj->key);
 
     if (h == NULL || kith_object_beats(obj, &h->obj))
         return false;
+    if (kith_rule_early(&h->obj, now) && !kith_rule_early(obj, now))
+        return false; /* while the calendar was ahead; nobody else has it */
     *ret = kith_equal_ct(h->obj.hash.b, obj->hash.b, sizeof obj->hash.b) ? KITH_OFFER_KNOWN
                                                                          : KITH_OFFER_STALE;
     return true;
@@ -253,7 +255,7 @@ static bool retry_round(struct kith_netview *v, kith_wall now)
         enum kith_offer what;
         const char *why;
         next = l->next;
-        int err = superfluous(v, &h->obj, &what) ? KITH_E_USED : judge(v, &h->obj, now, &why);
+        int err = superfluous(v, &h->obj, now, &what) ? KITH_E_USED : judge(v, &h->obj, now, &why);
         if (err == KITH_E_STATE)
             continue;
         if (err == KITH_OK)
@@ -290,7 +292,7 @@ static int offer(struct kith_netview *v, struct kith_span object, kith_wall now,
         return err;
     if (!kith_network_id_equal(&obj.env.network, &v->id))
         return KITH_E_INVAL;
-    if (superfluous(v, &obj, ret))
+    if (superfluous(v, &obj, now, ret))
         return KITH_OK;
     err = judge(v, &obj, now, ret_why);
     if (err == KITH_E_STATE) {
@@ -487,11 +489,13 @@ bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
     return true;
 }
 
-bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced)
+bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced,
+                        kith_wall now)
 {
     const struct kith_held *h = kith_store_find(v, &announced->key);
 
-    return h == NULL || h->obj.env.number < announced->number;
+    return h == NULL || h->obj.env.number < announced->number ||
+           (h->obj.env.number > announced->number && kith_rule_early(&h->obj, now));
 }
 
 const struct kith_object *kith_netview_find(const struct kith_netview *v,

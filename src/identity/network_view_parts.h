@@ -86,8 +86,11 @@ enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct
                                       kith_wall now);
 /* When k's standing changes by time alone; KITH_NEVER when it doesn't. */
 kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now);
-/* Whether k's certificate counts at all, times aside. */
-bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k);
+/* Whether k's certificate counts at all, its own times aside. */
+bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k, kith_wall now);
+/* Whether obj is from the future (spec objects 2.5, 4.4): held since the calendar here, or where it
+ * was signed, was ahead. */
+bool kith_rule_early(const struct kith_object *obj, kith_wall now);
 /* Whether the root took k's office. *ret_stands_to: what it signed up to there counts. */
 bool kith_rule_admin_revoked(const struct kith_netview *v, const struct kith_known *k,
                              uint64_t *ret_stands_to);

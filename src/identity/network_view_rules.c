@@ -51,6 +51,21 @@ static bool is_leave(const struct kith_object *obj)
            kith_peer_id_equal(&obj->env.signer, &obj->revocation.peer);
 }
 
+/* Numbers of these are times, so that nobody can claim the last number there is (spec objects 4.4).
+ */
+static bool numbered_by_time(const struct kith_object *obj)
+{
+    return (obj->env.kind != KITH_OBJECT_revocation_body || is_leave(obj)) &&
+           obj->env.kind != KITH_OBJECT_members_body;
+}
+
+bool kith_rule_early(const struct kith_object *obj, kith_wall now)
+{
+    kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
+
+    return obj->env.issued > latest || (numbered_by_time(obj) && obj->env.number > latest);
+}
+
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
 {
     if (is_root(v, &obj->env.signer))
@@ -121,23 +136,24 @@ static bool list_holds(const struct kith_members_body *b, const struct kith_peer
 }
 
 /* Spec objects 3.6.3: it says so, or it is older than its signer's newest list and not on it. */
-static bool left(const struct kith_netview *v, const struct kith_known *k)
+static bool left(const struct kith_netview *v, const struct kith_known *k, kith_wall now)
 {
     const struct kith_object *cert = &k->cert->obj;
     const struct kith_known *signer = kith_known_find(v, &cert->env.signer);
 
     if (said_goodbye(k, cert->member.serial))
         return true;
-    if (signer == NULL || signer->list == NULL || !kith_rule_stands(v, &signer->list->obj))
+    if (signer == NULL || signer->list == NULL || !kith_rule_stands(v, &signer->list->obj) ||
+        kith_rule_early(&signer->list->obj, now))
         return false;
     const struct kith_object *list = &signer->list->obj;
     return cert->member.serial < list->env.number && !list_holds(&list->members, &k->id);
 }
 
-bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k)
+bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k, kith_wall now)
 {
     return k->cert != NULL && kith_rule_stands(v, &k->cert->obj) &&
-           !revoked(v, k, k->cert->obj.member.serial) && !left(v, k);
+           !revoked(v, k, k->cert->obj.member.serial) && !left(v, k, now);
 }
 
 /* Spec objects 3.3.2. */
@@ -149,7 +165,7 @@ enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct
     const struct kith_member_body *m = &k->cert->obj.member;
     if (revoked(v, k, m->serial))
         return KITH_STANDING_REVOKED;
-    if (left(v, k))
+    if (left(v, k, now))
         return KITH_STANDING_LEFT;
     if (now >= m->not_after)
         return KITH_STANDING_EXPIRED;
@@ -200,7 +216,7 @@ static const char *against_root_object(const struct kith_netview *v, const struc
 static const char *against_endpoints(const struct kith_netview *v, const struct kith_object *obj,
                                      kith_wall now)
 {
-    if (!kith_rule_cert_stands(v, kith_known_find(v, &obj->env.signer)))
+    if (!kith_rule_cert_stands(v, kith_known_find(v, &obj->env.signer), now))
         return "its signer is no member";
     return obj->endpoints.valid_until <= now ? "it is out of date" : NULL;
 }
@@ -235,20 +251,10 @@ static const char *against_statement(const struct kith_netview *v, const struct 
     return outside_bounds(v, kith_known_find(v, &obj->env.signer), obj);
 }
 
-/* Numbers of these are times, so that nobody can claim the last number there is (spec objects 4.4).
- */
-static bool numbered_by_time(const struct kith_object *obj)
-{
-    return (obj->env.kind != KITH_OBJECT_revocation_body || is_leave(obj)) &&
-           obj->env.kind != KITH_OBJECT_members_body;
-}
-
 static const char *against(const struct kith_netview *v, const struct kith_object *obj,
                            kith_wall now)
 {
-    kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
-
-    if (obj->env.issued > latest || (numbered_by_time(obj) && obj->env.number > latest))
+    if (kith_rule_early(obj, now))
         return "it is from the future, or the clock here is late";
     switch (obj->env.kind) {
     case KITH_OBJECT_network_body:

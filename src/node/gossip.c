@@ -375,7 +375,7 @@ static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span
     }
     struct kith_reader r = kith_reader_on(digest.entries.bytes);
     while (kith_digest_item_next(&r, &item))
-        if (kith_netview_lacks(net->view, &item))
+        if (kith_netview_lacks(net->view, &item, now.wall))
             note_lack(n, p, &item.key);
     pull_more(n, p, now);
 }

@@ -471,8 +471,8 @@ static void look_at_own_cert(struct kith_node *n, struct node_network *net, stru
     if (!network_self(n, net, now.wall, &self))
         return;
     kith_wall ends = self.cert->member.not_after;
-    if (now.wall + n->renew_before < ends)
-        return;
+    if (now.wall + n->renew_before < ends && self.standing != KITH_STANDING_EARLY)
+        return; /* early: it was renewed while the calendar was ahead */
     if (issue_may(n, net, now.wall)) {
         if (renew(n, net, &self, now, buf, &len) >= 0)
             kith_event_cert_renewed(n->env->events, net->name, n->identity->id.b,
