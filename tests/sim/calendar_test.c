@@ -121,6 +121,25 @@ static void a_member_whose_clock_was_a_year_ahead_for_an_hour_is_a_member_still(
     world_down(&w);
 }
 
+/* A machine without a battery for its clock starts in 2006, and learns the time a minute later. */
+static void who_starts_twenty_years_behind_is_a_member_once_the_clock_is_set(void **state)
+{
+    struct world w;
+
+    (void)state;
+    for (int who = 0; who < WORLD_N; who += 2) {
+        world_three(&w, 35 + (uint64_t)who);
+        world_wait(&w, 3 * KITH_SEC);
+        w.node[who].wall_offset = -(int64_t)20 * 365 * 86400;
+        node_sim_restart(&w.node[who]);
+        world_wait(&w, 60 * KITH_SEC);
+        w.node[who].wall_offset = 0;
+        world_wait(&w, 120 * KITH_SEC);
+        assert_whole(&w);
+        world_down(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +147,7 @@ int main(void)
         cmocka_unit_test(a_root_whose_clock_was_a_year_ahead_for_an_hour_has_lost_nobody),
         cmocka_unit_test(a_root_whose_clock_was_three_weeks_ahead_for_an_hour_has_lost_nobody),
         cmocka_unit_test(a_member_whose_clock_was_a_year_ahead_for_an_hour_is_a_member_still),
+        cmocka_unit_test(who_starts_twenty_years_behind_is_a_member_once_the_clock_is_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
