@@ -310,9 +310,10 @@ static int list_lease(void *ctx, const struct kith_store_lease *l)
     struct kith_peer_id peer;
 
     memcpy(peer.b, l->peer, sizeof peer.b);
+    enum kith_standing standing = kith_netview_standing(list->net->view, &peer, list->now);
     if (list->now >= l->not_after || list->n == LIST_MAX ||
-        kith_netview_standing(list->net->view, &peer, list->now) != KITH_STANDING_MEMBER)
-        return KITH_OK;
+        (standing != KITH_STANDING_MEMBER && standing != KITH_STANDING_EARLY))
+        return KITH_OK; /* early: the clock here is late, and the list outlives that */
     list->item[list->n++] = (struct kith_member_item){.peer = peer, .serial = l->serial};
     return KITH_OK;
 }

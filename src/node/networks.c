@@ -112,12 +112,22 @@ struct loading {
     struct kith_node_why *why;
 };
 
+/* The time by which a stored object is judged: it was believed before, and a clock that is not set
+ * yet must not lose it. */
+static kith_wall believed_at(struct kith_span object, kith_wall now)
+{
+    struct kith_object o;
+
+    return kith_object_open(object, &o) >= 0 && o.env.issued > now ? o.env.issued : now;
+}
+
 static int load_object(void *ctx, const struct kith_store_object *o)
 {
     struct loading *l = ctx;
     enum kith_offer offer;
     const char *why = "";
-    int err = kith_netview_offer(l->net->view, o->bytes, l->now.wall, &offer, &why);
+    int err = kith_netview_offer(l->net->view, o->bytes, believed_at(o->bytes, l->now.wall), &offer,
+                                 &why);
     struct kith_span extra;
 
     while (err >= 0 && kith_netview_next_new(l->net->view, &extra))
@@ -166,6 +176,7 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
         if (err < 0)
             break;
         l.net->renew_at = now.mono;
+        kith_netview_tick(l.net->view, now.wall);
         objects_settle(n, l.net, now);
         overlay_network(n, l.net, now);
     }
