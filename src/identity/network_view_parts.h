@@ -82,6 +82,9 @@ int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj,
                     const char **ret_why) KITH_MUST_CHECK;
 /* Whether the signer of an object of MEMBER, REVOCATION or MEMBERS stands for it still. */
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj);
+/* Of whom a revocation is: the root's outweighs an admin's, that of a member about itself is least.
+ */
+unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object *revocation);
 enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct kith_known *k,
                                       kith_wall now);
 /* When k's standing changes by time alone; KITH_NEVER when it doesn't. */

@@ -1,3 +1,4 @@
+#include "identity/issuer.h"
 #include "identity/network_view_parts.h"
 
 static bool is_root(const struct kith_netview *v, const struct kith_peer_id *peer)
@@ -39,6 +40,9 @@ static const char *outside_bounds(const struct kith_netview *v, const struct kit
         return "it was issued after its signer's appointment ended";
     if (obj->env.kind == KITH_OBJECT_member_body && !kith_prefix_holds(&a->ipv4, &obj->member.ipv4))
         return "its address is outside its signer's block";
+    if (obj->env.kind == KITH_OBJECT_member_body &&
+        obj->member.not_after > kith_after(a->not_after, KITH_CERT_VALID))
+        return "it outlasts its signer's office by more than 30 days";
     if (kith_rule_admin_revoked(v, signer, &stands_to) && at > stands_to)
         return "its signer was revoked";
     return NULL;
@@ -64,6 +68,13 @@ bool kith_rule_early(const struct kith_object *obj, kith_wall now)
     kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
 
     return obj->env.issued > latest || (numbered_by_time(obj) && obj->env.number > latest);
+}
+
+unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object *revocation)
+{
+    if (is_root(v, &revocation->env.signer))
+        return 2;
+    return is_leave(revocation) ? 0 : 1;
 }
 
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
