@@ -140,6 +140,34 @@ static void who_starts_twenty_years_behind_is_a_member_once_the_clock_is_set(voi
     }
 }
 
+/* Whoever it is, however far, and whether or not it starts anew before and after. */
+static void any_clock_may_be_wrong_for_an_hour(void **state)
+{
+    static const int days[] = {-400, -2, 2, 25, 35, 400};
+    struct world w;
+
+    (void)state;
+    for (int i = 0; i < 36; i++) {
+        int who = i % WORLD_N, by = days[i / 6];
+        bool starts_anew = i / 3 % 2 != 0;
+        print_message("node %d, %d days%s\n", who, by, starts_anew ? ", starting anew" : "");
+        world_three(&w, 50 + (uint64_t)i);
+        appoint(&w, "desktop");
+        world_wait(&w, 3 * KITH_SEC);
+        w.node[who].wall_offset = (int64_t)by * 86400;
+        if (starts_anew)
+            node_sim_restart(&w.node[who]);
+        world_wait(&w, HOUR + 60 * KITH_SEC);
+        w.node[who].wall_offset = 0;
+        if (starts_anew)
+            node_sim_restart(&w.node[who]);
+        world_wait(&w, HOUR + 60 * KITH_SEC);
+        assert_whole(&w);
+        assert_true(member(&w, 2, "desktop").admin);
+        world_down(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_root_whose_clock_was_three_weeks_ahead_for_an_hour_has_lost_nobody),
         cmocka_unit_test(a_member_whose_clock_was_a_year_ahead_for_an_hour_is_a_member_still),
         cmocka_unit_test(who_starts_twenty_years_behind_is_a_member_once_the_clock_is_set),
+        cmocka_unit_test(any_clock_may_be_wrong_for_an_hour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
