@@ -81,6 +81,12 @@ int kith_ctl_do_network_create(struct kith_ctl_handlers *h, uint64_t call, const
                          ret);
 }
 
+/* Who is no member itself is listed by nobody, whoever else is. */
+static size_t others_in(const struct kith_network_info *net)
+{
+    return net->standing == KITH_STANDING_MEMBER && net->members > 0 ? net->members - 1 : 0;
+}
+
 int kith_ctl_do_network_leave(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
                               json_t **ret, struct kith_ctl_error *e)
 {
@@ -97,8 +103,7 @@ int kith_ctl_do_network_leave(struct kith_ctl_handlers *h, uint64_t call, const 
     if (err < 0)
         return kith_ctl_explain(e, err, &why);
     return kith_ctl_give(json_pack("{s:s, s:I, s:I}", "name", name, "others",
-                                   (json_int_t)(net.members > 0 ? net.members - 1 : 0), "told",
-                                   (json_int_t)told),
+                                   (json_int_t)others_in(&net), "told", (json_int_t)told),
                          ret);
 }
 

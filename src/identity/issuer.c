@@ -79,6 +79,8 @@ int kith_issuer_pick_name(struct kith_span wanted, kith_name_taken *taken, void 
 
 uint64_t kith_issuer_number(uint64_t previous, kith_wall now)
 {
+    if (previous > kith_after(now, KITH_WALL_TOLERANCE))
+        return now; /* signed while the calendar was ahead: nobody else took it */
     return previous >= now ? previous + 1 : now;
 }
 

@@ -44,7 +44,8 @@ int kith_issuer_pick_ip(const struct kith_prefix *range, const struct kith_prefi
 int kith_issuer_pick_name(struct kith_span wanted, kith_name_taken *taken, void *ctx,
                           char *buf) KITH_MUST_CHECK;
 
-/* The number for a new version of something numbered by time, after `previous` (0: none). */
+/* The number for a new version of something numbered by time, after `previous` (0: none), which
+ * does not count when it is too far ahead for anybody to have believed it. */
 uint64_t kith_issuer_number(uint64_t previous, kith_wall now);
 
 struct kith_issuer {

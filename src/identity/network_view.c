@@ -108,6 +108,8 @@ static void settle(struct kith_netview *v, struct kith_known *k, kith_wall now)
 /* Drops what was signed by one who may no longer say it, so that better objects find room. */
 static void purge(struct kith_netview *v, struct kith_known *k)
 {
+    if (k->cert != NULL && !kith_rule_stands(v, &k->cert->obj))
+        kith_store_drop(v, k->cert);
     for (struct kith_link *l = k->revocations.next, *next; l != &k->revocations; l = next) {
         struct kith_held *h = KITH_OF(l, struct kith_held, link);
         next = l->next;
@@ -116,8 +118,6 @@ static void purge(struct kith_netview *v, struct kith_known *k)
     }
     if (k->list != NULL && !kith_rule_stands(v, &k->list->obj))
         kith_store_drop(v, k->list);
-    if (k->cert != NULL && !kith_rule_stands(v, &k->cert->obj))
-        kith_store_drop(v, k->cert);
 }
 
 static void settle_all(struct kith_netview *v, kith_wall now)
@@ -132,7 +132,7 @@ static void settle_all(struct kith_netview *v, kith_wall now)
         struct kith_known *k = KITH_OF(l, struct kith_known, link);
         next = l->next;
         settle(v, k, now);
-        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k))
+        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k, now))
             kith_store_drop(v, k->endpoints);
         kith_known_drop_empty(v, k);
     }
@@ -201,13 +201,15 @@ static int take_over(struct kith_netview *v, const struct kith_object *obj, kith
 }
 
 /* Whether a held object makes obj superfluous, cheaply: before any signature is looked at. */
-static bool superfluous(const struct kith_netview *v, const struct kith_object *obj,
+static bool superfluous(const struct kith_netview *v, const struct kith_object *obj, kith_wall now,
                         enum kith_offer *ret)
 {
     const struct kith_held *h = kith_store_find(v, &obj->key);
 
     if (h == NULL || kith_object_beats(obj, &h->obj))
         return false;
+    if (kith_rule_early(&h->obj, now) && !kith_rule_early(obj, now))
+        return false; /* while the calendar was ahead; nobody else has it */
     *ret = kith_equal_ct(h->obj.hash.b, obj->hash.b, sizeof obj->hash.b) ? KITH_OFFER_KNOWN
                                                                          : KITH_OFFER_STALE;
     return true;
@@ -255,7 +257,7 @@ static bool retry_round(struct kith_netview *v, kith_wall now)
         enum kith_offer what;
         const char *why;
         next = l->next;
-        int err = superfluous(v, &h->obj, &what) ? KITH_E_USED : judge(v, &h->obj, now, &why);
+        int err = superfluous(v, &h->obj, now, &what) ? KITH_E_USED : judge(v, &h->obj, now, &why);
         if (err == KITH_E_STATE)
             continue;
         if (err == KITH_OK)
@@ -302,7 +304,7 @@ static int offer(struct kith_netview *v, struct kith_span object, kith_wall now,
         return err;
     if (!kith_network_id_equal(&obj.env.network, &v->id))
         return KITH_E_INVAL;
-    if (superfluous(v, &obj, ret))
+    if (superfluous(v, &obj, now, ret))
         return KITH_OK;
     if (moves_too_often(v, &obj, now)) {
         *ret_why = "its signer says too often where it is";
@@ -420,12 +422,18 @@ bool kith_netview_is_member(const struct kith_netview *v, const struct kith_peer
     return kith_netview_standing(v, peer, now) == KITH_STANDING_MEMBER;
 }
 
+/* An office that ended when it was signed is none, whatever the calendar here says. */
+static bool is_dismissal(const struct kith_object *office)
+{
+    return office->admin.not_after <= office->env.issued;
+}
+
 static bool in_office(const struct kith_netview *v, const struct kith_known *k, kith_wall now)
 {
     uint64_t stands_to;
 
     return k != NULL && k->admin != NULL && now < k->admin->obj.admin.not_after &&
-           !kith_rule_admin_revoked(v, k, &stands_to);
+           !is_dismissal(&k->admin->obj) && !kith_rule_admin_revoked(v, k, &stands_to);
 }
 
 const struct kith_object *kith_netview_admin(const struct kith_netview *v,
@@ -434,6 +442,14 @@ const struct kith_object *kith_netview_admin(const struct kith_netview *v,
     const struct kith_known *k = kith_known_find(v, peer);
 
     return in_office(v, k, now) ? &k->admin->obj : NULL;
+}
+
+const struct kith_object *kith_netview_office(const struct kith_netview *v,
+                                              const struct kith_peer_id *peer)
+{
+    const struct kith_known *k = kith_known_find(v, peer);
+
+    return k != NULL && k->admin != NULL ? &k->admin->obj : NULL;
 }
 
 bool kith_netview_is_signer(const struct kith_netview *v, const struct kith_peer_id *peer,
@@ -489,11 +505,13 @@ bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
     return true;
 }
 
-bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced)
+bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced,
+                        kith_wall now)
 {
     const struct kith_held *h = kith_store_find(v, &announced->key);
 
-    return h == NULL || h->obj.env.number < announced->number;
+    return h == NULL || h->obj.env.number < announced->number ||
+           (h->obj.env.number > announced->number && kith_rule_early(&h->obj, now));
 }
 
 const struct kith_object *kith_netview_find(const struct kith_netview *v,

@@ -16,9 +16,6 @@
 #include "identity/object.h"
 #include "wire/control.h"
 
-/* How far another's clock may be ahead of ours. */
-#define KITH_WALL_TOLERANCE ((kith_wall)300)
-
 struct kith_netview;
 
 struct kith_netview_limits { /* all-zero: the defaults */
@@ -137,6 +134,9 @@ bool kith_netview_next_member(struct kith_netview *v, size_t *at, kith_wall now,
                               struct kith_member *ret);
 /* How many are members now. */
 size_t kith_netview_member_count(const struct kith_netview *v, kith_wall now);
+/* The ADMIN object held about a peer, in office or not: it proves what the peer signed. NULL. */
+const struct kith_object *kith_netview_office(const struct kith_netview *v,
+                                              const struct kith_peer_id *peer);
 /* Walks the ADMIN objects of admins in office: start with *at = 0; NULL at the end. */
 const struct kith_object *kith_netview_next_admin(const struct kith_netview *v, size_t *at,
                                                   kith_wall now);
@@ -157,7 +157,8 @@ const struct kith_object *kith_netview_revocation(const struct kith_netview *v,
 bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
                               struct kith_digest_item *ret);
 /* Whether an object announced like this would be worth pulling. */
-bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced);
+bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced,
+                        kith_wall now);
 /* The object held under key, or NULL. */
 const struct kith_object *kith_netview_find(const struct kith_netview *v,
                                             const struct kith_object_key *key);

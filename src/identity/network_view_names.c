@@ -107,14 +107,14 @@ static void give_names(struct kith_netview *v)
     }
 }
 
-static void make_index(struct kith_netview *v)
+static void make_index(struct kith_netview *v, kith_wall now)
 {
     if (v->indexed)
         return;
     v->standing = 0;
     for (struct kith_link *l = v->all.next; l != &v->all; l = l->next) {
         struct kith_known *k = KITH_OF(l, struct kith_known, link);
-        if (kith_rule_cert_stands(v, k))
+        if (kith_rule_cert_stands(v, k, now))
             v->by_name[v->standing++] = k;
     }
     if (v->standing > 0) {
@@ -142,16 +142,13 @@ struct kith_ip kith_network_ip6(const struct kith_network_id *network,
 static void fill(const struct kith_netview *v, const struct kith_known *k, kith_wall now,
                  struct kith_member *ret)
 {
-    uint64_t stands_to;
-
     *ret = (struct kith_member){
         .peer = k->id,
         .ip4 = body_of(k)->ipv4,
         .ip6 = kith_network_ip6(&v->id, &k->id),
         .cert = &k->cert->obj,
         .standing = kith_rule_standing(v, k, now),
-        .admin = k->admin != NULL && now < k->admin->obj.admin.not_after &&
-                 !kith_rule_admin_revoked(v, k, &stands_to),
+        .admin = kith_netview_admin(v, &k->id, now) != NULL,
     };
     if (k->endpoints != NULL && now < k->endpoints->obj.endpoints.valid_until)
         ret->endpoints = &k->endpoints->obj;
@@ -165,9 +162,9 @@ bool kith_netview_member(struct kith_netview *v, const struct kith_peer_id *peer
 
     if (k == NULL || k->cert == NULL)
         return false;
-    make_index(v);
+    make_index(v, now);
     /* no longer named by the index: the name it was signed with */
-    if (!kith_rule_cert_stands(v, k))
+    if (!kith_rule_cert_stands(v, k, now))
         kith_format(k->name, sizeof k->name, "%.*s", (int)body_of(k)->name.n,
                     (const char *)body_of(k)->name.p);
     fill(v, k, now, ret);
@@ -177,7 +174,7 @@ bool kith_netview_member(struct kith_netview *v, const struct kith_peer_id *peer
 bool kith_netview_by_name(struct kith_netview *v, struct kith_span name, kith_wall now,
                           struct kith_member *ret)
 {
-    make_index(v);
+    make_index(v, now);
     const struct kith_known *k = find_name(v, shown_name, name);
     if (k == NULL)
         return false;
@@ -216,7 +213,7 @@ static bool by_ip6(struct kith_netview *v, const struct kith_ip *ip, kith_wall n
 bool kith_netview_by_ip(struct kith_netview *v, const struct kith_ip *ip, kith_wall now,
                         struct kith_member *ret)
 {
-    make_index(v);
+    make_index(v, now);
     if (ip->family == KITH_FAMILY_IP6)
         return by_ip6(v, ip, now, ret);
     if (ip->family != KITH_FAMILY_IP4)
@@ -231,7 +228,7 @@ bool kith_netview_by_ip(struct kith_netview *v, const struct kith_ip *ip, kith_w
 bool kith_netview_next_member(struct kith_netview *v, size_t *at, kith_wall now,
                               struct kith_member *ret)
 {
-    make_index(v);
+    make_index(v, now);
     if (*at >= v->standing)
         return false;
     fill(v, v->by_name[(*at)++], now, ret);

@@ -83,6 +83,9 @@ int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj,
                     const char **ret_why) KITH_MUST_CHECK;
 /* Whether the signer of an object of MEMBER, REVOCATION or MEMBERS stands for it still. */
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj);
+/* Of whom a revocation is: the root's outweighs an admin's, that of a member about itself is least.
+ */
+unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object *revocation);
 enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct kith_known *k,
                                       kith_wall now);
 /* Whether k may say again where it is (spec objects 3.5.2), and that it did: only its own signature
@@ -91,8 +94,11 @@ bool kith_rule_endpoints_afforded(const struct kith_known *k, kith_wall now);
 void kith_rule_endpoints_paid(struct kith_known *k, kith_wall now);
 /* When k's standing changes by time alone; KITH_NEVER when it doesn't. */
 kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now);
-/* Whether k's certificate counts at all, times aside. */
-bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k);
+/* Whether k's certificate counts at all, its own times aside. */
+bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k, kith_wall now);
+/* Whether obj is from the future (spec objects 2.5, 4.4): held since the calendar here, or where it
+ * was signed, was ahead. */
+bool kith_rule_early(const struct kith_object *obj, kith_wall now);
 /* Whether the root took k's office. *ret_stands_to: what it signed up to there counts. */
 bool kith_rule_admin_revoked(const struct kith_netview *v, const struct kith_known *k,
                              uint64_t *ret_stands_to);

@@ -1,3 +1,4 @@
+#include "identity/issuer.h"
 #include "identity/network_view_parts.h"
 
 static bool is_root(const struct kith_netview *v, const struct kith_peer_id *peer)
@@ -39,6 +40,9 @@ static const char *outside_bounds(const struct kith_netview *v, const struct kit
         return "it was issued after its signer's appointment ended";
     if (obj->env.kind == KITH_OBJECT_member_body && !kith_prefix_holds(&a->ipv4, &obj->member.ipv4))
         return "its address is outside its signer's block";
+    if (obj->env.kind == KITH_OBJECT_member_body &&
+        obj->member.not_after > kith_after(a->not_after, KITH_CERT_VALID))
+        return "it outlasts its signer's office by more than 30 days";
     if (kith_rule_admin_revoked(v, signer, &stands_to) && at > stands_to)
         return "its signer was revoked";
     return NULL;
@@ -51,11 +55,35 @@ static bool is_leave(const struct kith_object *obj)
            kith_peer_id_equal(&obj->env.signer, &obj->revocation.peer);
 }
 
+/* Numbers of these are times, so that nobody can claim the last number there is (spec objects 4.4).
+ */
+static bool numbered_by_time(const struct kith_object *obj)
+{
+    return (obj->env.kind != KITH_OBJECT_revocation_body || is_leave(obj)) &&
+           obj->env.kind != KITH_OBJECT_members_body;
+}
+
+bool kith_rule_early(const struct kith_object *obj, kith_wall now)
+{
+    kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
+
+    return obj->env.issued > latest || (numbered_by_time(obj) && obj->env.number > latest);
+}
+
+unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object *revocation)
+{
+    if (is_root(v, &revocation->env.signer))
+        return 2;
+    return is_leave(revocation) ? 0 : 1;
+}
+
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
 {
-    if (is_root(v, &obj->env.signer) || is_leave(obj))
+    if (is_root(v, &obj->env.signer))
         return true;
     const struct kith_known *signer = kith_known_find(v, &obj->env.signer);
+    if (is_leave(obj)) /* it counts against a certificate, and one proved it */
+        return signer != NULL && signer->cert != NULL;
     if (signer == NULL || signer->admin == NULL)
         return false;
     if (obj->env.kind == KITH_OBJECT_revocation_body) {
@@ -119,23 +147,24 @@ static bool list_holds(const struct kith_members_body *b, const struct kith_peer
 }
 
 /* Spec objects 3.6.3: it says so, or it is older than its signer's newest list and not on it. */
-static bool left(const struct kith_netview *v, const struct kith_known *k)
+static bool left(const struct kith_netview *v, const struct kith_known *k, kith_wall now)
 {
     const struct kith_object *cert = &k->cert->obj;
     const struct kith_known *signer = kith_known_find(v, &cert->env.signer);
 
     if (said_goodbye(k, cert->member.serial))
         return true;
-    if (signer == NULL || signer->list == NULL || !kith_rule_stands(v, &signer->list->obj))
+    if (signer == NULL || signer->list == NULL || !kith_rule_stands(v, &signer->list->obj) ||
+        kith_rule_early(&signer->list->obj, now))
         return false;
     const struct kith_object *list = &signer->list->obj;
     return cert->member.serial < list->env.number && !list_holds(&list->members, &k->id);
 }
 
-bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k)
+bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known *k, kith_wall now)
 {
     return k->cert != NULL && kith_rule_stands(v, &k->cert->obj) &&
-           !revoked(v, k, k->cert->obj.member.serial) && !left(v, k);
+           !revoked(v, k, k->cert->obj.member.serial) && !left(v, k, now);
 }
 
 /* Spec objects 3.3.2. */
@@ -147,7 +176,7 @@ enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct
     const struct kith_member_body *m = &k->cert->obj.member;
     if (revoked(v, k, m->serial))
         return KITH_STANDING_REVOKED;
-    if (left(v, k))
+    if (left(v, k, now))
         return KITH_STANDING_LEFT;
     if (now >= m->not_after)
         return KITH_STANDING_EXPIRED;
@@ -220,7 +249,7 @@ static const char *against_root_object(const struct kith_netview *v, const struc
 static const char *against_endpoints(const struct kith_netview *v, const struct kith_object *obj,
                                      kith_wall now)
 {
-    if (!kith_rule_cert_stands(v, kith_known_find(v, &obj->env.signer)))
+    if (!kith_rule_cert_stands(v, kith_known_find(v, &obj->env.signer), now))
         return "its signer is no member";
     return obj->endpoints.valid_until <= now ? "it is out of date" : NULL;
 }
@@ -255,20 +284,10 @@ static const char *against_statement(const struct kith_netview *v, const struct 
     return outside_bounds(v, kith_known_find(v, &obj->env.signer), obj);
 }
 
-/* Numbers of these are times, so that nobody can claim the last number there is (spec objects 4.4).
- */
-static bool numbered_by_time(const struct kith_object *obj)
-{
-    return (obj->env.kind != KITH_OBJECT_revocation_body || is_leave(obj)) &&
-           obj->env.kind != KITH_OBJECT_members_body;
-}
-
 static const char *against(const struct kith_netview *v, const struct kith_object *obj,
                            kith_wall now)
 {
-    kith_wall latest = kith_after(now, KITH_WALL_TOLERANCE);
-
-    if (obj->env.issued > latest || (numbered_by_time(obj) && obj->env.number > latest))
+    if (kith_rule_early(obj, now))
         return "it is from the future, or the clock here is late";
     switch (obj->env.kind) {
     case KITH_OBJECT_network_body:

@@ -173,12 +173,38 @@ static struct kith_known *least_missed(struct kith_netview *v, kith_wall now)
     return worst;
 }
 
+/* A revocation of less weight than obj, or NULL: an admin must not keep the root from ending it. */
+static struct kith_held *lighter_revocation(struct kith_netview *v, const struct kith_object *obj)
+{
+    struct kith_held *lightest = NULL;
+    unsigned weight = kith_rule_weight(v, obj);
+
+    for (struct kith_link *l = v->all.next; l != &v->all && weight > 0; l = l->next) {
+        struct kith_known *k = KITH_OF(l, struct kith_known, link);
+        for (struct kith_link *r = k->revocations.next; r != &k->revocations; r = r->next) {
+            struct kith_held *h = KITH_OF(r, struct kith_held, link);
+            if (kith_rule_weight(v, &h->obj) >= weight)
+                continue;
+            lightest = h;
+            weight = kith_rule_weight(v, &h->obj);
+        }
+    }
+    return lightest;
+}
+
 static int make_room(struct kith_netview *v, const struct kith_object *obj, kith_wall now)
 {
     uint32_t *count, limit;
 
     if (!counter_of(v, obj->env.kind, &count, &limit) || *count < limit)
         return KITH_OK;
+    if (obj->env.kind == KITH_OBJECT_revocation_body) {
+        struct kith_held *h = lighter_revocation(v, obj);
+        if (h == NULL)
+            return KITH_E_FULL;
+        kith_store_drop(v, h); /* what follows is settled with the new one */
+        return KITH_OK;
+    }
     if (obj->env.kind != KITH_OBJECT_member_body || obj->member.not_after <= now)
         return KITH_E_FULL;
 

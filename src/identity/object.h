@@ -11,6 +11,9 @@
 #include "identity/identity.h"
 #include "wire/object.h"
 
+/* How far another's clock may be ahead of ours. */
+#define KITH_WALL_TOLERANCE ((kith_wall)300)
+
 enum {
     KITH_OBJECT_VERSION = 1,
     KITH_OBJECT_HEAD = 84, /* version, kind, network, signer, number, issued, length of body */

@@ -5,6 +5,9 @@
  * Spec: docs/spec/enrolment.md. */
 #include "node/internal.h"
 
+/* Who used a ticket and left gets another certificate for it no sooner, seconds. */
+#define AGAIN_AFTER ((kith_wall)30)
+
 struct enrolment {
     struct kith_node *n;
     struct kith_conn *conn;
@@ -14,6 +17,7 @@ struct enrolment {
     struct kith_store_ticket ticket;
     bool again; /* it has used this ticket before */
     bool same;  /* and what it was given then still counts */
+    kith_wall last_use;
     struct node_network *net;
     struct kith_now now;
     uint8_t cert[KITH_CERT_MAX];
@@ -108,6 +112,7 @@ static bool given_before(struct enrolment *e)
     struct kith_store_ticket_use use;
 
     e->again = kith_store_ticket_use_get(e->n->store, e->request.ticket.b, e->peer.b, &use) >= 0;
+    e->last_use = e->again ? use.at : 0;
     if (!e->again || use.cert.n > sizeof e->cert)
         return false;
     memcpy(e->cert, use.cert.p, use.cert.n);
@@ -147,27 +152,14 @@ static int issue_in_transaction(struct enrolment *e)
                     : kith_store_ticket_use_record(e->n->store, e->request.ticket.b, &use);
 }
 
-/* Whether `signer` revoked all certificates of the peer, those to come included. */
-static bool banned_by(const struct enrolment *e, const struct kith_peer_id *signer)
-{
-    struct kith_object_key key;
-
-    if (kith_object_key_of(&e->net->id, KITH_OBJECT_revocation_body, signer, &e->peer, &key) < 0)
-        return true; /* without a library there is no telling */
-    const struct kith_object *o = kith_netview_find(e->net->view, &key);
-    return o != NULL && o->revocation.serials.n == 0;
-}
-
+/* Whether somebody whose word stands revoked all certificates of the peer, those to come included:
+ * the view holds no other revocations. A leave names its certificates. */
 static bool is_banned(const struct enrolment *e)
 {
-    const struct kith_peer_id root = kith_network_root(&e->net->id);
-    const struct kith_object *office;
-    size_t at = 0;
+    const struct kith_object *o;
 
-    if (banned_by(e, &root))
-        return true;
-    while ((office = kith_netview_next_admin(e->net->view, &at, e->now.wall)) != NULL)
-        if (banned_by(e, &office->admin.peer))
+    for (size_t i = 0; (o = kith_netview_revocation(e->net->view, &e->peer, i)) != NULL; i++)
+        if (o->revocation.serials.n == 0)
             return true;
     return false;
 }
@@ -183,6 +175,8 @@ static int admit(struct enrolment *e)
         return KITH_E_EXPIRED;
     if (e->ticket.uses_left == 0 && !e->again)
         return KITH_E_USED;
+    if (e->again && e->now.wall < e->last_use + AGAIN_AFTER)
+        return KITH_E_AGAIN; /* each time costs signatures, and words to everybody */
     int err = kith_store_begin(e->n->store);
     if (err < 0)
         return err;

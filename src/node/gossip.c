@@ -66,8 +66,7 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
         !(kith_netview_is_member(net->view, &p->id, now.wall) || join_is_with(n, &p->id)))
         return;
     m.cert = self.cert->bytes;
-    const struct kith_object *admin =
-        kith_netview_admin(net->view, &self.cert->env.signer, now.wall);
+    const struct kith_object *admin = kith_netview_office(net->view, &self.cert->env.signer);
     if (admin != NULL)
         m.admin = admin->bytes;
     if (kith_membership_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
@@ -169,7 +168,7 @@ static void tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
     const struct kith_object *revocation, *office;
 
     for (size_t i = 0; (revocation = kith_netview_revocation(net->view, peer, i)) != NULL; i++) {
-        office = kith_netview_admin(net->view, &revocation->env.signer, now.wall);
+        office = kith_netview_office(net->view, &revocation->env.signer);
         if ((office != NULL && push(n, peer, office, now) < 0) ||
             push(n, peer, revocation, now) < 0)
             return; /* it hears it when it comes again */
@@ -365,7 +364,7 @@ static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span
     }
     struct kith_reader r = kith_reader_on(digest.entries.bytes);
     while (kith_digest_item_next(&r, &item))
-        if (kith_netview_lacks(net->view, &item))
+        if (kith_netview_lacks(net->view, &item, now.wall))
             note_lack(n, p, &item.key);
     pull_more(n, p, now);
 }

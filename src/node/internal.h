@@ -290,6 +290,10 @@ int issue_cert(struct kith_node *n, struct node_network *net, const struct issue
                char ret_name[KITH_LABEL_MAX + 1]);
 int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                  const uint64_t *serial, bool office, const char *reason, struct kith_now now);
+/* A member that another machine with this signer's key certified: this one vouches for it as well,
+ * else its next list would put it out. */
+void issue_adopt(struct kith_node *n, const struct node_network *net, const struct kith_member *m,
+                 struct kith_now now);
 /* It left: what was promised to it is free again. */
 void issue_forget(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                   struct kith_now now);

@@ -157,6 +157,24 @@ static int remember_lease(struct kith_node *n, const struct node_network *net,
     return kith_store_lease_put(n->store, net->id.b, &lease, now.wall);
 }
 
+void issue_adopt(struct kith_node *n, const struct node_network *net, const struct kith_member *m,
+                 struct kith_now now)
+{
+    struct kith_store_lease lease;
+    int err;
+
+    if (m->standing != KITH_STANDING_MEMBER || !issue_may(n, net, now.wall) ||
+        !kith_peer_id_equal(&m->cert->env.signer, &issue_signer(n, net)->id))
+        return;
+    err = kith_store_lease_by_peer(n->store, net->id.b, m->peer.b, &lease);
+    if (err == KITH_OK && lease.serial >= m->cert->member.serial)
+        return;
+    if (err == KITH_OK || err == KITH_E_NOTFOUND)
+        err = remember_lease(n, net, m->cert, true, now);
+    if (err < 0)
+        kith_event_store_failed(n->env->events, "vouch for a member", kith_err_text(err));
+}
+
 int issue_cert(struct kith_node *n, struct node_network *net, const struct issue_member *m,
                struct kith_now now, uint8_t *buf, size_t *ret_len, uint64_t *ret_serial,
                char ret_name[KITH_LABEL_MAX + 1])
@@ -251,13 +269,23 @@ struct unclaimed {
     size_t n_lease;
 };
 
+/* Others may have met it while this node was off. */
+static bool says_where_it_is(const struct unclaimed *u, const struct kith_store_lease *l)
+{
+    struct kith_peer_id peer;
+    struct kith_member m;
+
+    memcpy(peer.b, l->peer, sizeof peer.b);
+    return kith_netview_member(u->net->view, &peer, u->now.wall, &m) && m.endpoints != NULL;
+}
+
 static int find_unclaimed(void *ctx, const struct kith_store_lease *l)
 {
     struct unclaimed *u = ctx;
 
     if (l->claimed || u->now.wall >= l->not_after ||
         u->now.wall + KITH_CERT_VALID < l->not_after + CLAIM_WITHIN ||
-        u->n_lease == KITH_COUNT(u->lease))
+        u->n_lease == KITH_COUNT(u->lease) || says_where_it_is(u, l))
         return KITH_OK;
     u->lease[u->n_lease++] = *l;
     kith_event_cert_unclaimed(u->n->env->events, l->name, u->net->name);
@@ -296,43 +324,19 @@ static int list_lease(void *ctx, const struct kith_store_lease *l)
     struct kith_peer_id peer;
 
     memcpy(peer.b, l->peer, sizeof peer.b);
+    enum kith_standing standing = kith_netview_standing(list->net->view, &peer, list->now);
     if (list->now >= l->not_after || list->n == LIST_MAX ||
-        kith_netview_standing(list->net->view, &peer, list->now) != KITH_STANDING_MEMBER)
-        return KITH_OK;
+        (standing != KITH_STANDING_MEMBER && standing != KITH_STANDING_EARLY))
+        return KITH_OK; /* early: the clock here is late, and the list outlives that */
     list->item[list->n++] = (struct kith_member_item){.peer = peer, .serial = l->serial};
     return KITH_OK;
-}
-
-/* Members by this signer's word of whom this node has no record: another machine gave them their
- * certificates, and is lost. They are not to be out for that. */
-static int adopt_unrecorded(struct kith_node *n, struct node_network *net, struct kith_now now)
-{
-    const struct kith_peer_id *signer = &issue_signer(n, net)->id;
-    struct kith_store_lease lease;
-    struct kith_member m;
-    size_t at = 0;
-    int err = KITH_OK;
-
-    while (err >= 0 && kith_netview_next_member(net->view, &at, now.wall, &m)) {
-        if (m.standing != KITH_STANDING_MEMBER || !kith_peer_id_equal(&m.cert->env.signer, signer))
-            continue;
-        err = kith_store_lease_by_peer(n->store, net->id.b, m.peer.b, &lease);
-        if (err == KITH_E_NOTFOUND)
-            err = remember_lease(n, net, m.cert, true, now);
-        if (err == KITH_E_TAKEN || err == KITH_E_EXISTS)
-            err = KITH_OK; /* two machines gave out one name or address: it may keep it */
-    }
-    return err;
 }
 
 static int sign_list(struct kith_node *n, struct node_network *net, struct listing *list,
                      uint8_t *buf, size_t *ret_len, struct kith_now now)
 {
     struct kith_issuer is;
-    int err = adopt_unrecorded(n, net, now);
-
-    if (err >= 0)
-        err = kith_store_lease_list(n->store, net->id.b, list_lease, list);
+    int err = kith_store_lease_list(n->store, net->id.b, list_lease, list);
 
     if (err >= 0)
         err = kith_store_begin(n->store);
@@ -482,8 +486,8 @@ static void look_at_own_cert(struct kith_node *n, struct node_network *net, stru
     if (!network_self(n, net, now.wall, &self))
         return;
     kith_wall ends = self.cert->member.not_after;
-    if (now.wall + n->renew_before < ends)
-        return;
+    if (now.wall + n->renew_before < ends && self.standing != KITH_STANDING_EARLY)
+        return; /* early: it was renewed while the calendar was ahead */
     if (issue_may(n, net, now.wall)) {
         if (renew(n, net, &self, now, buf, &len) >= 0)
             kith_event_cert_renewed(n->env->events, net->name, n->identity->id.b,

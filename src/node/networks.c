@@ -108,16 +108,30 @@ struct loading {
     struct kith_node *n;
     struct kith_now now;
     struct node_network *net;
+    kith_wall judged_at;
     size_t refused;
     struct kith_node_why *why;
 };
+
+/* Stored objects are judged by the time of the youngest: they were believed before, and a clock
+ * that is not set yet must not lose them. One time for all, as some wait for others that prove
+ * them. */
+static int note_latest(void *ctx, const struct kith_store_object *o)
+{
+    struct loading *l = ctx;
+    struct kith_object obj;
+
+    if (kith_object_open(o->bytes, &obj) >= 0 && obj.env.issued > l->judged_at)
+        l->judged_at = obj.env.issued;
+    return KITH_OK;
+}
 
 static int load_object(void *ctx, const struct kith_store_object *o)
 {
     struct loading *l = ctx;
     enum kith_offer offer;
     const char *why = "";
-    int err = kith_netview_offer(l->net->view, o->bytes, l->now.wall, &offer, &why);
+    int err = kith_netview_offer(l->net->view, o->bytes, l->judged_at, &offer, &why);
     struct kith_span extra;
 
     while (err >= 0 && kith_netview_next_new(l->net->view, &extra))
@@ -162,10 +176,14 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
         l.net = &n->network[i];
         if (!l.net->used)
             continue;
-        err = kith_store_object_list(n->store, l.net->id.b, load_object, &l);
+        l.judged_at = now.wall;
+        err = kith_store_object_list(n->store, l.net->id.b, note_latest, &l);
+        if (err >= 0)
+            err = kith_store_object_list(n->store, l.net->id.b, load_object, &l);
         if (err < 0)
             break;
         l.net->renew_at = now.mono;
+        kith_netview_tick(l.net->view, now.wall);
         objects_settle(n, l.net, now);
         overlay_network(n, l.net, now);
         join_resume(n, l.net, now);

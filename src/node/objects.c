@@ -24,15 +24,30 @@ int object_store(struct kith_node *n, const struct node_network *net, struct kit
     return err == KITH_E_EXISTS ? KITH_OK : err;
 }
 
+/* The store keeps the higher number. One from a future that did not come gives way here as it did
+ * in the view, which has decided already. */
+static int make_way(struct kith_node *n, const struct node_network *net,
+                    const struct kith_object *o)
+{
+    struct kith_store_object row;
+    int err = kith_store_object_get(n->store, net->id.b, o->key.b, &row);
+
+    if (err >= 0 && row.number > o->env.number)
+        err = kith_store_object_remove(n->store, net->id.b, o->key.b);
+    return err == KITH_E_NOTFOUND ? KITH_OK : err;
+}
+
 /* Keeps and announces an object that the view took over. */
 static int spread(struct kith_node *n, struct node_network *net, struct kith_span object,
                   const struct kith_peer_id *from, struct kith_now now)
 {
     struct kith_object o;
-    int err = object_store(n, net, object);
+    int err = kith_object_open(object, &o);
 
     if (err >= 0)
-        err = kith_object_open(object, &o);
+        err = make_way(n, net, &o);
+    if (err >= 0)
+        err = object_store(n, net, object);
     if (err >= 0)
         gossip_announce(n, net, &o, from, now);
     return err;
@@ -82,6 +97,7 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     if ((p->member_of & 1u << net->slot) == 0 && !peer_is_self(n, id))
         kith_event_member_added(n->env->events, m.name, id->b, net->name);
     p->member_of |= 1u << net->slot;
+    issue_adopt(n, net, &m, now);
     overlay_member(n, net, id, now);
     peer_refresh(n, p, now);
 }

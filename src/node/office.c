@@ -83,14 +83,21 @@ static void renew(struct kith_node *n, struct node_network *net, const struct ki
         kith_event_admin_appointed(n->env->events, peer->b, net->name, KITH_ADMIN_VALID * KITH_SEC);
 }
 
-/* Offices of members that end soon; publishing changes the view, so they are gathered first. */
+/* Signed while the calendar here was ahead: others refused it. */
+static bool is_early(const struct kith_object *office, kith_wall now)
+{
+    return office->env.issued > kith_after(now, KITH_WALL_TOLERANCE);
+}
+
+/* Offices of members that end soon, or that others do not know of; publishing changes the view, so
+ * they are gathered first. */
 static size_t ending(const struct node_network *net, kith_wall now, struct kith_peer_id *ret)
 {
     const struct kith_object *o;
     size_t at = 0, n = 0;
 
     while (n < OFFICES_MAX && (o = kith_netview_next_admin(net->view, &at, now)) != NULL)
-        if (o->admin.not_after < now + OFFICE_RENEW &&
+        if ((o->admin.not_after < now + OFFICE_RENEW || is_early(o, now)) &&
             kith_netview_is_member(net->view, &o->admin.peer, now))
             ret[n++] = o->admin.peer;
     return n;

@@ -179,6 +179,8 @@ is "a_backup_has_lines_of_64_characters" 0 64 awk 'length > m { m = length } END
 has "an_existing_file_is_not_overwritten" 1 'exists already' \
     with_input $'correct horse\n' network backup "$dir/backup"
 has "a_short_passphrase_is_refused" 1 'at least 8 bytes' with_input $'short\n' network backup "$dir/b2"
+is "a_prompt_that_is_interrupted_gives_the_terminal_back" 0 'echo on, ended by 2' \
+    python3 "$(dirname "$0")/interrupted_prompt.py" assphrase "$kith" --state "$dir/state" network backup "$dir/b2"
 is "a_refused_backup_leaves_no_file" 1 '' test -e "$dir/b2"
 has "restore_takes_the_same_file_and_passphrase" 0 '^home: this node is' \
     with_input $'correct+horse\n' network restore <(sed 's/correct horse/correct+horse/' "$dir/backup")

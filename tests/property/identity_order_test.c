@@ -47,6 +47,50 @@ static void write_history(void)
     keep(cert(&f, ROOT, ANNA, T0 - 20));
 }
 
+static void keep_leave(unsigned who, uint64_t serial, uint64_t number)
+{
+    assert_int_equal(kith_issue_leave(&f.who[who], &f.network, serial, number, T0, f.last.b,
+                                      sizeof f.last.b, &f.last.n),
+                     KITH_OK);
+    keep(span_of(&f.last));
+}
+
+/* Members that go: by their own word, with it after another's certificate came, after the office
+ * of who certified them fell, and put out besides. */
+static void write_farewells(void)
+{
+    uint64_t anna, bert, carl, dora, first = f.issuer[ADMIN_A].next_serial;
+    struct kith_member_item item;
+
+    keep(network_object(&f));
+    keep(admin_object(&f, ADMIN_A));
+    keep(admin_object(&f, ADMIN_B));
+    anna = f.issuer[ROOT].next_serial;
+    keep(cert(&f, ROOT, ANNA, T0 - 9));
+    keep(endpoints(&f, ANNA, T0));
+    keep_leave(ANNA, anna, T0 - 8);
+    bert = f.issuer[ROOT].next_serial;
+    keep(cert(&f, ROOT, BERT, T0 - 9));
+    keep_leave(BERT, bert, T0 - 8);
+    keep(cert(&f, ADMIN_B, BERT, T0 - 7)); /* it came back */
+    keep(endpoints(&f, BERT, T0));
+    carl = f.issuer[ROOT].next_serial;
+    keep(cert(&f, ROOT, CARL, T0 - 9));
+    keep_leave(CARL, carl, T0 - 8);
+    keep(revocation(&f, ADMIN_B, CARL, &carl, 1, 0));
+    dora = first;
+    keep(cert(&f, ADMIN_A, DORA, T0 - 9));
+    keep_leave(DORA, dora, T0 - 8);
+    keep(endpoints(&f, DORA, T0));
+    item = (struct kith_member_item){f.who[DORA].id, dora};
+    f.issuer[ADMIN_A].next_serial++;
+    assert_int_equal(
+        kith_issue_members(&f.issuer[ADMIN_A], &item, 1, T0, f.last.b, sizeof f.last.b, &f.last.n),
+        KITH_OK);
+    keep(span_of(&f.last));
+    keep(revocation(&f, ROOT, ADMIN_A, NULL, 0, first - 1)); /* nothing of A's stands */
+}
+
 static void shuffle(size_t order[OBJECTS])
 {
     for (size_t i = 0; i < n; i++)
@@ -140,10 +184,32 @@ static void views_agree_whatever_the_order(void **state)
     fixture_fini(&f);
 }
 
+static void views_agree_on_who_left_whatever_the_order(void **state)
+{
+    (void)state;
+    n = 0;
+    fixture_init(&f);
+    write_farewells();
+    struct kith_netview *first = told_in_random_order();
+    assert_int_equal(kith_netview_standing(first, &f.who[ANNA].id, T0), KITH_STANDING_LEFT);
+    assert_int_equal(kith_netview_standing(first, &f.who[BERT].id, T0), KITH_STANDING_MEMBER);
+    assert_int_equal(kith_netview_standing(first, &f.who[CARL].id, T0), KITH_STANDING_REVOKED);
+    assert_int_equal(kith_netview_standing(first, &f.who[DORA].id, T0), KITH_STANDING_NONE);
+    for (int i = 0; i < 60; i++) {
+        struct kith_netview *other = told_in_random_order();
+        assert_same(first, other);
+        assert_effects_add_up(other);
+        kith_netview_free(other);
+    }
+    kith_netview_free(first);
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views_agree_whatever_the_order),
+        cmocka_unit_test(views_agree_on_who_left_whatever_the_order),
     };
 
     lab_seed_run(&dice);

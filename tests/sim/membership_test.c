@@ -306,6 +306,8 @@ static void one_that_left_comes_back_with_its_own_ticket_until_it_expires(void *
     world_wait(&w, 3 * KITH_SEC);
     leave(&w, 1);
     world_wait(&w, 5 * KITH_SEC);
+    assert_int_equal(world_join(&w, 1, ticket), KITH_E_AGAIN);
+    world_wait(&w, 30 * KITH_SEC);
     assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
     assert_true(world_reaches(&w, 0, 1, false, KITH_SEC));
     assert_int_equal(world_join(&w, 2, ticket), KITH_E_USED); /* it is still one peer's */

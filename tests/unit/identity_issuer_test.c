@@ -139,7 +139,8 @@ static void numbers_follow_the_clock_but_always_grow(void **state)
     assert_int_equal(kith_issuer_number(0, 1000), 1000);
     assert_int_equal(kith_issuer_number(999, 1000), 1000);
     assert_int_equal(kith_issuer_number(1000, 1000), 1001);
-    assert_int_equal(kith_issuer_number(1500, 1000), 1501); /* the clock went back */
+    assert_int_equal(kith_issuer_number(1300, 1000), 1301); /* the clock went back */
+    assert_int_equal(kith_issuer_number(1301, 1000), 1000); /* others refused that one */
 }
 
 int main(void)

@@ -571,8 +571,8 @@ static void the_digest_tells_what_another_view_lacks(void **state)
     assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
     assert_offer(v, network_object(&f), KITH_OFFER_NEW);
     while (kith_netview_next_digest(f.view, &at, &item)) {
-        lacking += kith_netview_lacks(v, &item);
-        assert_false(kith_netview_lacks(f.view, &item));
+        lacking += kith_netview_lacks(v, &item, T0);
+        assert_false(kith_netview_lacks(f.view, &item, T0));
         const struct kith_object *o = kith_netview_find(f.view, &item.key);
         assert_non_null(o);
         assert_int_equal(o->env.number, item.number);

@@ -343,8 +343,10 @@ static void every_transient_error_costs_one_message_and_no_more(void **state)
         lab_receive(p.b, 1);
         lab_expect_text(p.b, "come");
         assert_int_equal(kith_udp_counters(p.a->u)->send_errors, i + 1);
-        assert_int_equal(p.a->events[KITH_EV_send_failed], i + 1);
-        assert_string_equal(p.a->why, strerror(codes[i]));
+        bool told = codes[i] != EMSGSIZE; /* the answer to a probe of the path, the last here */
+        assert_int_equal(p.a->events[KITH_EV_send_failed], told ? i + 1 : i);
+        if (told)
+            assert_string_equal(p.a->why, strerror(codes[i]));
     }
     assert_int_equal(kith_udp_counters(p.a->u)->too_big, 1);
     assert_int_equal(kith_udp_counters(p.a->u)->gso_fallbacks, 0);

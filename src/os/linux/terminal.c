@@ -1,6 +1,7 @@
 #include "os/terminal.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -22,8 +23,36 @@ int kith_terminal_read_line(int fd, char *buf, size_t cap)
     return KITH_OK;
 }
 
+/* What would end or stop the program at a prompt waits until the terminal is as it was. */
+static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+
+static volatile sig_atomic_t caught; /* a signal can reach nothing else */
+
+static void on_ender(int number)
+{
+    caught = number;
+}
+
+static void catch_enders(struct sigaction before[])
+{
+    const struct sigaction act = {.sa_handler = on_ender}; /* no SA_RESTART: read() returns */
+
+    caught = 0;
+    for (size_t i = 0; i < KITH_COUNT(enders); i++)
+        (void)sigaction(enders[i], &act, &before[i]);
+}
+
+static void release_enders(const struct sigaction before[])
+{
+    for (size_t i = 0; i < KITH_COUNT(enders); i++)
+        (void)sigaction(enders[i], &before[i], NULL);
+    if (caught != 0)
+        (void)raise(caught);
+}
+
 static int ask_silently(int tty, const char *prompt, char *buf, size_t cap)
 {
+    struct sigaction signals[KITH_COUNT(enders)];
     struct termios before, silent;
     int err;
 
@@ -31,11 +60,15 @@ static int ask_silently(int tty, const char *prompt, char *buf, size_t cap)
         return KITH_E_IO;
     silent = before;
     silent.c_lflag &= (tcflag_t)~ECHO;
+    catch_enders(signals);
     (void)tcsetattr(tty, TCSAFLUSH, &silent);
     (void)!write(tty, prompt, strlen(prompt));
     err = kith_terminal_read_line(tty, buf, cap);
     (void)tcsetattr(tty, TCSAFLUSH, &before);
     (void)!write(tty, "\n", 1);
+    if (caught != 0)
+        err = KITH_E_CANCELLED;
+    release_enders(signals);
     return err;
 }
 

@@ -134,8 +134,10 @@ static void count_sent(struct kith_udp *u, const struct udp_tx_slot *slot)
 static void lose(struct kith_udp *u, const struct kith_tx *run, size_t datagrams, int code)
 {
     u->count.send_errors += datagrams;
-    if (code == EMSGSIZE)
+    if (code == EMSGSIZE) { /* asked for: this is how a path's MTU is found */
         u->count.too_big += datagrams;
+        return;
+    }
     /* a host without a route for a family goes without it: one line says so */
     if (u->told[family_of(run)] != code)
         kith_event_send_failed(u->env.events, &run->path.remote, strerror(code));
