@@ -159,7 +159,8 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
     return node_say(why, KITH_E_NOTFOUND,
                     any ? "kith members shows who there is"
                         : "kith network create NAME makes one, kith join TICKET joins one",
-                    any ? "there is no member \"%s\"" : "this node is in no network yet, so there is no member \"%s\"",
+                    any ? "there is no member \"%s\""
+                        : "this node is in no network yet, so there is no member \"%s\"",
                     text);
 }
 

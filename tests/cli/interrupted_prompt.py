@@ -9,6 +9,7 @@ Prints "echo on" or "echo off", as the terminal was left, and the signal that en
 import os
 import pty
 import select
+import signal
 import sys
 import termios
 import time
@@ -31,6 +32,8 @@ def main(prompt, *command):
     pid = os.fork()
     if pid == 0:
         os.close(ours)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.alarm(20)
         os.login_tty(theirs) if hasattr(os, "login_tty") else pretend_login(theirs)
         os.execv(command[0], command)
     if not wait_for(ours, prompt.encode(), 10) or echoes(theirs):

@@ -38,8 +38,11 @@ static void catch_enders(struct sigaction before[])
     const struct sigaction act = {.sa_handler = on_ender}; /* no SA_RESTART: read() returns */
 
     caught = 0;
-    for (size_t i = 0; i < KITH_COUNT(enders); i++)
-        (void)sigaction(enders[i], &act, &before[i]);
+    for (size_t i = 0; i < KITH_COUNT(enders); i++) {
+        (void)sigaction(enders[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN) /* who started us wants it ignored */
+            (void)sigaction(enders[i], &act, NULL);
+    }
 }
 
 static void release_enders(const struct sigaction before[])
