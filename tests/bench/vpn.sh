@@ -103,6 +103,7 @@ start_wireguard() {
     for k in a b; do
         wg genkey >"$lab/$k/key" 2>/dev/null
         wg pubkey <"$lab/$k/key" >"$lab/$k/pub"
+        rm -f "/run/wireguard/wg$k.sock" # of the last round
         run "$k" "$peers/bin/wireguard" -f "wg$k"
         eventually 5 test -S "/run/wireguard/wg$k.sock" || return
     done
