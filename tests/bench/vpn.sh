@@ -64,22 +64,17 @@ switch lan
 host a b
 plug a lan 192.0.2.1/24
 plug b lan 192.0.2.2/24
-pids=()
 
-# run HOST COMMAND...: in the background, to be ended by stop_all.
-run() {
-    background "$@"
-    pids+=($!)
-}
-
+# Everything that runs on the two machines ends, and takes its interface with it.
 stop_all() {
-    local pid
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null
+    local k
+    for k in a b; do
+        ip netns pids "$k" | xargs -r kill 2>/dev/null
     done
-    wait "${pids[@]}" 2>/dev/null
-    pids=()
+    eventually 5 none_left || { for k in a b; do ip netns pids "$k" | xargs -r kill -KILL; done; }
+    wait
 }
+none_left() { [ -z "$(ip netns pids a)$(ip netns pids b)" ]; }
 
 # ---- the systems: start_X leaves the address of b in $target ----
 
@@ -104,7 +99,7 @@ start_wireguard() {
         wg genkey >"$lab/$k/key" 2>/dev/null
         wg pubkey <"$lab/$k/key" >"$lab/$k/pub"
         rm -f "/run/wireguard/wg$k.sock" # of the last round
-        run "$k" "$peers/bin/wireguard" -f "wg$k"
+        background "$k" "$peers/bin/wireguard" -f "wg$k"
         eventually 5 test -S "/run/wireguard/wg$k.sock" || return
     done
     wireguard_side a b 1 2 && wireguard_side b a 2 1 && target=10.9.0.2
@@ -141,7 +136,7 @@ firewall:
   outbound: [{port: any, proto: any, host: any}]
   inbound: [{port: any, proto: any, host: any}]
 YML
-        run "$k" "$peers/bin/nebula" -config "$lab/nebula/$k.yml"
+        background "$k" "$peers/bin/nebula" -config "$lab/nebula/$k.yml"
         n=$((n + 1))
     done
     target=10.9.0.2
@@ -157,9 +152,9 @@ start_openvpn() {
     done
     for k in a b; do
         other=$([ "$k" = a ] && echo b || echo a)
-        run "$k" openvpn --dev "ovpn$k" --dev-type tun --proto udp --port 1194 --disable-dco \
+        background "$k" openvpn --dev "ovpn$k" --dev-type tun --proto udp --port 1194 --disable-dco \
             --remote "192.0.2.$((3 - n))" --ifconfig "10.9.0.$n" "10.9.0.$((3 - n))" \
-            --tun-mtu "$mtu" --fragment 0 --mssfix 0 --sndbuf "$buffer" --rcvbuf "$buffer" --auth-nocache \
+            --tun-mtu "$mtu" --mssfix 0 --sndbuf "$buffer" --rcvbuf "$buffer" --auth-nocache \
             --cert "$lab/$k/ovpn.crt" --key "$lab/$k/ovpn.key" --data-ciphers AES-256-GCM --fast-io \
             --peer-fingerprint "$(openssl x509 -fingerprint -sha256 -noout -in "$lab/$other/ovpn.crt" | sed 's/.*=//')" \
             "$([ "$k" = a ] && echo --tls-client || echo --tls-server)" --dh none
@@ -189,7 +184,7 @@ start_tinc() {
     cp "$lab/a/tinc/hosts/a" "$lab/b/tinc/hosts/a"
     cp "$lab/b/tinc/hosts/b" "$lab/a/tinc/hosts/b"
     for k in b a; do
-        run "$k" tincd -c "$lab/$k/tinc" -D --pidfile "$lab/$k/tinc.pid"
+        background "$k" tincd -c "$lab/$k/tinc" -D --pidfile "$lab/$k/tinc.pid"
     done
     target=10.9.0.2
 }
@@ -218,7 +213,7 @@ pings() {
 measure() {
     local idle loaded load
     if ! { "start_$1" && eventually 20 on a ping -n -q -c 1 -W 0.3 "$target"; }; then
-        echo "$1 does not start" >&2
+        { echo "$1 does not start:"; tail -n 4 "$lab/a/background.log" "$lab/b/background.log"; } >&2
         "stop_$1"
         return
     fi
