@@ -288,8 +288,9 @@ struct issue_member {
 int issue_cert(struct kith_node *n, struct node_network *net, const struct issue_member *m,
                struct kith_now now, uint8_t *buf, size_t *ret_len, uint64_t *ret_serial,
                char ret_name[KITH_LABEL_MAX + 1]);
+/* Revokes all of a peer's certificates, those to come included, and its office if it has one. */
 int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
-                 const uint64_t *serial, bool office, const char *reason, struct kith_now now);
+                 bool office, struct kith_now now);
 /* A member that another machine with this signer's key certified: this one vouches for it as well,
  * else its next list would put it out. */
 void issue_adopt(struct kith_node *n, const struct node_network *net, const struct kith_member *m,

@@ -202,12 +202,9 @@ int issue_cert(struct kith_node *n, struct node_network *net, const struct issue
 /* ---- revocations ---- */
 
 int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
-                 const uint64_t *serial, bool office, const char *reason, struct kith_now now)
+                 bool office, struct kith_now now)
 {
-    struct kith_new_revocation r = {.peer = *peer,
-                                    .serials = serial,
-                                    .n = serial != NULL ? 1 : 0,
-                                    .reason = kith_span_text(reason)};
+    struct kith_new_revocation r = {.peer = *peer};
     struct kith_issuer is;
     uint8_t *buf = kith_new_array(n->env->alloc, KITH_OBJECT_MAX, 1);
     size_t len = 0;

@@ -155,7 +155,7 @@ int kith_node_revoke(struct kith_node *n, const char *member, const char *networ
         err = need_root(net, why);
     if (err < 0)
         return err;
-    err = issue_revoke(n, net, &ret->peer, NULL, ret->admin, "", now);
+    err = issue_revoke(n, net, &ret->peer, ret->admin, now);
     return err < 0 ? node_say(why, err, "", "cannot revoke: %s", kith_err_text(err)) : err;
 }
 

@@ -9,26 +9,6 @@
 #include "sim/world.h"
 #include "store/lease.h"
 
-static void appoint(struct world *w, const char *name)
-{
-    struct kith_member_info m;
-    struct kith_node_why why;
-
-    assert_int_equal(
-        kith_node_admin_add(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
-        KITH_OK);
-}
-
-static void dismiss(struct world *w, const char *name)
-{
-    struct kith_member_info m;
-    struct kith_node_why why;
-
-    assert_int_equal(
-        kith_node_admin_remove(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
-        KITH_OK);
-}
-
 static void revoke(struct world *w, int by, const char *name)
 {
     struct kith_member_info m;
@@ -37,16 +17,6 @@ static void revoke(struct world *w, int by, const char *name)
     assert_int_equal(
         kith_node_revoke(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
         KITH_OK);
-}
-
-static void leave(struct world *w, int who)
-{
-    struct kith_node_why why;
-    size_t told;
-
-    assert_int_equal(kith_node_network_leave(w->node[who].node, "home", node_sim_now(&w->node[who]),
-                                             &told, &why),
-                     KITH_OK);
 }
 
 /* The serial of what the root gave a node last. */
@@ -69,16 +39,16 @@ static void one_that_a_former_admin_revoked_is_refused_and_gets_no_certificate(v
     (void)state;
     world_three(&w, 41);
     world_wait(&w, 3 * KITH_SEC);
-    appoint(&w, "desktop");
+    world_appoint(&w, 0, "desktop");
     world_wait(&w, 3 * KITH_SEC);
     revoke(&w, 1, "phone");
     world_wait(&w, 5 * KITH_SEC);
     world_members(&w, 0, 2);
     uint64_t given = lease_of(&w, 2);
-    dismiss(&w, "desktop");
+    world_dismiss(&w, 0, "desktop");
     world_wait(&w, 5 * KITH_SEC);
     world_members(&w, 0, 2); /* the revocation stands */
-    leave(&w, 2);
+    (void)world_leave(&w, 2);
     assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     assert_int_equal(world_join(&w, 2, ticket), KITH_E_REVOKED);
     assert_int_equal(lease_of(&w, 2), given);
@@ -95,11 +65,11 @@ static void one_that_a_former_admin_revoked_is_told_with_proof(void **state)
     world_three(&w, 42);
     world_wait(&w, 3 * KITH_SEC);
     sim_host_power(w.node[2].host, false);
-    appoint(&w, "desktop");
+    world_appoint(&w, 0, "desktop");
     world_wait(&w, 3 * KITH_SEC);
     revoke(&w, 1, "phone");
     world_wait(&w, 5 * KITH_SEC);
-    dismiss(&w, "desktop");
+    world_dismiss(&w, 0, "desktop");
     world_wait(&w, 60 * KITH_SEC);
     sim_host_power(w.node[2].host, true);
     world_wait(&w, 180 * KITH_SEC);

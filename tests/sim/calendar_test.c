@@ -10,37 +10,6 @@
 
 #define HOUR (3600 * KITH_SEC)
 
-static struct kith_member_info member(struct world *w, int asked, const char *name)
-{
-    struct kith_member_info m = {.name = ""};
-    struct kith_node_why why;
-
-    assert_int_equal(kith_node_find_member(w->node[asked].node, name, NULL,
-                                           node_sim_now(&w->node[asked]).wall, &m, &why),
-                     KITH_OK);
-    return m;
-}
-
-static void appoint(struct world *w, const char *name)
-{
-    struct kith_member_info m;
-    struct kith_node_why why;
-
-    assert_int_equal(
-        kith_node_admin_add(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
-        KITH_OK);
-}
-
-static void dismiss(struct world *w, const char *name)
-{
-    struct kith_member_info m;
-    struct kith_node_why why;
-
-    assert_int_equal(
-        kith_node_admin_remove(w->node[0].node, name, NULL, node_sim_now(&w->node[0]), &m, &why),
-        KITH_OK);
-}
-
 /* The root's clock was two minutes fast when it dismissed; then somebody sets it right. */
 static void a_dismissed_admin_stays_dismissed_when_the_root_sets_its_clock_back(void **state)
 {
@@ -50,14 +19,14 @@ static void a_dismissed_admin_stays_dismissed_when_the_root_sets_its_clock_back(
     world_three(&w, 31);
     w.node[0].wall_offset = 120;
     world_wait(&w, 3 * KITH_SEC);
-    appoint(&w, "desktop");
+    world_appoint(&w, 0, "desktop");
     world_wait(&w, 3 * KITH_SEC);
-    dismiss(&w, "desktop");
+    world_dismiss(&w, 0, "desktop");
     world_wait(&w, 3 * KITH_SEC);
     w.node[0].wall_offset = 0;
     world_wait(&w, 2 * HOUR);
     for (int i = 0; i < WORLD_N; i++)
-        assert_false(member(&w, i, "desktop").admin);
+        assert_false(world_member(&w, i, "desktop").admin);
     assert_false(world_info(&w, 1).admin);
     world_down(&w);
 }
@@ -78,7 +47,7 @@ static void assert_whole(struct world *w)
     for (int i = 0; i < WORLD_N; i++) {
         world_members(w, i, WORLD_N);
         assert_int_equal(world_info(w, i).standing, KITH_STANDING_MEMBER);
-        assert_true(member(w, i, "laptop").admin);
+        assert_true(world_member(w, i, "laptop").admin);
     }
     for (int i = 1; i < WORLD_N; i++)
         assert_true(world_reaches(w, 0, i, false, 90 * KITH_SEC));
@@ -152,7 +121,7 @@ static void any_clock_may_be_wrong_for_an_hour(void **state)
         bool starts_anew = i / 3 % 2 != 0;
         print_message("node %d, %d days%s\n", who, by, starts_anew ? ", starting anew" : "");
         world_three(&w, 50 + (uint64_t)i);
-        appoint(&w, "desktop");
+        world_appoint(&w, 0, "desktop");
         world_wait(&w, 3 * KITH_SEC);
         w.node[who].wall_offset = (int64_t)by * 86400;
         if (starts_anew)
@@ -163,7 +132,7 @@ static void any_clock_may_be_wrong_for_an_hour(void **state)
             node_sim_restart(&w.node[who]);
         world_wait(&w, HOUR + 60 * KITH_SEC);
         assert_whole(&w);
-        assert_true(member(&w, 2, "desktop").admin);
+        assert_true(world_member(&w, 2, "desktop").admin);
         world_down(&w);
     }
 }

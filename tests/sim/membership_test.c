@@ -13,58 +13,6 @@
 
 #define DAY (86400 * KITH_SEC)
 
-static struct kith_member_info member(struct world *w, int asked, const char *name)
-{
-    struct kith_member_info m = {.name = ""};
-    struct kith_node_why why;
-
-    assert_int_equal(kith_node_find_member(w->node[asked].node, name, NULL,
-                                           node_sim_now(&w->node[asked]).wall, &m, &why),
-                     KITH_OK);
-    return m;
-}
-
-static size_t leave(struct world *w, int who)
-{
-    struct kith_node_why why;
-    size_t told = 99;
-
-    assert_int_equal(kith_node_network_leave(w->node[who].node, "home", node_sim_now(&w->node[who]),
-                                             &told, &why),
-                     KITH_OK);
-    return told;
-}
-
-static void appoint_by(struct world *w, int by, const char *name)
-{
-    struct kith_member_info m;
-    struct kith_node_why why;
-
-    assert_int_equal(
-        kith_node_admin_add(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
-        KITH_OK);
-}
-
-static void dismiss_by(struct world *w, int by, const char *name)
-{
-    struct kith_member_info m;
-    struct kith_node_why why;
-
-    assert_int_equal(
-        kith_node_admin_remove(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
-        KITH_OK);
-}
-
-static void appoint(struct world *w, const char *name)
-{
-    appoint_by(w, 0, name);
-}
-
-static void dismiss(struct world *w, const char *name)
-{
-    dismiss_by(w, 0, name);
-}
-
 static bool has_member(struct world *w, int asked, const char *name)
 {
     struct kith_member_info m;
@@ -94,10 +42,10 @@ static void everybody_sees_that_the_founder_is_an_admin(void **state)
     world_three(&w, 1);
     world_wait(&w, 3 * KITH_SEC);
     for (int i = 0; i < WORLD_N; i++) {
-        assert_true(member(&w, i, "laptop").admin);
-        assert_false(member(&w, i, "phone").admin);
+        assert_true(world_member(&w, i, "laptop").admin);
+        assert_false(world_member(&w, i, "phone").admin);
     }
-    assert_false(member(&w, 1, "laptop").root); /* who holds the key is not told */
+    assert_false(world_member(&w, 1, "laptop").root); /* who holds the key is not told */
     world_down(&w);
 }
 
@@ -107,10 +55,10 @@ static void offices_go_on_for_three_years(void **state)
 
     (void)state;
     world_three(&w, 2);
-    appoint(&w, "desktop");
+    world_appoint(&w, 0, "desktop");
     months_pass(&w, 37);
-    assert_true(member(&w, 2, "laptop").admin);
-    assert_true(member(&w, 2, "desktop").admin);
+    assert_true(world_member(&w, 2, "laptop").admin);
+    assert_true(world_member(&w, 2, "desktop").admin);
     assert_true(world_info(&w, 1).admin);
     char ticket[KITH_TICKET_TEXT_MAX];
     assert_int_equal(world_invite(&w, 1, &world_plain, ticket), KITH_OK);
@@ -123,11 +71,11 @@ static void an_office_that_was_taken_is_not_renewed(void **state)
 
     (void)state;
     world_three(&w, 3);
-    appoint(&w, "desktop");
+    world_appoint(&w, 0, "desktop");
     world_wait(&w, DAY);
-    dismiss(&w, "desktop");
+    world_dismiss(&w, 0, "desktop");
     months_pass(&w, 13);
-    assert_false(member(&w, 2, "desktop").admin);
+    assert_false(world_member(&w, 2, "desktop").admin);
     assert_false(world_info(&w, 1).admin);
     world_down(&w);
 }
@@ -143,12 +91,12 @@ static void the_block_of_a_dismissed_admin_is_given_to_nobody_for_a_month(void *
     world_wait(&w, 3 * KITH_SEC);
     assert_int_equal(kith_prefix_parse("100.80.32.0/20", &second), KITH_OK);
     assert_int_equal(kith_prefix_parse("100.80.48.0/20", &third), KITH_OK);
-    appoint(&w, "desktop");
-    dismiss(&w, "desktop");
+    world_appoint(&w, 0, "desktop");
+    world_dismiss(&w, 0, "desktop");
     world_wait(&w, KITH_SEC);
-    appoint(&w, "phone");
+    world_appoint(&w, 0, "phone");
     world_wait(&w, 3 * KITH_SEC);
-    leave(&w, 1);
+    (void)world_leave(&w, 1);
     world_wait(&w, 3 * KITH_SEC);
     world_enrol(&w, 2, 1);
     struct kith_ip ip = world_info(&w, 1).ip4;
@@ -173,19 +121,19 @@ static void a_restored_root_makes_its_new_machine_an_admin(void **state)
                                       sizeof file, &len, &info, &why),
                      KITH_OK);
     sim_host_power(w.node[0].host, false);
-    assert_false(member(&w, 2, "desktop").admin);
+    assert_false(world_member(&w, 2, "desktop").admin);
     assert_int_equal(kith_node_restore(w.node[1].node, (struct kith_span){file, len}, pass,
                                        node_sim_now(&w.node[1]), &info, &why),
                      KITH_OK);
     world_wait(&w, 3 * KITH_SEC);
-    assert_true(member(&w, 2, "desktop").admin);
+    assert_true(world_member(&w, 2, "desktop").admin);
     /* whom the lost machine let in stays in, also when the new one lists its members */
-    appoint_by(&w, 1, "phone");
-    dismiss_by(&w, 1, "phone");
+    world_appoint(&w, 1, "phone");
+    world_dismiss(&w, 1, "phone");
     char ticket[KITH_TICKET_TEXT_MAX];
     assert_int_equal(world_invite(&w, 1, &world_plain, ticket), KITH_OK);
     world_wait(&w, 2 * 3600 * KITH_SEC);
-    leave(&w, 2);
+    (void)world_leave(&w, 2);
     world_wait(&w, 5 * KITH_SEC);
     assert_int_equal(world_join(&w, 2, ticket), KITH_OK);
     world_wait(&w, 5 * KITH_SEC);
@@ -223,10 +171,10 @@ static void a_network_restored_on_a_new_machine_finds_its_members(void **state)
     world_wait(&w, 3600 * KITH_SEC);
     for (int i = 1; i <= 2; i++) {
         world_members(&w, i, 3); /* the lost one, too, until it is revoked */
-        struct kith_ip a = member(&w, i, "laptop").ip4, b = member(&w, i, "desktop").ip4,
-                       c = member(&w, i, "phone").ip4;
+        struct kith_ip a = world_member(&w, i, "laptop").ip4,
+                       b = world_member(&w, i, "desktop").ip4, c = world_member(&w, i, "phone").ip4;
         assert_false(kith_ip_equal(&a, &b) || kith_ip_equal(&a, &c) || kith_ip_equal(&b, &c));
-        assert_true(member(&w, i, "phone").admin);
+        assert_true(world_member(&w, i, "phone").admin);
     }
     world_down(&w);
 }
@@ -242,7 +190,7 @@ static void who_leaves_while_its_issuer_is_away_has_left_when_it_returns(void **
     world_wait(&w, 3 * KITH_SEC);
     sim_host_power(w.node[0].host, false);
     world_wait(&w, 60 * KITH_SEC);
-    assert_int_equal(leave(&w, 2), 1);
+    assert_int_equal(world_leave(&w, 2), 1);
     world_wait(&w, 3 * KITH_SEC);
     world_members(&w, 1, 2);
     sim_host_power(w.node[0].host, true);
@@ -270,7 +218,7 @@ static void who_leaves_alone_is_told_that_nobody_heard(void **state)
     sim_host_power(w.node[0].host, false);
     sim_host_power(w.node[1].host, false);
     world_wait(&w, 60 * KITH_SEC);
-    assert_int_equal(leave(&w, 2), 0);
+    assert_int_equal(world_leave(&w, 2), 0);
     world_down(&w);
 }
 
@@ -285,7 +233,7 @@ static void a_leave_survives_loss(void **state)
         world_wait(&w, 3 * KITH_SEC);
         sim_net_link(w.net, w.node[2].host, w.node[0].host, &bad);
         sim_net_link(w.net, w.node[2].host, w.node[1].host, &bad);
-        assert_int_equal(leave(&w, 2), 2);
+        assert_int_equal(world_leave(&w, 2), 2);
         world_wait(&w, 5 * KITH_SEC);
         world_members(&w, 0, 2);
         world_members(&w, 1, 2);
@@ -304,14 +252,14 @@ static void one_that_left_comes_back_with_its_own_ticket_until_it_expires(void *
     assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
     world_wait(&w, 3 * KITH_SEC);
-    leave(&w, 1);
+    (void)world_leave(&w, 1);
     world_wait(&w, 5 * KITH_SEC);
     assert_int_equal(world_join(&w, 1, ticket), KITH_E_AGAIN);
     world_wait(&w, 30 * KITH_SEC);
     assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
     assert_true(world_reaches(&w, 0, 1, false, KITH_SEC));
     assert_int_equal(world_join(&w, 2, ticket), KITH_E_USED); /* it is still one peer's */
-    leave(&w, 1);
+    (void)world_leave(&w, 1);
     world_wait(&w, 2 * DAY);
     assert_int_equal(world_join(&w, 1, ticket), KITH_E_EXPIRED);
     world_down(&w);
@@ -332,7 +280,7 @@ static void who_left_makes_room_for_the_next(void **state)
             world_enrol(&w, 0, who);
             assert_true(world_reaches(&w, 0, who, false, KITH_SEC));
             assert_true(world_reaches(&w, who, 0, true, KITH_SEC));
-            leave(&w, who);
+            (void)world_leave(&w, who);
             world_wait(&w, 75 * KITH_SEC);
         }
     }
@@ -340,16 +288,6 @@ static void who_left_makes_room_for_the_next(void **state)
 }
 
 /* ---- a start that is cut in the middle ---- */
-
-static size_t networks_of(struct world *w, int who)
-{
-    struct kith_network_info info;
-    size_t at = 0, n = 0;
-
-    while (kith_node_next_network(w->node[who].node, &at, 0, &info))
-        n++;
-    return n;
-}
 
 static void a_joiner_killed_before_it_was_greeted_finds_its_issuer_again(void **state)
 {
@@ -363,7 +301,7 @@ static void a_joiner_killed_before_it_was_greeted_finds_its_issuer_again(void **
     assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
     assert_int_equal(
         kith_node_join(w.node[1].node, ticket, NULL, 1, node_sim_now(&w.node[1]), &why), KITH_OK);
-    while (networks_of(&w, 1) == 0)
+    while (world_networks(&w, 1) == 0)
         world_wait(&w, KITH_MSEC);
     assert_int_equal(w.node[1].dones, 0);
     sim_host_power(w.node[0].host, false);

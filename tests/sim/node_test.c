@@ -126,16 +126,6 @@ static void create_another(struct world *w, int who, const char *name, const cha
                      KITH_OK);
 }
 
-static size_t networks_of(struct world *w, int who)
-{
-    struct kith_network_info info;
-    size_t at = 0, n = 0;
-
-    while (kith_node_next_network(w->node[who].node, &at, 0, &info))
-        n++;
-    return n;
-}
-
 static void a_network_whose_addresses_overlap_ones_own_is_joined_only_without_that(void **state)
 {
     char ticket[KITH_TICKET_TEXT_MAX], beside[KITH_TICKET_TEXT_MAX];
@@ -157,7 +147,7 @@ static void a_network_whose_addresses_overlap_ones_own_is_joined_only_without_th
 
     assert_int_equal(world_join(&w, 1, ticket), KITH_E_TAKEN);
     assert_non_null(strstr(w.node[1].last_why.text, "overlaps"));
-    assert_int_equal(networks_of(&w, 1), 1);
+    assert_int_equal(world_networks(&w, 1), 1);
     assert_int_equal(world_join(&w, 1, beside), KITH_OK);
     assert_true(world_reaches(&w, 0, 1, false, 2 * KITH_SEC));
     /* as the remedy says */
@@ -166,7 +156,7 @@ static void a_network_whose_addresses_overlap_ones_own_is_joined_only_without_th
         kith_node_network_leave(w.node[1].node, "home", node_sim_now(&w.node[1]), &told, &why),
         KITH_OK);
     assert_int_equal(world_join(&w, 1, ticket), KITH_OK);
-    assert_int_equal(networks_of(&w, 1), 2);
+    assert_int_equal(world_networks(&w, 1), 2);
     world_down(&w);
 }
 

@@ -121,3 +121,55 @@ void world_members(struct world *w, int who, size_t expected)
 {
     assert_int_equal(world_info(w, who).members, expected);
 }
+
+struct kith_member_info world_member(struct world *w, int asked, const char *name)
+{
+    struct kith_member_info m = {.name = ""};
+    struct kith_node_why why;
+
+    assert_int_equal(kith_node_find_member(w->node[asked].node, name, NULL,
+                                           node_sim_now(&w->node[asked]).wall, &m, &why),
+                     KITH_OK);
+    return m;
+}
+
+size_t world_networks(struct world *w, int who)
+{
+    struct kith_network_info info;
+    size_t at = 0, n = 0;
+
+    while (kith_node_next_network(w->node[who].node, &at, 0, &info))
+        n++;
+    return n;
+}
+
+void world_appoint(struct world *w, int by, const char *name)
+{
+    struct kith_member_info m;
+    struct kith_node_why why;
+
+    assert_int_equal(
+        kith_node_admin_add(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
+        KITH_OK);
+}
+
+void world_dismiss(struct world *w, int by, const char *name)
+{
+    struct kith_member_info m;
+    struct kith_node_why why;
+
+    assert_int_equal(
+        kith_node_admin_remove(w->node[by].node, name, NULL, node_sim_now(&w->node[by]), &m, &why),
+        KITH_OK);
+}
+
+size_t world_leave(struct world *w, int who)
+{
+    struct kith_node_why why;
+    size_t told = SIZE_MAX;
+
+    assert_int_equal(kith_node_network_leave(w->node[who].node, "home", node_sim_now(&w->node[who]),
+                                             &told, &why),
+                     KITH_OK);
+    return told;
+}

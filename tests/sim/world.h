@@ -36,5 +36,13 @@ struct kith_network_info world_info(struct world *w, int who);
 /* Whether a packet from x's TUN comes out of y's within `limit`. */
 bool world_reaches(struct world *w, int x, int y, bool six, kith_dur limit);
 void world_members(struct world *w, int who, size_t expected);
+/* What `asked` says of a member, which must be one. */
+struct kith_member_info world_member(struct world *w, int asked, const char *name);
+size_t world_networks(struct world *w, int who);
+/* `by` holds the root. */
+void world_appoint(struct world *w, int by, const char *name);
+void world_dismiss(struct world *w, int by, const char *name);
+/* `who` leaves "home"; how many were told. */
+size_t world_leave(struct world *w, int who);
 
 #endif
