@@ -12,9 +12,16 @@ struct kith_span {
     size_t n;
 };
 
+/* What goes with an IP packet beside its bytes. */
+struct kith_marks {
+    bool partial; /* its TCP or UDP checksum is for the receiver to make */
+    uint8_t ecn;  /* two bits (RFC 3168): its own on the way out, its carrier's on the way in */
+};
+
 /* One thing in two borrowed parts, as when a header was made anew; body may be empty. */
 struct kith_parts {
     struct kith_span head, body;
+    struct kith_marks marks;
 };
 
 static inline size_t kith_parts_len(const struct kith_parts *p)

@@ -14,6 +14,7 @@
 #define KITH_CONN_CONN_H
 
 #include "base/base.h"
+#include "conn/gauge.h"
 #include "transport/batch.h"
 #include "wire/ids.h"
 
@@ -64,6 +65,7 @@ enum kith_conn_event_kind {
     KITH_CONN_MOVED,       /* kith_conn_path changed: either side has a new address */
     KITH_CONN_STREAM,      /* something happened to stream `stream`: `flags` */
     KITH_CONN_WRITABLE,    /* datagrams that did not go may go now */
+    KITH_CONN_REPORT,      /* the peer is owed a report: kith_conn_report */
     KITH_CONN_CLOSED,      /* it is over: kith_conn_end; nothing follows; free it */
 };
 
@@ -90,6 +92,7 @@ struct kith_conn_stats {
     uint64_t cwnd, in_flight; /* bytes */
     kith_time heard_at;       /* when an authenticated packet last came in */
     kith_time opened_at;
+    bool sealed; /* packets go by the second plane now */
 };
 
 /* The peer's proved identity; all-zero before ESTABLISHED on accepted connections. */
@@ -136,6 +139,20 @@ size_t kith_conn_datagram_max(const struct kith_conn *c);
  * KITH_E_STATE. Never waits, never copies for later. */
 int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
                             const struct kith_span *parts, size_t n, kith_time now) KITH_MUST_CHECK;
+/* Opens the second plane (docs/spec/plane.md): from now on packets of it are taken, and ours go by
+ * it where it serves. Once both sides have said that they know it. KITH_E_STATE before ESTABLISHED,
+ * KITH_E_NOMEM, KITH_E_CRYPTO; then all goes on without. */
+int kith_conn_plane_start(struct kith_conn *c) KITH_MUST_CHECK;
+/* As kith_conn_datagram_send, by the second plane where that serves; there `ecn` is the carrier's,
+ * too (RFC 6040). The peer takes both alike. */
+int kith_conn_packet_send(struct kith_conn *c, struct kith_tx_batch *b,
+                          const struct kith_span *parts, size_t n, uint8_t ecn,
+                          kith_time now) KITH_MUST_CHECK;
+/* Whether the peer is owed a report of what came by the second plane; then what it says. */
+bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_time now);
+/* The peer's report. KITH_E_PROTOCOL: it speaks of packets that were never sent. KITH_E_STATE. */
+int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r,
+                       kith_time now) KITH_MUST_CHECK;
 /* Marks the end of a burst of datagrams, so that pacing can count it. */
 void kith_conn_burst_end(struct kith_conn *c, kith_time now);
 

@@ -151,6 +151,7 @@ static struct kith_node_config node_config(struct kith_instance *d)
         .tun = kith_loop_tun_in(&d->tun),
         .batch = &d->batch,
         .keepalive = conf->net.keepalive,
+        .capabilities = KITH_CAP_CHECKSUM | (conf->net.packet_plane ? KITH_CAP_PLANE : 0u),
         .renew_before = conf->network.renew_before / KITH_SEC,
         .listen = d->udp.bound,
         .n_listen = d->udp.n,

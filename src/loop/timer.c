@@ -60,19 +60,19 @@ int kith_timer_open(struct kith_timer *t, uv_loop_t *loop, struct kith_os_why *w
     return KITH_OK;
 }
 
+/* Setting a timer costs a virtual machine thousands of cycles, and a busy node's deadlines move
+ * with every packet, nearly always away: waking once too early is cheaper than following them. */
 void kith_timer_arm(struct kith_timer *t, kith_time at)
 {
     struct itimerspec when = {.it_interval = {0}};
 
-    if (at == t->armed)
+    if (at >= t->armed)
         return;
     t->armed = at;
-    if (at != KITH_NEVER) {
-        when.it_value.tv_sec = (time_t)(at / KITH_SEC);
-        when.it_value.tv_nsec = (long)(at % KITH_SEC);
-        if (at == 0)
-            when.it_value.tv_nsec = 1; /* zero would disarm it */
-    }
+    when.it_value.tv_sec = (time_t)(at / KITH_SEC);
+    when.it_value.tv_nsec = (long)(at % KITH_SEC);
+    if (at == 0)
+        when.it_value.tv_nsec = 1; /* zero would disarm it */
     (void)timerfd_settime(t->due_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 

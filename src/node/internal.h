@@ -364,7 +364,7 @@ void overlay_network(struct kith_node *n, struct node_network *net, struct kith_
 void overlay_member(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                     struct kith_now now);
 void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
-                    kith_time now);
+                    struct kith_marks marks, kith_time now);
 void overlay_effects(struct kith_node *n, struct kith_now now);
 
 /* ping.c */

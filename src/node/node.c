@@ -73,6 +73,7 @@ static int start_sessions(struct kith_node *n, const struct kith_node_config *cf
         .boot_id = kith_random_u64(n->env->random) | 1, /* 0 means "none yet" */
         .software = cfg->software,
         .keepalive = cfg->keepalive,
+        .capabilities = cfg->capabilities,
         .expects = expects,
         .ctx = n,
     };

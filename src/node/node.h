@@ -39,6 +39,7 @@ struct kith_node_config {
     struct kith_vpn_in tun; /* takes packets for this host; write NULL: there is no interface */
     struct kith_tx_batch *batch;    /* borrowed; has its transports already */
     kith_dur keepalive;             /* 0: 20 s */
+    uint64_t capabilities;          /* what this node says it can (KITH_CAP_…) */
     kith_wall renew_before;         /* seconds before a certificate's end; 0: 10 days */
     const struct kith_addr *listen; /* bound addresses, copied; at most KITH_VPN_LISTENING */
     size_t n_listen;

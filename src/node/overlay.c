@@ -1,17 +1,27 @@
 /* overlay.c: between the packet core and the sessions. */
 #include "node/internal.h"
 
+/* The session that takes packets of a network now, or NULL: before the peer has seen our membership
+ * it would drop them. */
+static struct kith_session *session_for(const struct kith_node *n, const struct node_peer *p,
+                                        uint8_t slot)
+{
+    struct kith_session *s = NULL;
+
+    if ((p->proved & p->shown & 1u << slot) != 0)
+        s = kith_sessions_find(n->sessions, &p->id);
+    return s != NULL && kith_session_is_up(s) ? s : NULL;
+}
+
 /* The packet core's way out: straight into the member's session. */
 static size_t send_packets(void *ctx, uint32_t member, uint8_t slot,
                            const struct kith_parts *packets, size_t count, kith_time now,
                            enum kith_vpn_sent *ret_state)
 {
     struct kith_node *n = ctx;
-    const struct node_peer *p = n->by_handle[member];
-    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+    struct kith_session *s = session_for(n, n->by_handle[member], slot);
 
-    /* before the peer has seen our membership it would drop them */
-    if (s == NULL || !kith_session_is_up(s) || (p->proved & p->shown & 1u << slot) == 0) {
+    if (s == NULL) {
         *ret_state = KITH_VPN_NO_SESSION;
         return 0;
     }
@@ -20,14 +30,26 @@ static size_t send_packets(void *ctx, uint32_t member, uint8_t slot,
     return taken;
 }
 
+static bool takes_partial(void *ctx, uint32_t member, uint8_t slot)
+{
+    const struct kith_node *n = ctx;
+    const struct kith_session *s = session_for(n, n->by_handle[member], slot);
+
+    return s != NULL && (kith_session_capabilities(s) & KITH_CAP_CHECKSUM) != 0;
+}
+
 void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
-                    kith_time now)
+                    struct kith_marks marks, kith_time now)
 {
     struct kith_node *n = ctx;
-    const struct node_peer *p = peer_find(n, kith_session_peer(s));
+    struct node_peer *p = kith_session_user(s);
 
+    if (p == NULL) { /* who has a session keeps its place, so it is looked for once */
+        p = peer_find(n, kith_session_peer(s));
+        kith_session_set_user(s, p);
+    }
     if (p != NULL && (p->proved & 1u << slot) != 0)
-        kith_vpn_from_peer(n->vpn, p->handle, slot, packet, now);
+        kith_vpn_from_peer(n->vpn, p->handle, slot, packet, marks, now);
 }
 
 static bool no_device(void *ctx, const struct kith_span *parts, size_t n)
@@ -38,7 +60,7 @@ static bool no_device(void *ctx, const struct kith_span *parts, size_t n)
 
 int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg)
 {
-    struct kith_vpn_out out = {.send = send_packets, .ctx = n};
+    struct kith_vpn_out out = {.send = send_packets, .partial = takes_partial, .ctx = n};
     struct kith_vpn_in in = n->tun;
 
     if (in.write == NULL)

@@ -53,7 +53,8 @@ struct kith_session {
     bool wanted, trusted, told_up;
     bool silence_told; /* of the connection in use, until it is heard again */
     bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
-    uint64_t boot_id; /* of the peer's program; 0 before its first hello */
+    uint64_t capabilities; /* that both have */
+    uint64_t boot_id;      /* of the peer's program; 0 before its first hello */
     char software[65];
     struct kith_conn_end end; /* of the connection that ended last */
     kith_time up_since, guest_until;
@@ -151,7 +152,7 @@ void live_probe(struct kith_session *s, struct subflow *f, kith_time now);
 
 /* packets.c */
 void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
-                      kith_time now);
+                      uint8_t ecn, kith_time now);
 void packets_flush(struct kith_session *s, struct kith_tx_batch *b, kith_time now);
 
 #endif

@@ -4,9 +4,10 @@
 #include "wire/datagram.h"
 
 enum {
-    NO_SLOT = 0xff,    /* in kith_session.slot: forbidden */
-    IP_HEAD = 2,       /* type, slot */
-    FRAGMENT_HEAD = 6, /* type, slot, id, index, count */
+    NO_SLOT = 0xff,      /* in kith_session.slot: forbidden */
+    SLOT_PARTIAL = 0x80, /* beside the slot: the checksum is left to the receiver */
+    IP_HEAD = 2,         /* type, slot */
+    FRAGMENT_HEAD = 6,   /* type, slot, id, index, count */
     FRAGMENTS_MAX = 8,
     PING_HEAD = 9,      /* type, token */
     DATAGRAM_COST = 64, /* of headers around a datagram's payload, at most about */
@@ -20,7 +21,8 @@ static int send_whole(struct kith_session *s, struct kith_tx_batch *b, uint8_t s
     const uint8_t head[IP_HEAD] = {KITH_WIRE_ip_packet, slot};
     const struct kith_span parts[] = {{head, sizeof head}, packet->head, packet->body};
 
-    return kith_conn_datagram_send(s->used->conn, b, parts, packet->body.n > 0 ? 3 : 2, now);
+    return kith_conn_packet_send(s->used->conn, b, parts, packet->body.n > 0 ? 3 : 2,
+                                 packet->marks.ecn, now);
 }
 
 /* One piece, `n` bytes from `at` on of a packet that is in two parts itself. */
@@ -35,7 +37,8 @@ static int send_piece(struct kith_session *s, struct kith_tx_batch *b, const uin
     const struct kith_span parts[] = {{head, FRAGMENT_HEAD},
                                       {packet->head.p + (first > 0 ? at : 0), first},
                                       {packet->body.p + (first < n ? skip : 0), n - first}};
-    return kith_conn_datagram_send(s->used->conn, b, parts, first < n ? 3 : 2, now);
+    return kith_conn_packet_send(s->used->conn, b, parts, first < n ? 3 : 2, packet->marks.ecn,
+                                 now);
 }
 
 static int send_fragments(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
@@ -93,6 +96,12 @@ static bool wait_in_queue(struct kith_session *s, uint8_t slot, const struct kit
     return true;
 }
 
+/* The slot as it is written: what is told of the packet is in its highest bit. */
+static uint8_t slot_byte(uint8_t slot, const struct kith_parts *packet)
+{
+    return packet->marks.partial ? slot | SLOT_PARTIAL : slot;
+}
+
 size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
                                  const struct kith_parts *packets, size_t n, kith_time now)
 {
@@ -101,8 +110,9 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
     if (s->used == NULL)
         return 0;
     for (; taken < n; taken++) {
-        int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, slot, &packets[taken], now);
-        if (err == KITH_E_AGAIN && !wait_in_queue(s, slot, &packets[taken]))
+        uint8_t sl = slot_byte(slot, &packets[taken]);
+        int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, sl, &packets[taken], now);
+        if (err == KITH_E_AGAIN && !wait_in_queue(s, sl, &packets[taken]))
             break;
         if (err < 0 && err != KITH_E_AGAIN)
             s->all->count.packets_dropped++;
@@ -163,6 +173,22 @@ static int send_pong(struct subflow *f, struct kith_tx_batch *b, kith_time now)
     return kith_conn_datagram_send(f->conn, b, &(struct kith_span){buf, n}, 1, now);
 }
 
+static void send_report(struct subflow *f, struct kith_tx_batch *b, kith_time now)
+{
+    struct kith_gauge_report r;
+    uint8_t buf[32];
+    size_t n;
+
+    if (!kith_conn_report(f->conn, &r, now))
+        return;
+    struct kith_plane_report report = {
+        .highest = r.highest, .received = r.received, .delay = (uint32_t)(r.delay / KITH_USEC)};
+    if (kith_plane_report_encode(&report, buf, sizeof buf, &n) < 0)
+        return;
+    /* one that does not go is like one that is lost: the next says the same and more */
+    (void)!kith_conn_datagram_send(f->conn, b, &(struct kith_span){buf, n}, 1, now);
+}
+
 /* Questions and answers go first: they are small, and somebody measures them. */
 static bool write_signs_of_life(struct kith_session *s, struct subflow *f, struct kith_tx_batch *b,
                                 kith_time now)
@@ -181,7 +207,10 @@ void packets_flush(struct kith_session *s, struct kith_tx_batch *b, kith_time no
 {
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         struct subflow *f = &s->flow[i];
-        if (f->conn != NULL && f->established && (f->pong_owed || f->probe_due))
+        if (f->conn == NULL || !f->established)
+            continue;
+        send_report(f, b, now);
+        if (f->pong_owed || f->probe_due)
             (void)write_signs_of_life(s, f, b, now); /* WRITABLE brings us back */
     }
     drain_queue(s, b, now);
@@ -210,11 +239,14 @@ int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t 
 
 static uint8_t our_slot(const struct kith_session *s, uint8_t theirs)
 {
+    theirs &= (uint8_t)~SLOT_PARTIAL;
     return theirs < KITH_SESSION_SLOTS ? s->slot[theirs] : NO_SLOT;
 }
 
-static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span packet, kith_time now)
+static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span packet, uint8_t ecn,
+                    kith_time now)
 {
+    struct kith_marks marks = {.partial = (theirs & SLOT_PARTIAL) != 0, .ecn = ecn};
     uint8_t ours = our_slot(s, theirs);
 
     if (ours == NO_SLOT) {
@@ -222,10 +254,11 @@ static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span pac
         return;
     }
     s->all->count.packets_in++;
-    s->all->sink.packet(s->all->sink.ctx, s, ours, packet, now);
+    s->all->sink.packet(s->all->sink.ctx, s, ours, packet, marks, now);
 }
 
-static void on_fragment(struct kith_session *s, struct kith_span payload, kith_time now)
+static void on_fragment(struct kith_session *s, struct kith_span payload, uint8_t ecn,
+                        kith_time now)
 {
     struct kith_ip_fragment f;
     struct kith_span whole;
@@ -245,7 +278,7 @@ static void on_fragment(struct kith_session *s, struct kith_span payload, kith_t
         return;
     }
     s->all->count.reassembled++;
-    deliver(s, f.slot, whole, now);
+    deliver(s, f.slot, whole, ecn, now);
 }
 
 static void on_ping(struct kith_session *s, struct subflow *f, struct kith_span payload)
@@ -283,8 +316,22 @@ static void on_pong(struct kith_session *s, struct kith_span payload, kith_time 
     }
 }
 
-void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
+static void on_report(struct kith_session *s, const struct subflow *f, struct kith_span payload,
                       kith_time now)
+{
+    struct kith_plane_report report;
+
+    if (kith_plane_report_decode(payload, &report) < 0 ||
+        kith_conn_reported(f->conn,
+                           &(struct kith_gauge_report){.highest = report.highest,
+                                                       .received = report.received,
+                                                       .delay = report.delay * KITH_USEC},
+                           now) < 0)
+        s->all->count.bad_datagrams++;
+}
+
+void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
+                      uint8_t ecn, kith_time now)
 {
     struct subflow *f = subflow_of(s, c);
 
@@ -301,11 +348,12 @@ void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_s
     case KITH_WIRE_ip_packet:
         if (payload.n > IP_HEAD)
             deliver(s, payload.p[1], (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD},
-                    now);
+                    ecn, now);
         return;
-    case KITH_WIRE_ip_fragment: on_fragment(s, payload, now); return;
+    case KITH_WIRE_ip_fragment: on_fragment(s, payload, ecn, now); return;
     case KITH_WIRE_ping: on_ping(s, f, payload); return;
     case KITH_WIRE_pong: on_pong(s, payload, now); return;
+    case KITH_WIRE_plane_report: on_report(s, f, payload, now); return;
     default: s->all->count.bad_datagrams++;
     }
 }

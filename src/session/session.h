@@ -35,7 +35,7 @@ struct kith_sessions_config {
     struct kith_quic_config quic;
     struct kith_peer_id self;
     uint64_t boot_id;      /* random per start */
-    uint64_t capabilities; /* told in hello */
+    uint64_t capabilities; /* told in hello (KITH_CAP_…) */
     const char *software;  /* name and version, at most 64 bytes; borrowed for ever */
     size_t sessions_max;   /* 0: 10,000 */
     kith_dur keepalive;    /* probe after so much silence; 0: 20 s */
@@ -48,7 +48,7 @@ struct kith_sessions_config {
  * network, as kith_session_allow_slot said. Must not call back into the sessions. */
 struct kith_packet_sink {
     void (*packet)(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
-                   kith_time now);
+                   struct kith_marks marks, kith_time now);
     void *ctx;
 };
 
@@ -154,7 +154,10 @@ int kith_session_send_control(struct kith_session *s, struct kith_span message,
 /* Opens a stream on the connection in use and sends its kind. */
 int kith_session_open_stream(struct kith_session *s, enum kith_stream_kind kind,
                              struct kith_conn **ret_conn, int64_t *ret_id) KITH_MUST_CHECK;
-/* Sends IP packets under our number of their network; what congestion holds back waits in a
+/* What both sides can (KITH_CAP_…); 0 before they have greeted. */
+uint64_t kith_session_capabilities(const struct kith_session *s);
+/* Sends IP packets under our number of their network; partial ones only to who has
+ * KITH_CAP_CHECKSUM; what congestion holds back waits in a
  * bounded queue. Returns how many were taken: fewer when the session is down or the queue full. */
 size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
                                  const struct kith_parts *packets, size_t n, kith_time now);

@@ -5,13 +5,14 @@
 
 /* ---- making and freeing ---- */
 
-static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, kith_time now)
+static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, uint8_t ecn,
+                        kith_time now)
 {
     struct kith_session *s = kith_conn_owner(c);
 
     (void)ctx;
     if (s != NULL)
-        packets_datagram(s, c, payload, now);
+        packets_datagram(s, c, payload, ecn, now);
 }
 
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,
@@ -287,7 +288,8 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
     case KITH_CONN_ESTABLISHED: break;
     case KITH_CONN_MOVED: on_moved(s, f); break;
     case KITH_CONN_STREAM: control_stream_event(s, f, ev, ret, &given, now); break;
-    case KITH_CONN_WRITABLE: session_mark_pending(s); break;
+    case KITH_CONN_WRITABLE:
+    case KITH_CONN_REPORT: session_mark_pending(s); break;
     case KITH_CONN_CLOSED: subflow_closed(s, f, now); break;
     }
     session_refresh_due(s, now);
@@ -488,6 +490,11 @@ void kith_session_allow_slot(struct kith_session *s, uint8_t theirs, uint8_t our
 {
     if (theirs < KITH_SESSION_SLOTS)
         s->slot[theirs] = ours < KITH_SESSION_SLOTS ? ours : 0xff;
+}
+
+uint64_t kith_session_capabilities(const struct kith_session *s)
+{
+    return s->capabilities;
 }
 
 void kith_session_set_user(struct kith_session *s, void *user)

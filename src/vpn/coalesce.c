@@ -44,6 +44,27 @@ static void pass(struct kith_coalesce *c, struct kith_span packet)
     count(c, c->out.write(c->out.ctx, parts, KITH_COUNT(parts)), 1, packet.n);
 }
 
+/* The same for one whose checksum is still to be made: the kernel does when it has to, beginning
+ * with the sum of the pseudo-header in the checksum's place. */
+static void pass_partial(struct kith_coalesce *c, struct kith_span packet,
+                         const struct kith_packet *info)
+{
+    size_t at = info->l4 + kith_packet_checksum_at(info), l4_bytes = packet.n - info->l4;
+    const struct kith_vnet v = {.flags = KITH_VNET_NEEDS_CSUM,
+                                .csum_start = info->l4,
+                                .csum_offset = (uint16_t)(at - info->l4)};
+    uint8_t head[KITH_VNET_LEN], sum[2];
+    const struct kith_span parts[] = {{head, sizeof head},
+                                      {packet.p, at},
+                                      {sum, sizeof sum},
+                                      {packet.p + at + 2, packet.n - at - 2}};
+
+    kith_vnet_write(&v, head);
+    kith_store_u16(sum, kith_sum_fold(kith_packet_pseudo_sum(packet.p, info->src.family,
+                                                             info->proto, l4_bytes)));
+    count(c, c->out.write(c->out.ctx, parts, KITH_COUNT(parts)), 1, packet.n);
+}
+
 static uint8_t gso_type(const struct kith_held *h)
 {
     if (h->proto == KITH_PROTO_UDP)
@@ -71,9 +92,9 @@ static struct kith_vnet finish(const struct kith_held *h)
     kith_store_u16(l4 + field, kith_sum_fold(pseudo));
     return (struct kith_vnet){
         .flags = KITH_VNET_NEEDS_CSUM,
-        .gso_type = gso_type(h),
+        .gso_type = h->n > 1 ? gso_type(h) : KITH_GSO_NONE,
         .hdr_len = (uint16_t)(h->l4 + h->l4_len),
-        .gso_size = (uint16_t)h->piece,
+        .gso_size = h->n > 1 ? (uint16_t)h->piece : 0,
         .csum_start = h->l4,
         .csum_offset = (uint16_t)field,
     };
@@ -83,7 +104,7 @@ static void write_held(struct kith_coalesce *c, struct kith_held *h)
 {
     struct kith_vnet v = {0};
 
-    if (h->n > 1)
+    if (h->n > 1 || h->partial)
         v = finish(h);
     kith_vnet_write(&v, h->buf);
     const struct kith_span whole = {h->buf, KITH_VNET_LEN + h->len};
@@ -184,11 +205,11 @@ static bool mergeable(const struct kith_coalesce *c, struct kith_span packet,
         return false;
     if (tcp && (info->tcp_flags & ~KITH_TCP_PSH) != KITH_TCP_ACK)
         return false;
-    if (udp && kith_load_u16(packet.p + info->l4 + KITH_UDP_CHECKSUM_AT) == 0)
+    if (udp && !info->partial && kith_load_u16(packet.p + info->l4 + KITH_UDP_CHECKSUM_AT) == 0)
         return false;
     if (info->src.family == KITH_FAMILY_IP4 && !ip4_header_good(packet.p))
         return false;
-    return kith_packet_checksum_good(packet, info);
+    return info->partial || kith_packet_checksum_good(packet, info);
 }
 
 /* Whether the IP headers differ only in length, checksum and, rightly, identification. With DF set
@@ -244,6 +265,7 @@ static void begin(struct kith_coalesce *c, struct kith_held *h, struct kith_span
     h->l4_len = info->l4_len;
     h->family = info->src.family;
     h->proto = info->proto;
+    h->partial = info->partial;
     h->since = c->clock++;
     memcpy(h->buf + KITH_VNET_LEN, packet.p, packet.n);
 }
@@ -264,7 +286,10 @@ void kith_coalesce_add(struct kith_coalesce *c, struct kith_span packet,
 {
     if (!mergeable(c, packet, info)) {
         flush_before(c, packet.p, info);
-        pass(c, packet);
+        if (info->partial)
+            pass_partial(c, packet, info);
+        else
+            pass(c, packet);
         return;
     }
     struct kith_held *h = find_flow(c, packet.p, info);

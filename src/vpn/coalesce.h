@@ -3,7 +3,8 @@
  * The mirror of split.h, by the rules of Linux GRO: TCP segments with data that follow one another
  * and differ in nothing but sequence number, length, PSH and checksums; UDP datagrams of one size.
  * Only packets whose own checksum was verified are merged, because the merged packet vouches for
- * them; everything else passes as it came, after what was held of its flow. Order holds within a
+ * them, and packets that came without one (partial), which the connection vouches for; everything
+ * else passes as it came, after what was held of its flow. Order holds within a
  * flow and not between flows. Payload is copied: the bytes of a received packet are borrowed.
  * Order: init, then add and flush in any order, fini.
  * Test: tests/unit/vpn_coalesce_test.c, tests/property/vpn_offload_test.c */
@@ -33,6 +34,7 @@ struct kith_held { /* a super-packet in the making; n == 0: free */
     uint16_t n;    /* packets in it */
     uint16_t l4;
     uint8_t l4_len, family, proto;
+    bool partial;   /* the first packet has no checksum of its own */
     uint64_t since; /* age: lower is older */
     uint8_t *buf;   /* KITH_VNET_LEN + KITH_PACKET_MAX bytes; the packet begins at KITH_VNET_LEN */
 };

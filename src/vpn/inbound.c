@@ -77,8 +77,20 @@ static struct kith_span clamped(struct kith_vpn *v, struct kith_span packet,
     return (struct kith_span){v->scratch, packet.n};
 }
 
+/* The packet with the checksum it came without. */
+static struct kith_span summed(struct kith_vpn *v, struct kith_span packet,
+                               const struct kith_packet *p)
+{
+    if (packet.p != v->scratch)
+        memcpy(v->scratch, packet.p, packet.n);
+    kith_packet_checksum_set(v->scratch, p);
+    return (struct kith_span){v->scratch, packet.n};
+}
+
 static void deliver(struct kith_vpn *v, struct kith_span packet, const struct kith_packet *p)
 {
+    if (p->partial && !v->config.offload)
+        packet = summed(v, packet, p);
     if (v->config.offload) {
         kith_coalesce_add(&v->coalesce, packet, p);
     } else if (kith_vpn_write(v, packet)) {
@@ -89,8 +101,24 @@ static void deliver(struct kith_vpn *v, struct kith_span packet, const struct ki
     }
 }
 
+/* Whether it is a packet whose checksum somebody else can make. */
+static bool has_checksum(const struct kith_packet *p)
+{
+    return (p->proto == KITH_PROTO_TCP || p->proto == KITH_PROTO_UDP) && !p->fragment;
+}
+
+/* The packet, saying that it met congestion. */
+static struct kith_span marked(struct kith_vpn *v, struct kith_span packet, struct kith_packet *p)
+{
+    if (packet.p != v->scratch)
+        memcpy(v->scratch, packet.p, packet.n);
+    kith_packet_mark_ce(v->scratch, p);
+    v->counters.marked++;
+    return (struct kith_span){v->scratch, packet.n};
+}
+
 void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
-                        kith_time now)
+                        struct kith_marks marks, kith_time now)
 {
     const struct kith_member *m = kith_vpn_member_find(v, member, slot);
     struct kith_packet p;
@@ -99,10 +127,11 @@ void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struc
         v->counters.dropped[KITH_VPN_DROP_unknown_member]++;
         return;
     }
-    if (kith_packet_parse(packet, &p) < 0) {
+    if (kith_packet_parse(packet, &p) < 0 || (marks.partial && !has_checksum(&p))) {
         refuse(v, m, KITH_VPN_DROP_bad_header);
         return;
     }
+    p.partial = marks.partial;
     enum kith_vpn_drop why = judge(v, m, &p);
     if (why != KITH_VPN_DROPS) {
         refuse(v, m, why);
@@ -112,7 +141,12 @@ void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struc
         v->counters.dropped[KITH_VPN_DROP_inbound_denied]++;
         return;
     }
-    deliver(v, clamped(v, packet, &p), &p);
+    if (marks.ecn == KITH_ECN_CE && p.ecn == KITH_ECN_NONE) { /* RFC 6040 4.2 */
+        v->counters.dropped[KITH_VPN_DROP_congestion]++;
+        return;
+    }
+    packet = clamped(v, packet, &p);
+    deliver(v, marks.ecn == KITH_ECN_CE ? marked(v, packet, &p) : packet, &p);
 }
 
 void kith_vpn_flush(struct kith_vpn *v)

@@ -228,6 +228,7 @@ int kith_packet_parse(struct kith_span bytes, struct kith_packet *ret)
     if (total != bytes.n)
         return KITH_E_MALFORMED;
     p.len = (uint16_t)bytes.n;
+    p.ecn = (p.src.family == KITH_FAMILY_IP4 ? bytes.p[1] : bytes.p[1] >> 4) & KITH_ECN_CE;
     err = parse_transport(&r, &p);
     if (err < 0)
         return err;
@@ -333,6 +334,36 @@ bool kith_packet_checksum_good(struct kith_span bytes, const struct kith_packet 
     uint64_t sum = kith_packet_pseudo_sum(bytes.p, p->src.family, p->proto, len);
 
     return kith_sum_fold(kith_sum_add(sum, bytes.p + p->l4, len)) == 0xffff;
+}
+
+size_t kith_packet_checksum_at(const struct kith_packet *p)
+{
+    return p->proto == KITH_PROTO_TCP ? KITH_TCP_CHECKSUM_AT : KITH_UDP_CHECKSUM_AT;
+}
+
+void kith_packet_checksum_set(uint8_t *packet, const struct kith_packet *p)
+{
+    size_t len = (size_t)p->len - p->l4;
+    uint8_t *field = packet + p->l4 + kith_packet_checksum_at(p);
+    uint64_t sum = kith_packet_pseudo_sum(packet, p->src.family, p->proto, len);
+
+    kith_store_u16(field, 0);
+    uint16_t checksum = (uint16_t)~kith_sum_fold(kith_sum_add(sum, packet + p->l4, len));
+    bool none = checksum == 0 && p->proto == KITH_PROTO_UDP; /* 0 would say "no checksum" */
+    kith_store_u16(field, none ? 0xffff : checksum);
+}
+
+void kith_packet_mark_ce(uint8_t *packet, struct kith_packet *p)
+{
+    p->ecn = KITH_ECN_CE;
+    if (p->src.family == KITH_FAMILY_IP6) {
+        packet[1] |= KITH_ECN_CE << 4;
+        return;
+    }
+    uint16_t old = kith_load_u16(packet);
+    packet[1] |= KITH_ECN_CE;
+    kith_store_u16(packet + 10,
+                   kith_checksum_update(kith_load_u16(packet + 10), old, kith_load_u16(packet)));
 }
 
 void kith_ip4_checksum_set(uint8_t *packet, size_t header_len)

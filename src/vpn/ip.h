@@ -38,6 +38,8 @@ enum {
     KITH_TCP_CWR = 0x80,
 };
 
+enum { KITH_ECN_NONE = 0, KITH_ECN_CE = 3 }; /* does not know it; met congestion (RFC 3168 5) */
+
 struct kith_packet {
     struct kith_ip src, dst; /* as written, never normalised: see kith_ip_is_embedded4 */
     uint16_t len;            /* of the whole packet */
@@ -54,6 +56,8 @@ struct kith_packet {
     bool fragment;      /* a piece of a datagram */
     bool later;         /* a piece that is not the first: it has no transport header */
     bool source_routed; /* has a route to take other than to dst */
+    uint8_t ecn;        /* two bits (RFC 3168) */
+    bool partial;       /* not read from the bytes: its checksum is still to be made */
 };
 
 /* Reads the headers of exactly one packet. KITH_E_MALFORMED: a length lies, a header is cut, there
@@ -83,6 +87,12 @@ bool kith_ip_is_martian(const struct kith_ip *ip);
 uint64_t kith_packet_pseudo_sum(const uint8_t *packet, uint8_t family, uint8_t proto, size_t len);
 /* Whether the checksum of a whole TCP or UDP packet is right. */
 bool kith_packet_checksum_good(struct kith_span bytes, const struct kith_packet *p);
+/* Where it stands: bytes from the transport header on. */
+size_t kith_packet_checksum_at(const struct kith_packet *p);
+/* Computes it, whatever stood there. */
+void kith_packet_checksum_set(uint8_t *packet, const struct kith_packet *p);
+/* Makes the packet say that it met congestion (RFC 3168); one that knows ECN. */
+void kith_packet_mark_ce(uint8_t *packet, struct kith_packet *p);
 /* Computes the checksum of an IPv4 header of header_len bytes and writes it there. */
 void kith_ip4_checksum_set(uint8_t *packet, size_t header_len);
 /* Lowers the MSS option of a SYN to at most mss bytes and mends the checksum; returns whether it

@@ -50,6 +50,10 @@ static void line_up(struct kith_vpn *v, struct kith_member *m, const struct kith
                     size_t n, kith_time now)
 {
     for (size_t i = 0; i < n; i++) {
+        if (parts[i].marks.partial) { /* the session ended under it */
+            drop(v, KITH_VPN_DROP_congested);
+            continue;
+        }
         int err = kith_waiting_add(&v->waiting, &m->line, parts[i].head, parts[i].body, now);
         if (err == KITH_OK)
             v->counters.waited++;
@@ -219,16 +223,27 @@ static void note_leaving(struct kith_vpn *v, const struct kith_member *m,
         kith_flows_out(&v->flows, m->is.slot, p, now);
 }
 
+/* Whether the kernel left the checksum of a packet to us, and the member makes it as well. */
+static bool may_be_partial(const struct kith_vpn *v, const struct kith_member *m,
+                           const struct kith_vnet *vnet, const struct kith_packet *p)
+{
+    return (vnet->flags & KITH_VNET_NEEDS_CSUM) != 0 &&
+           (p->proto == KITH_PROTO_TCP || p->proto == KITH_PROTO_UDP) && !p->fragment &&
+           vnet->csum_start == p->l4 && vnet->csum_offset == kith_packet_checksum_at(p) &&
+           v->out.partial != NULL && v->out.partial(v->out.ctx, m->is.handle, m->is.slot);
+}
+
 static void send_whole(struct kith_vpn *v, struct kith_member *m, const struct kith_vnet *vnet,
                        uint8_t *data, const struct kith_packet *p, kith_time now)
 {
-    struct kith_parts whole = {.head = {data, p->len}};
+    struct kith_parts whole = {.head = {data, p->len},
+                               .marks = {may_be_partial(v, m, vnet, p), p->ecn}};
 
     if (p->len > v->config.mtu) {
         refuse_too_big(v, whole.head, p, now);
         return;
     }
-    if (kith_vnet_complete(vnet, data, p->len, p->l4) < 0) {
+    if (!whole.marks.partial && kith_vnet_complete(vnet, data, p->len, p->l4) < 0) {
         drop(v, KITH_VPN_DROP_bad_header);
         return;
     }
@@ -242,7 +257,7 @@ static void send_split(struct kith_vpn *v, struct kith_member *m, const struct k
 {
     struct kith_parts parts[KITH_SPLIT_BATCH];
 
-    if (kith_split_init(&v->split, data, p, vnet) < 0) {
+    if (kith_split_init(&v->split, data, p, vnet, may_be_partial(v, m, vnet, p)) < 0) {
         drop(v, KITH_VPN_DROP_bad_header);
         return;
     }

@@ -17,13 +17,8 @@ static bool kind_fits(uint8_t gso_type, const struct kith_packet *info)
     return false;
 }
 
-static size_t checksum_at(const struct kith_packet *info)
-{
-    return info->proto == KITH_PROTO_TCP ? KITH_TCP_CHECKSUM_AT : KITH_UDP_CHECKSUM_AT;
-}
-
 int kith_split_init(struct kith_split *s, const uint8_t *packet, const struct kith_packet *info,
-                    const struct kith_vnet *v)
+                    const struct kith_vnet *v, bool partial)
 {
     size_t header_len = (size_t)info->l4 + info->l4_len;
     bool csum = (v->flags & KITH_VNET_NEEDS_CSUM) != 0;
@@ -32,7 +27,7 @@ int kith_split_init(struct kith_split *s, const uint8_t *packet, const struct ki
         return KITH_E_MALFORMED;
     if (header_len > KITH_SPLIT_HEADER_MAX || header_len >= info->len)
         return KITH_E_MALFORMED;
-    if (csum && (v->csum_start != info->l4 || v->csum_offset != checksum_at(info)))
+    if (csum && (v->csum_start != info->l4 || v->csum_offset != kith_packet_checksum_at(info)))
         return KITH_E_MALFORMED;
 
     s->packet = packet;
@@ -40,6 +35,7 @@ int kith_split_init(struct kith_split *s, const uint8_t *packet, const struct ki
     s->header_len = s->at = header_len;
     s->piece = v->gso_size;
     s->count = 0;
+    s->partial = partial;
     return KITH_OK;
 }
 
@@ -77,7 +73,7 @@ static void finish_tcp(const struct kith_split *s, uint8_t *tcp, bool last)
 static void finish_checksum(const struct kith_split *s, uint8_t *h, struct kith_span body)
 {
     const struct kith_packet *info = s->info;
-    uint8_t *l4 = h + info->l4, *field = l4 + checksum_at(info);
+    uint8_t *l4 = h + info->l4, *field = l4 + kith_packet_checksum_at(info);
     size_t len = info->l4_len + body.n;
     uint64_t sum = kith_packet_pseudo_sum(h, info->src.family, info->proto, len);
 
@@ -99,10 +95,12 @@ static struct kith_parts cut(struct kith_split *s, uint8_t *h)
         finish_tcp(s, h + s->info->l4, body.n == left);
     else
         kith_store_u16(h + s->info->l4 + 4, (uint16_t)(KITH_UDP_HEADER + body.n));
-    finish_checksum(s, h, body);
+    if (!s->partial)
+        finish_checksum(s, h, body);
     s->at += body.n;
     s->count++;
-    return (struct kith_parts){{h, s->header_len}, body};
+    return (struct kith_parts){
+        .head = {h, s->header_len}, .body = body, .marks = {s->partial, s->info->ecn}};
 }
 
 size_t kith_split_next(struct kith_split *s, struct kith_parts out[KITH_SPLIT_BATCH])

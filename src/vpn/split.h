@@ -22,16 +22,18 @@ struct kith_split {
     size_t header_len, piece; /* bytes of header, and of payload in all packets but the last */
     size_t at;                /* offset of the next payload; == info->len at the end */
     uint16_t count;           /* packets so far */
+    bool partial;             /* checksums are left to the receiver */
     uint8_t header[KITH_SPLIT_BATCH][KITH_SPLIT_HEADER_MAX];
 };
 
-/* Prepares to cut `packet` (parsed as *info, both borrowed) as *v says. KITH_E_MALFORMED: v is of
- * no known kind or does not fit the packet. */
+/* Prepares to cut `packet` (parsed as *info, both borrowed) as *v says; `partial` leaves checksums
+ * to the receiver. KITH_E_MALFORMED: v is of no known kind or does not fit the packet. */
 int kith_split_init(struct kith_split *s, const uint8_t *packet, const struct kith_packet *info,
-                    const struct kith_vnet *v) KITH_MUST_CHECK;
+                    const struct kith_vnet *v, bool partial) KITH_MUST_CHECK;
 /* The largest packet that will come out, bytes. */
 size_t kith_split_largest(const struct kith_split *s);
-/* Up to KITH_SPLIT_BATCH further packets, checksums done; 0 when there are no more. */
+/* Up to KITH_SPLIT_BATCH further packets, with checksums or marked partial; 0 when there are no
+ * more. */
 size_t kith_split_next(struct kith_split *s, struct kith_parts out[KITH_SPLIT_BATCH]);
 
 #endif

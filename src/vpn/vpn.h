@@ -58,6 +58,8 @@ struct kith_vpn_out {
      * all, *ret_state says what becomes of the rest. */
     size_t (*send)(void *ctx, uint32_t member, uint8_t slot, const struct kith_parts *packets,
                    size_t n, kith_time now, enum kith_vpn_sent *ret_state);
+    /* Whether packets may go to this member with their checksums left to it, now. NULL: never. */
+    bool (*partial)(void *ctx, uint32_t member, uint8_t slot);
     void *ctx;
 };
 
@@ -127,10 +129,11 @@ int kith_vpn_refuse_underlay(struct kith_vpn *v, const struct kith_addr *listeni
 /* One read of the device: with offload a virtio-net header and a packet, else a packet. The bytes
  * are borrowed and may be changed. */
 void kith_vpn_from_tun(struct kith_vpn *v, uint8_t *data, size_t len, kith_time now);
-/* One packet that `member` sent us in the network of `slot`; borrowed. It may be held to be merged
- * with those that follow, until kith_vpn_flush. */
+/* One packet that `member` sent us in the network of `slot`; borrowed. A partial one gets its
+ * checksum here, from the kernel where that computes it; congestion that its carrier met is marked
+ * on it (RFC 6040). It may be held to be merged with those that follow, until kith_vpn_flush. */
 void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
-                        kith_time now);
+                        struct kith_marks marks, kith_time now);
 /* Writes out what is held. */
 void kith_vpn_flush(struct kith_vpn *v);
 /* A session with the member is live: sends what waited for it, in all networks. */

@@ -31,6 +31,12 @@ enum kith_enrol_status {
 #undef ENROL_STATUS
 /* clang-format on */
 
+/* Bits of hello.capabilities (docs/spec/control-stream.md 3). */
+enum kith_capability {
+    KITH_CAP_PLANE = 1 << 0,    /* the second packet plane */
+    KITH_CAP_CHECKSUM = 1 << 1, /* packets whose checksum is left to the receiver */
+};
+
 /* "CONTROL" …, "unknown" for others. */
 const char *kith_stream_kind_name(uint64_t kind);
 const char *kith_close_code_name(uint64_t code);

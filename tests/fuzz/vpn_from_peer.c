@@ -56,7 +56,8 @@ static uint64_t give_all(struct kith_vpn *v, struct kith_span in)
         uint8_t *exact = malloc(s.n + 1);
         check(exact != NULL);
         kith_copy(exact, s.p, s.n);
-        kith_vpn_from_peer(v, 1, 0, (struct kith_span){exact, s.n}, KITH_SEC);
+        kith_vpn_from_peer(v, 1, 0, (struct kith_span){exact, s.n}, (struct kith_marks){0},
+                           KITH_SEC);
         free(exact);
         given++;
     }
@@ -78,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .offload = (data[0] & 2) != 0,
                                      .offload_udp = (data[0] & 6) == 6};
     offload = config.offload;
-    check(kith_vpn_new(&config, &env, (struct kith_vpn_out){send_to_session, NULL},
+    check(kith_vpn_new(&config, &env, (struct kith_vpn_out){.send = send_to_session},
                        (struct kith_vpn_in){write_to_device, NULL}, &v) == KITH_OK);
     populate(v);
     uint64_t given = give_all(v, (struct kith_span){data + 1, size - 1});

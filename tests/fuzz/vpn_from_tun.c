@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct kith_vpn_config config = {
         .mtu = KITH_VPN_MTU, .inbound_deny = (data[0] & 1) != 0, .offload = (data[0] & 2) != 0};
-    check(kith_vpn_new(&config, &env, (struct kith_vpn_out){send_to_session, NULL},
+    check(kith_vpn_new(&config, &env, (struct kith_vpn_out){.send = send_to_session},
                        (struct kith_vpn_in){write_to_device, NULL}, &v) == KITH_OK);
     populate(v);
     check(kith_vpn_refuse_underlay(v, &listening, 1) == KITH_OK);

@@ -92,7 +92,7 @@ static void split_into(struct kith_coalesce *c, const struct kith_span super,
     size_t n;
 
     assert_int_equal(kith_packet_parse(super, &info), KITH_OK);
-    assert_int_equal(kith_split_init(&splitter, super.p, &info, v), KITH_OK);
+    assert_int_equal(kith_split_init(&splitter, super.p, &info, v, false), KITH_OK);
     while ((n = kith_split_next(&splitter, parts)) > 0)
         for (size_t i = 0; i < n; i++) {
             struct kith_span s = {one, parts[i].head.n + parts[i].body.n};
@@ -195,7 +195,7 @@ static bool cut_again(void *ctx, const struct kith_span *parts, size_t count)
         return true;
     }
     assert_int_equal(kith_packet_parse(packet, &info), KITH_OK);
-    assert_int_equal(kith_split_init(&splitter, packet.p, &info, &v), KITH_OK);
+    assert_int_equal(kith_split_init(&splitter, packet.p, &info, &v, false), KITH_OK);
     while ((n = kith_split_next(&splitter, cut)) > 0)
         for (size_t i = 0; i < n; i++) {
             memcpy(one, cut[i].head.p, cut[i].head.n);

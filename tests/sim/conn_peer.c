@@ -19,11 +19,12 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
     kith_quic_receive(p->quic, run, now);
 }
 
-static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, kith_time now)
+static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, uint8_t ecn,
+                        kith_time now)
 {
     struct conn_peer *p = ctx;
 
-    (void)c, (void)now;
+    (void)c, (void)ecn, (void)now;
     p->datagrams++;
     p->datagram_bytes += payload.n;
     p->last_datagram_len = payload.n;
@@ -136,6 +137,7 @@ static void take_events(struct conn_peer *p)
             break;
         case KITH_CONN_MOVED: p->n_moved++; break;
         case KITH_CONN_STREAM: (p->on_stream != NULL ? p->on_stream : on_stream)(p, &ev); break;
+        case KITH_CONN_REPORT: break;
         case KITH_CONN_WRITABLE: p->writable++; break;
         case KITH_CONN_CLOSED:
             p->n_closed++;

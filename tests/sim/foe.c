@@ -19,11 +19,11 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
 }
 
 static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
-                      kith_time now)
+                      struct kith_marks marks, kith_time now)
 {
     struct foe *f = ctx;
 
-    (void)s, (void)slot, (void)packet, (void)now;
+    (void)s, (void)slot, (void)packet, (void)marks, (void)now;
     f->packets++;
 }
 

@@ -20,11 +20,11 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
 }
 
 static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
-                      kith_time now)
+                      struct kith_marks marks, kith_time now)
 {
     struct session_peer *p = ctx;
 
-    (void)slot, (void)s, (void)now;
+    (void)slot, (void)s, (void)marks, (void)now;
     p->packets++;
     p->packet_bytes += packet.n;
     p->last_packet_len = packet.n;

@@ -84,7 +84,7 @@ static void an_ipv4_address_in_ipv6_disguise_is_nobodys(void **state)
     p.dst = "fd00::1";
     size_t n = make_packet(&p, buf);
     memcpy(buf + 8, (const uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 100, 64, 0, 2}, 16);
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     assert_int_equal(dropped(KITH_VPN_DROP_martian), 1);
     assert_int_equal(written_n, 0);
 }
@@ -98,9 +98,9 @@ static void a_member_is_one_in_its_own_network_only(void **state)
 
     (void)state;
     assert_int_equal(kith_vpn_network_set(v, 2, &other), KITH_OK);
-    kith_vpn_from_peer(v, BOB, 2, (struct kith_span){buf, n}, T0);
-    kith_vpn_from_peer(v, 99, 1, (struct kith_span){buf, n}, T0);
-    kith_vpn_from_peer(v, BOB, 200, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, BOB, 2, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
+    kith_vpn_from_peer(v, 99, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
+    kith_vpn_from_peer(v, BOB, 200, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     assert_int_equal(dropped(KITH_VPN_DROP_unknown_member), 3);
     p.dst = "100.99.0.1"; /* ours, but in the other network */
     peer(&p);
@@ -145,11 +145,11 @@ static void two_exit_nodes_stand_for_the_same_and_for_no_member(void **state)
     in.src = "100.64.0.3";
     in.dst = "8.8.8.8"; /* Carol goes out through us, not through Bob */
     size_t n = make_packet(&in, buf);
-    kith_vpn_from_peer(v, CAROL, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, CAROL, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     assert_int_equal(written_n, 1);
     in.dst = "100.64.0.2"; /* but not to Bob */
     n = make_packet(&in, buf);
-    kith_vpn_from_peer(v, CAROL, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, CAROL, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     assert_int_equal(dropped(KITH_VPN_DROP_foreign_destination), 1);
 }
 
@@ -212,16 +212,16 @@ static void malformed_and_source_routed_packets_are_refused(void **state)
     size_t n = make_packet(&p, buf);
 
     (void)state;
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n - 1}, T0);
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n + 1}, T0);
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, 0}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n - 1}, (struct kith_marks){0}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n + 1}, (struct kith_marks){0}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, 0}, (struct kith_marks){0}, T0);
     assert_int_equal(dropped(KITH_VPN_DROP_bad_header), 3);
     memcpy(routed, buf, 20);
     memcpy(routed + 20, (const uint8_t[]){131, 7, 4, 10, 0, 0, 1, 0}, 8);
     memcpy(routed + 28, buf + 20, n - 20);
     routed[0] = 0x47;
     kith_store_u16(routed + 2, (uint16_t)(n + 8));
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){routed, n + 8}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){routed, n + 8}, (struct kith_marks){0}, T0);
     assert_int_equal(dropped(KITH_VPN_DROP_source_routed), 1);
     assert_int_equal(written_n, 0);
 }
@@ -279,12 +279,12 @@ static void deny_lets_icmp_errors_about_our_packets_in(void **state)
     tun(&to_carol);
     never.dport = 1;
     size_t n = unreachable("100.64.0.2", &ask, buf);
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     assert_int_equal(written_n, 1);
     n = unreachable("100.64.0.2", &never, buf);
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     n = unreachable("100.64.0.2", &to_carol, buf); /* Bob cannot end what we have with Carol */
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
     assert_int_equal(written_n, 1);
     assert_int_equal(dropped(KITH_VPN_DROP_inbound_denied), 2);
 }

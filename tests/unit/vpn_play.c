@@ -103,7 +103,7 @@ int make(const struct kith_vpn_config *config)
     rnd = kith_random_from_seed(&source);
     env = (struct kith_env){.alloc = &memory, .random = &rnd, .events = &events};
     vnet_len = config->offload ? KITH_VNET_LEN : 0;
-    return kith_vpn_new(config, &env, (struct kith_vpn_out){send_to_session, NULL},
+    return kith_vpn_new(config, &env, (struct kith_vpn_out){.send = send_to_session},
                         (struct kith_vpn_in){write_to_device, NULL}, &v);
 }
 
@@ -217,7 +217,7 @@ void peer(const struct a_packet *p)
     uint8_t buf[2048];
     size_t n = make_packet(p, buf);
 
-    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, T0);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
 }
 
 uint64_t dropped(enum kith_vpn_drop why)

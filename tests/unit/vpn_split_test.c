@@ -33,7 +33,7 @@ static int begin(struct a_packet p, size_t payload, struct kith_vnet *v)
     v->csum_start = (uint16_t)ip;
     v->csum_offset = (uint16_t)at;
     int err = kith_packet_parse((struct kith_span){super, n}, &info);
-    return err < 0 ? err : kith_split_init(&s, super, &info, v);
+    return err < 0 ? err : kith_split_init(&s, super, &info, v, false);
 }
 
 /* Packet i put together. */
@@ -156,16 +156,16 @@ static void sizes_and_offsets_that_do_not_fit_are_refused(void **state)
     assert_int_equal(kith_packet_parse((struct kith_span){super, 1040}, &info), KITH_OK);
     good = v;
     v.gso_size = 0;
-    assert_int_equal(kith_split_init(&s, super, &info, &v), KITH_E_MALFORMED);
+    assert_int_equal(kith_split_init(&s, super, &info, &v, false), KITH_E_MALFORMED);
     v = good;
     v.csum_start = 21;
-    assert_int_equal(kith_split_init(&s, super, &info, &v), KITH_E_MALFORMED);
+    assert_int_equal(kith_split_init(&s, super, &info, &v, false), KITH_E_MALFORMED);
     v = good;
     v.csum_offset = 6;
-    assert_int_equal(kith_split_init(&s, super, &info, &v), KITH_E_MALFORMED);
+    assert_int_equal(kith_split_init(&s, super, &info, &v, false), KITH_E_MALFORMED);
     v = good;
     v.hdr_len = 60000; /* a kernel that forwards puts something else there: it is no promise */
-    assert_int_equal(kith_split_init(&s, super, &info, &v), KITH_OK);
+    assert_int_equal(kith_split_init(&s, super, &info, &v, false), KITH_OK);
     /* nothing to cut */
     v = (struct kith_vnet){.gso_type = KITH_GSO_TCP4, .gso_size = 100};
     assert_int_equal(begin(tcp4, 0, &v), KITH_E_MALFORMED);

@@ -144,7 +144,7 @@ static int on_datagram(ngtcp2_conn *nc, uint32_t flags, const uint8_t *data, siz
 
     (void)flags;
     if (c->state == CONN_ESTABLISHED && c->q->sink.datagram != NULL)
-        c->q->sink.datagram(c->q->sink.ctx, c, (struct kith_span){data, n},
+        c->q->sink.datagram(c->q->sink.ctx, c, (struct kith_span){data, n}, 0,
                             ngtcp2_conn_get_timestamp(nc));
     return 0;
 }

@@ -201,6 +201,7 @@ void conn_destroy(struct kith_conn *c)
     if (c->first_dcid.datalen > 0)
         cid_forget(q, &c->first_dcid, c);
     token_forget_all(c);
+    sealed_end(c);
     quic_tls_detach(c);
     ngtcp2_conn_del(c->nc);
     while (!kith_list_empty(&c->streams)) {
@@ -292,6 +293,7 @@ static void enter_closed(struct kith_conn *c, const ngtcp2_ccerr *why, kith_time
         emit_refusal(c);
     }
     load_end(c);
+    sealed_end(c);
     c->state = CONN_CLOSED;
     if (lingers(c->nc) && q->n_lingering < LINGER_MAX) {
         q->n_lingering++;
@@ -444,7 +446,7 @@ static void advance_handshake(struct kith_conn *c, kith_time now)
 }
 
 /* ngtcp2 may have moved to another of the made-up paths. */
-static void notice_move(struct kith_conn *c)
+static void notice_move(struct kith_conn *c, kith_time now)
 {
     uint32_t number = paths_number(ngtcp2_conn_get_path(c->nc));
 
@@ -453,6 +455,7 @@ static void notice_move(struct kith_conn *c)
     bool elsewhere = !kith_path_equal(paths_current(&c->paths), paths_real(&c->paths, number));
     c->paths.current = number;
     if (elsewhere && c->state == CONN_ESTABLISHED) {
+        sealed_moved(c, now);
         c->tell_moved = true;
         conn_mark_ready(c);
     }
@@ -497,6 +500,7 @@ static void notice_stray(struct kith_conn *c, const struct kith_path *path, kith
         return;
     c->paths.stray_seen = 0;
     paths_remap(&c->paths, c->paths.current, path);
+    sealed_moved(c, now);
     c->tell_moved = true;
     conn_mark_ready(c);
     uint32_t number = paths_add(&c->paths, path, 0);
@@ -546,7 +550,7 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
     advance_handshake(c, now);
     if (c->state == CONN_CLOSED)
         return 0;
-    notice_move(c);
+    notice_move(c, now);
     if (c->wants_writable) {
         c->wants_writable = false;
         c->tell_writable = true;
@@ -631,6 +635,7 @@ void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
         .heard_at = c->heard_at,
         .opened_at = c->opened_at,
     };
+    sealed_add_stats(c, ret);
 }
 
 const uint8_t *kith_conn_exporter(const struct kith_conn *c)
@@ -664,6 +669,7 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
 
     if (c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
+    sealed_moved(c, now);
     if (!c->dialled) { /* the other side notices where we speak from, and checks it */
         paths_remap(&c->paths, c->paths.current, path);
         return KITH_OK;

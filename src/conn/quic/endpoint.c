@@ -17,6 +17,7 @@ int cid_register(struct kith_quic *q, const ngtcp2_cid *cid, struct kith_conn *c
     uint8_t key[CID_KEY];
 
     cid_key(key, cid->data, cid->datalen);
+    q->latest.conn = NULL;
     return kith_map_put(&q->cids, key, c);
 }
 
@@ -27,6 +28,8 @@ void cid_forget(struct kith_quic *q, const ngtcp2_cid *cid, const struct kith_co
     cid_key(key, cid->data, cid->datalen);
     if (kith_map_find(&q->cids, key) == c)
         (void)kith_map_take(&q->cids, key);
+    if (q->latest.conn == c)
+        q->latest.conn = NULL;
 }
 
 struct kith_conn *cid_find(const struct kith_quic *q, const uint8_t *cid, size_t len)
@@ -37,6 +40,21 @@ struct kith_conn *cid_find(const struct kith_quic *q, const uint8_t *cid, size_t
         return NULL;
     cid_key(key, cid, len);
     return kith_map_find(&q->cids, key);
+}
+
+/* As cid_find, quickly when it is the same id again. */
+static struct kith_conn *cid_route(struct kith_quic *q, const uint8_t *cid, size_t len)
+{
+    uint8_t key[CID_KEY];
+
+    if (len > NGTCP2_MAX_CIDLEN)
+        return NULL;
+    cid_key(key, cid, len);
+    if (q->latest.conn == NULL || memcmp(q->latest.key, key, sizeof key) != 0) {
+        q->latest.conn = kith_map_find(&q->cids, key);
+        memcpy(q->latest.key, key, sizeof key);
+    }
+    return q->latest.conn;
 }
 
 ngtcp2_cid cid_fresh(struct kith_quic *q)
@@ -161,6 +179,8 @@ int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env
     kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
                   q->cfg.connections_max * (CID_SPARES + 2));
     kith_map_init(&q->prefixes, env->alloc, env->random, PREFIX_KEY, q->cfg.handshakes_max + 1);
+    kith_map_init(&q->planes, env->alloc, env->random, KITH_PLANE_INDEX,
+                  q->cfg.connections_max * KITH_PLANE_KEYS);
     kith_map_init(&q->tokens, env->alloc, env->random, NGTCP2_STATELESS_RESET_TOKENLEN,
                   q->cfg.connections_max * CID_SPARES);
     q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);
@@ -183,6 +203,7 @@ void kith_quic_free(struct kith_quic *q)
     quic_tls_free(q->tls, q->env->alloc);
     kith_map_fini(&q->cids);
     kith_map_fini(&q->prefixes);
+    kith_map_fini(&q->planes);
     kith_map_fini(&q->tokens);
     kith_due_fini(&q->due);
     kith_free(q->env->alloc, q->answer);
@@ -198,14 +219,13 @@ static void receive_one(struct kith_quic *q, const struct kith_path *path, uint8
     ngtcp2_version_cid vc;
     ngtcp2_cid dcid;
 
-    q->count.datagrams_in++;
     int rv = ngtcp2_pkt_decode_version_cid(&vc, packet.p, packet.n, CID_LEN);
     if (rv != 0 && rv != NGTCP2_ERR_VERSION_NEGOTIATION) {
         q->count.datagrams_malformed++;
         kith_event_datagram_dropped(q->env->events, &path->remote, "not QUIC");
         return;
     }
-    struct kith_conn *c = cid_find(q, vc.dcid, vc.dcidlen);
+    struct kith_conn *c = cid_route(q, vc.dcid, vc.dcidlen);
     if (c == NULL)
         c = token_find(q, packet);
     if (c == NULL) {
@@ -221,7 +241,11 @@ void kith_quic_receive(struct kith_quic *q, const struct kith_rx *run, kith_time
 {
     for (size_t at = 0; at < run->len; at += run->segment) {
         size_t n = run->len - at < run->segment ? run->len - at : run->segment;
-        receive_one(q, &run->path, run->ecn, (struct kith_span){run->data + at, n}, now);
+        q->count.datagrams_in++;
+        if (run->data[at] == KITH_PLANE_TYPE)
+            sealed_receive(q, &run->path, run->data + at, n, run->ecn, now);
+        else
+            receive_one(q, &run->path, run->ecn, (struct kith_span){run->data + at, n}, now);
     }
 }
 
@@ -299,6 +323,8 @@ static bool conn_event(struct kith_conn *c, struct kith_conn_event *ret)
         return true;
     else if (take(&c->tell_writable))
         kind = KITH_CONN_WRITABLE;
+    else if (take(&c->tell_report))
+        kind = KITH_CONN_REPORT;
     else if (take(&c->tell_closed))
         kind = KITH_CONN_CLOSED;
     else

@@ -2,7 +2,8 @@
  *
  * Who owns what: endpoint.c the tables, accept.c strangers' packets, connection.c one connection's
  * life and ngtcp2's callbacks, streams.c the bytes of streams, paths.c the made-up addresses,
- * write.c packets on their way out, tls.c everything that OpenSSL decides. */
+ * write.c packets on their way out, sealed.c packets beside QUIC, tls.c everything that OpenSSL
+ * decides. */
 #ifndef KITH_CONN_QUIC_INTERNAL_H
 #define KITH_CONN_QUIC_INTERNAL_H
 
@@ -14,6 +15,7 @@
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "conn/plane.h"
 #include "conn/quic/paths.h"
 #include "conn/quic/quic.h"
 
@@ -93,13 +95,20 @@ struct kith_conn {
     bool counted; /* in q->n_handshakes and q->prefixes, under `prefix` */
     uint8_t prefix[PREFIX_KEY];
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
-    bool tell_established, tell_moved, tell_writable, tell_closed;
+    bool tell_established, tell_moved, tell_writable, tell_report, tell_closed;
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
     bool handshake_done, confirmed;
     struct kith_peer_id peer; /* proved, or expected while dialling */
     bool peer_proved;
     uint8_t exporter[32];
+    struct {                                            /* sealed.c */
+        enum kith_aead_kind cipher;                     /* as TLS agreed */
+        struct kith_plane_secrets secrets;              /* until the plane is made of them */
+        struct kith_plane *plane;                       /* NULL: not opened */
+        struct kith_plane_index index[KITH_PLANE_KEYS]; /* in kith_quic.planes; all-zero: none */
+        struct kith_gauge gauge;
+    } sealed;
     struct conn_paths paths;
     struct kith_conn_end end;
     kith_time heard_at, opened_at;
@@ -141,9 +150,12 @@ struct kith_quic {
     struct kith_datagram_sink sink;
     struct quic_tls_contexts *tls;
     ngtcp2_mem mem;
-    struct kith_map cids;     /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
-    struct kith_map prefixes; /* source network -> handshakes under way from there */
-    struct kith_map tokens;   /* stateless reset token of the peer's id in use -> kith_conn */
+    struct kith_map cids;           /* 1 + CID bytes, zero-padded to CID_KEY -> kith_conn */
+    struct kith_map prefixes;       /* source network -> handshakes under way from there */
+    struct kith_map planes;         /* index of plane packets -> kith_conn */
+    struct kith_conn *plane_latest; /* found last, under plane_latest_index; or NULL */
+    struct kith_plane_index plane_latest_index;
+    struct kith_map tokens; /* stateless reset token of the peer's id in use -> kith_conn */
     struct kith_due_heap due;
     struct kith_link conns, dirty, ready;
     struct stream *spent; /* its DONE was told; freed when the next event is asked for */
@@ -153,6 +165,10 @@ struct kith_quic {
     struct answer *answer; /* packets to strangers, written in the next flush */
     size_t n_answers;
     kith_time resets_full_at; /* token bucket of stateless resets */
+    struct { /* the id asked for last, and its connection: datagrams come in runs */
+        uint8_t key[CID_KEY];
+        struct kith_conn *conn; /* NULL: none */
+    } latest;
     struct kith_quic_counters count;
 };
 
@@ -200,6 +216,16 @@ void token_forget_all(struct kith_conn *c);
 /* A fresh unused connection id of CID_LEN bytes. */
 ngtcp2_cid cid_fresh(struct kith_quic *q);
 void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t token[16]);
+
+/* ---- the second plane (sealed.c) ---- */
+
+/* A datagram that is not QUIC's; opened in place. */
+void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *packet, size_t n,
+                    uint8_t ecn, kith_time now);
+void sealed_moved(struct kith_conn *c, kith_time now);
+void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats);
+/* Forgets and wipes all of it. */
+void sealed_end(struct kith_conn *c);
 
 /* ---- TLS (tls.c) ---- */
 

@@ -36,7 +36,9 @@ struct kith_quic_config {
 
 /* Takes the datagrams of all connections; called during kith_quic_receive. */
 struct kith_datagram_sink {
-    void (*datagram)(void *ctx, struct kith_conn *c, struct kith_span payload, kith_time now);
+    /* `ecn`: what its carrier says of congestion; 0 where that is QUIC's own business. */
+    void (*datagram)(void *ctx, struct kith_conn *c, struct kith_span payload, uint8_t ecn,
+                     kith_time now);
     void *ctx;
 };
 
@@ -45,7 +47,8 @@ struct kith_quic_counters {
     uint64_t datagrams_in, datagrams_unroutable, datagrams_malformed;
     uint64_t retries_sent, versions_sent, resets_sent, initials_held;
     uint64_t accepted, dialled, established, refused, over_limit;
-    uint64_t key_updates; /* begun by this side */
+    uint64_t key_updates;    /* begun by this side */
+    uint64_t sealed_refused; /* packets of the second plane that were forged or repeated */
 };
 
 struct kith_quic;

@@ -21,6 +21,7 @@ enum {
 
 static const uint8_t alpn[] = {6, 'k', 'i', 't', 'h', '/', '1'};
 static const char exporter_label[] = "EXPORTER-kith-enrol-v1";
+static const char plane_label[] = "EXPORTER-kith-plane-v1";
 
 struct quic_tls_contexts {
     SSL_CTX *client, *server;
@@ -166,6 +167,24 @@ static bool speaks_kith(const SSL *ssl)
                            (struct kith_span){alpn + 1, sizeof alpn - 1});
 }
 
+/* The secrets of the second plane: first the dialling side's for sending, then the other's. */
+static int export_plane(struct kith_conn *c)
+{
+    uint8_t both[2][KITH_PLANE_SECRET];
+    const SSL_CIPHER *suite = SSL_get_current_cipher(c->ssl);
+
+    if (suite == NULL || SSL_export_keying_material(c->ssl, both[0], sizeof both, plane_label,
+                                                    sizeof plane_label - 1, NULL, 0, 0) != 1)
+        return KITH_E_CRYPTO;
+    c->sealed.cipher = SSL_CIPHER_get_id(suite) == TLS1_3_CK_CHACHA20_POLY1305_SHA256
+                           ? KITH_AEAD_CHACHA20POLY1305
+                           : KITH_AEAD_AES256GCM;
+    memcpy(c->sealed.secrets.send, both[c->dialled ? 0 : 1], KITH_PLANE_SECRET);
+    memcpy(c->sealed.secrets.receive, both[c->dialled ? 1 : 0], KITH_PLANE_SECRET);
+    kith_wipe(both, sizeof both);
+    return KITH_OK;
+}
+
 int quic_tls_conclude(struct kith_conn *c)
 {
     struct kith_peer_id id;
@@ -179,6 +198,9 @@ int quic_tls_conclude(struct kith_conn *c)
     if (SSL_export_keying_material(c->ssl, c->exporter, sizeof c->exporter, exporter_label,
                                    sizeof exporter_label - 1, NULL, 0, 0) != 1)
         return KITH_E_CRYPTO;
+    int err = export_plane(c);
+    if (err < 0)
+        return err;
     c->peer = id;
     c->peer_proved = true;
     return KITH_OK;

@@ -1,0 +1,176 @@
+#include "conn/gauge.h"
+
+void kith_gauge_init(struct kith_gauge *g)
+{
+    *g = (struct kith_gauge){.asked_at = KITH_NEVER};
+}
+
+/* ---- on and off ---- */
+
+static void rest(struct kith_gauge *g, kith_time now)
+{
+    kith_dur pause = KITH_GAUGE_REST;
+
+    for (unsigned i = 0; i < g->failures && pause < KITH_GAUGE_REST_MAX; i++)
+        pause *= 2;
+    g->state = KITH_GAUGE_OFF;
+    g->try_at = kith_after(now, pause < KITH_GAUGE_REST_MAX ? pause : KITH_GAUGE_REST_MAX);
+    g->failures++;
+}
+
+void kith_gauge_moved(struct kith_gauge *g, kith_time now)
+{
+    g->state = KITH_GAUGE_OFF;
+    g->try_at = now;
+    g->failures = 0;
+    g->rtt = 0;
+}
+
+static bool is_silent(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+{
+    return g->asked_at != KITH_NEVER && g->asked >= KITH_GAUGE_SILENT &&
+           kith_since(now, g->asked_at) >= KITH_GAUGE_SILENCE + g->rtt &&
+           quic_heard_at != KITH_NEVER && quic_heard_at > g->asked_at;
+}
+
+bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+{
+    if (g->state != KITH_GAUGE_ON)
+        return false;
+    if (is_silent(g, quic_heard_at, now))
+        rest(g, now);
+    return g->state == KITH_GAUGE_ON;
+}
+
+bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now)
+{
+    switch (g->state) {
+    case KITH_GAUGE_ON: return false;
+    case KITH_GAUGE_OFF:
+        if (now < g->try_at)
+            return false;
+        g->state = KITH_GAUGE_PROBING;
+        g->probes = g->lossy = 0;
+        g->first = number;
+        break;
+    case KITH_GAUGE_PROBING:
+        if (now < g->probe_at)
+            return false;
+        if (g->probes == KITH_GAUGE_PROBES) {
+            rest(g, now);
+            return false;
+        }
+        break;
+    }
+    g->probes++;
+    g->probe_at = kith_after(now, KITH_GAUGE_PROBE_EVERY);
+    return true;
+}
+
+/* ---- what was sent ---- */
+
+void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
+{
+    if (g->asked_at == KITH_NEVER) {
+        g->asked_at = now;
+        g->asked = 0;
+    }
+    g->asked++;
+    const size_t latest = (g->sampled + KITH_GAUGE_SAMPLES - 1) % KITH_GAUGE_SAMPLES;
+    if (g->sampled > 0 && kith_since(now, g->sample[latest].at) < KITH_GAUGE_SAMPLE_EVERY &&
+        now != g->sample[latest].at)
+        return;
+    /* of packets that left at one instant the last stands for all */
+    size_t at =
+        g->sampled > 0 && g->sample[latest].at == now ? latest : g->sampled++ % KITH_GAUGE_SAMPLES;
+    g->sample[at].number = number;
+    g->sample[at].at = now;
+}
+
+/* When the packet that was reported left, or the sampled one just before it. */
+static bool left_at(const struct kith_gauge *g, uint64_t number, kith_time *ret)
+{
+    bool found = false;
+    uint64_t best = 0;
+
+    for (size_t i = 0; i < KITH_GAUGE_SAMPLES && i < g->sampled; i++) {
+        if (g->sample[i].number > number || (found && g->sample[i].number < best))
+            continue;
+        found = true;
+        best = g->sample[i].number;
+        *ret = g->sample[i].at;
+    }
+    return found;
+}
+
+/* Smoothed as TCP does (RFC 6298 2.3). */
+static void measure_rtt(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
+{
+    kith_time left;
+
+    if (!left_at(g, r->highest, &left))
+        return;
+    kith_dur gone = kith_since(now, left);
+    if (gone < r->delay)
+        return;
+    gone -= r->delay;
+    g->rtt = g->rtt == 0 ? gone : g->rtt - g->rtt / 8 + gone / 8;
+}
+
+static void judge_loss(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
+{
+    uint64_t sent = r->highest - g->last.highest, came = r->received - g->last.received;
+
+    if (g->any && sent < KITH_GAUGE_LOSS_PACKETS)
+        return;
+    if (g->any) {
+        uint64_t lost = sent > came ? sent - came : 0;
+        g->sent_counted += sent;
+        g->lost += lost;
+        g->lossy = lost * 100 > sent * KITH_GAUGE_LOSS_PERCENT ? g->lossy + 1 : 0;
+    }
+    g->any = true;
+    g->last = *r;
+    if (g->state == KITH_GAUGE_ON && g->lossy >= KITH_GAUGE_LOSS_TIMES) {
+        g->failures = 0;
+        rest(g, now);
+    }
+}
+
+int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
+                        kith_time now)
+{
+    if (r->highest >= next || r->received > next)
+        return KITH_E_PROTOCOL;
+    if (g->any && (r->highest < g->last.highest || r->received < g->last.received))
+        return KITH_OK; /* an older report, overtaken */
+    g->asked_at = KITH_NEVER;
+    measure_rtt(g, r, now);
+    if (g->state == KITH_GAUGE_PROBING && r->highest >= g->first) {
+        g->state = KITH_GAUGE_ON;
+        g->failures = 0;
+    }
+    judge_loss(g, r, now);
+    return KITH_OK;
+}
+
+/* ---- what came ---- */
+
+void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now)
+{
+    g->news = true;
+    if (highest)
+        g->highest_at = now;
+}
+
+bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now)
+{
+    return g->news && now >= g->report_at;
+}
+
+kith_dur kith_gauge_report(struct kith_gauge *g, kith_time now)
+{
+    g->news = false;
+    g->report_at = kith_after(now, KITH_GAUGE_REPORT_EVERY);
+    return kith_since(now, g->highest_at);
+}

@@ -1,0 +1,95 @@
+/* gauge.h: whether the second packet plane serves, by what both ends count.
+ *
+ * The receiver of plane packets reports, over QUIC, the highest number it opened and how many. From
+ * that the sender knows loss and round-trip time, and whether packets of the plane get through at
+ * all: something on the way may let QUIC pass and nothing else. It starts with a probe, an empty
+ * packet; only a report of it turns the plane on. What turns it off: silence about several packets
+ * while QUIC is alive, or loss above 5 %, where QUIC's congestion control serves better. After a
+ * while it is tried again, and at once when the path has changed.
+ *
+ * Pure: time is an argument, and it neither seals nor sends. Spec: docs/spec/plane.md 4.
+ * Test: tests/unit/conn_gauge_test.c. */
+#ifndef KITH_CONN_GAUGE_H
+#define KITH_CONN_GAUGE_H
+
+#include "base/base.h"
+
+enum {
+    KITH_GAUGE_PROBES = 4,         /* per try */
+    KITH_GAUGE_SILENT = 4,         /* packets that nobody reports make silence */
+    KITH_GAUGE_LOSS_PACKETS = 256, /* judged together, at least */
+    KITH_GAUGE_LOSS_PERCENT = 5,
+    KITH_GAUGE_LOSS_TIMES = 3, /* in a row */
+    KITH_GAUGE_SAMPLES = 64,
+};
+#define KITH_GAUGE_PROBE_EVERY (250 * KITH_MSEC)
+#define KITH_GAUGE_SILENCE KITH_SEC
+#define KITH_GAUGE_REST (30 * KITH_SEC) /* before it is tried again; doubles with every failure */
+#define KITH_GAUGE_REST_MAX (600 * KITH_SEC)
+#define KITH_GAUGE_SAMPLE_EVERY KITH_MSEC
+#define KITH_GAUGE_REPORT_EVERY (100 * KITH_MSEC)
+
+/* What a receiver tells. */
+struct kith_gauge_report {
+    uint64_t highest;  /* number of a packet */
+    uint64_t received; /* packets opened since the connection began */
+    kith_dur delay;    /* since the highest came */
+};
+
+enum kith_gauge_state {
+    KITH_GAUGE_OFF,     /* resting, or never tried */
+    KITH_GAUGE_PROBING, /* probes are on their way */
+    KITH_GAUGE_ON,
+};
+
+struct kith_gauge { /* init before use; by value */
+    /* sending */
+    enum kith_gauge_state state;
+    kith_time try_at;   /* OFF: when to begin again */
+    kith_time began_at; /* PROBING: when */
+    kith_time probe_at; /* PROBING: when the next is due */
+    unsigned probes, failures;
+    uint64_t first;     /* number of this try's first packet: reports below are of an older one */
+    kith_time asked_at; /* when the first packet was sent that no report covers; KITH_NEVER */
+    unsigned asked;     /* how many since */
+    struct {
+        uint64_t number;
+        kith_time at;
+    } sample[KITH_GAUGE_SAMPLES]; /* some packets, and when they left */
+    size_t sampled;
+    struct kith_gauge_report last; /* that was judged for loss */
+    bool any;
+    unsigned lossy; /* judgements in a row above the limit */
+    uint64_t sent_counted,
+        lost;     /* packets that reports have covered, and how many of them were lost */
+    kith_dur rtt; /* smoothed; 0: not known */
+    /* receiving */
+    kith_time report_at; /* no report before */
+    bool news;           /* packets came since the last */
+    kith_time highest_at;
+};
+
+void kith_gauge_init(struct kith_gauge *g);
+
+/* The path changed: what is known of it is void, and it is tried anew. */
+void kith_gauge_moved(struct kith_gauge *g, kith_time now);
+/* Whether packets are to go by the plane now. `quic_heard_at`: when QUIC last brought anything. */
+bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time now);
+/* Whether an empty packet is to be sent now to try the plane; it then counts as sent. `number` is
+ * the one that it will have. */
+bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now);
+/* A packet with this number was sent. */
+void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
+/* The peer reported; `next` is the number of our next packet. KITH_E_PROTOCOL: it reports what was
+ * never sent. */
+int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
+                        kith_time now) KITH_MUST_CHECK;
+
+/* A packet was opened; `highest`: none before had so high a number. */
+void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now);
+/* Whether a report is due. */
+bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now);
+/* It is being sent: `delay` of the report. */
+kith_dur kith_gauge_report(struct kith_gauge *g, kith_time now);
+
+#endif
