@@ -365,6 +365,7 @@ void overlay_member(struct kith_node *n, struct node_network *net, const struct 
                     struct kith_now now);
 void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
                     struct kith_marks marks, kith_time now);
+bool overlay_mark(void *ctx, uint8_t *packet, size_t n);
 void overlay_effects(struct kith_node *n, struct kith_now now);
 
 /* ping.c */

@@ -77,7 +77,7 @@ static int start_sessions(struct kith_node *n, const struct kith_node_config *cf
         .expects = expects,
         .ctx = n,
     };
-    struct kith_packet_sink sink = {.packet = overlay_packet, .ctx = n};
+    struct kith_packet_sink sink = {.packet = overlay_packet, .mark = overlay_mark, .ctx = n};
     int err = kept_secret(n, "reset_key", sc.quic.reset_key);
 
     if (err >= 0)

@@ -52,6 +52,12 @@ void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith
         kith_vpn_from_peer(n->vpn, p->handle, slot, packet, marks, now);
 }
 
+bool overlay_mark(void *ctx, uint8_t *packet, size_t n)
+{
+    (void)ctx;
+    return kith_vpn_mark(packet, n);
+}
+
 static bool no_device(void *ctx, const struct kith_span *parts, size_t n)
 {
     (void)ctx, (void)parts, (void)n;

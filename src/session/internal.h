@@ -9,6 +9,7 @@
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "session/codel.h"
 #include "session/queue.h"
 #include "session/reassembly.h"
 #include "session/session.h"
@@ -70,6 +71,7 @@ struct kith_session {
     /* packets */
     uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
     struct kith_packet_queue queue;
+    struct kith_codel codel; /* of the queue */
     struct kith_reassembly reassembly;
     uint16_t fragment_id;
     struct { /* answers the node asked for */

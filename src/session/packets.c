@@ -85,9 +85,10 @@ static void note_sent(struct kith_session *s, kith_time now)
 }
 
 /* Puts a packet in the queue; whether there was room. */
-static bool wait_in_queue(struct kith_session *s, uint8_t slot, const struct kith_parts *packet)
+static bool wait_in_queue(struct kith_session *s, uint8_t slot, const struct kith_parts *packet,
+                          kith_time now)
 {
-    if (kith_packet_queue_add(&s->queue, slot, packet) < 0) {
+    if (kith_packet_queue_add(&s->queue, slot, packet, now) < 0) {
         s->all->count.packets_dropped++;
         return false;
     }
@@ -112,7 +113,7 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
     for (; taken < n; taken++) {
         uint8_t sl = slot_byte(slot, &packets[taken]);
         int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, sl, &packets[taken], now);
-        if (err == KITH_E_AGAIN && !wait_in_queue(s, sl, &packets[taken]))
+        if (err == KITH_E_AGAIN && !wait_in_queue(s, sl, &packets[taken], now))
             break;
         if (err < 0 && err != KITH_E_AGAIN)
             s->all->count.packets_dropped++;
@@ -126,14 +127,30 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
     return taken;
 }
 
+/* Whether CoDel takes the first packet; one that knows ECN is marked and stays. */
+static bool taken_by_codel(struct kith_session *s, struct kith_queued *first, kith_time now)
+{
+    const struct kith_packet_sink *sink = &s->all->sink;
+
+    if (!kith_codel_drops(&s->codel, kith_since(now, first->since), s->queue.used, now))
+        return false;
+    if (sink->mark != NULL && sink->mark(sink->ctx, first->p, first->n)) {
+        s->all->count.packets_marked++;
+        return false;
+    }
+    s->all->count.packets_delayed++;
+    return true;
+}
+
 static void drain_queue(struct kith_session *s, struct kith_tx_batch *b, kith_time now)
 {
-    struct kith_span packet;
-    uint8_t slot;
+    struct kith_queued first;
     bool sent = false;
 
-    while (s->used != NULL && kith_packet_queue_first(&s->queue, &slot, &packet)) {
-        int err = send_packet(s, b, slot, &(struct kith_parts){.head = packet}, now);
+    while (s->used != NULL && kith_packet_queue_first(&s->queue, &first)) {
+        bool taken = taken_by_codel(s, &first, now);
+        const struct kith_parts packet = {.head = {first.p, first.n}, .marks = {.ecn = first.ecn}};
+        int err = taken ? KITH_E_LIMIT : send_packet(s, b, first.slot, &packet, now);
         if (err == KITH_E_AGAIN)
             break;
         if (err < 0)
@@ -141,6 +158,8 @@ static void drain_queue(struct kith_session *s, struct kith_tx_batch *b, kith_ti
         kith_packet_queue_drop_first(&s->queue);
         sent = true;
     }
+    if (s->queue.n == 0)
+        kith_codel_rests(&s->codel);
     if (sent && s->used != NULL)
         kith_conn_burst_end(s->used->conn, now);
 }

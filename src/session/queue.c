@@ -3,8 +3,9 @@
 /* A packet in the ring: this head, then its bytes, all in one piece. Where the rest of the ring is
  * too short for the next, a head with `skip` says so. */
 struct head {
+    kith_time since;
     uint16_t len;
-    uint8_t slot;
+    uint8_t slot, ecn;
     bool skip;
 };
 
@@ -30,7 +31,7 @@ static struct head head_at(const struct kith_packet_queue *q, size_t at)
 }
 
 int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot,
-                          const struct kith_parts *packet)
+                          const struct kith_parts *packet, kith_time now)
 {
     size_t len = kith_parts_len(packet), need = sizeof(struct head) + len;
 
@@ -51,7 +52,9 @@ int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot,
         q->used += skip;
         at = 0;
     }
-    put_head(q, at, (struct head){.len = (uint16_t)len, .slot = slot});
+    put_head(
+        q, at,
+        (struct head){.since = now, .len = (uint16_t)len, .slot = slot, .ecn = packet->marks.ecn});
     at += sizeof(struct head);
     kith_copy(q->ring + at, packet->head.p, packet->head.n);
     kith_copy(q->ring + at + packet->head.n, packet->body.p, packet->body.n);
@@ -68,15 +71,14 @@ static size_t first_head(const struct kith_packet_queue *q)
     return tail < sizeof(struct head) || head_at(q, q->first).skip ? 0 : q->first;
 }
 
-bool kith_packet_queue_first(const struct kith_packet_queue *q, uint8_t *ret_slot,
-                             struct kith_span *ret_packet)
+bool kith_packet_queue_first(const struct kith_packet_queue *q, struct kith_queued *ret)
 {
     if (q->n == 0)
         return false;
     size_t at = first_head(q);
     struct head h = head_at(q, at);
-    *ret_slot = h.slot;
-    *ret_packet = (struct kith_span){q->ring + at + sizeof h, h.len};
+    *ret = (struct kith_queued){
+        .p = q->ring + at + sizeof h, .n = h.len, .slot = h.slot, .ecn = h.ecn, .since = h.since};
     return true;
 }
 

@@ -49,6 +49,9 @@ struct kith_sessions_config {
 struct kith_packet_sink {
     void (*packet)(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
                    struct kith_marks marks, kith_time now);
+    /* Makes a packet of ours, waiting for congestion to pass, say that it met congestion; false
+     * when it does not know ECN, and is dropped instead. NULL: none does. */
+    bool (*mark)(void *ctx, uint8_t *packet, size_t n);
     void *ctx;
 };
 
@@ -93,6 +96,8 @@ struct kith_session_info {
 
 struct kith_session_counters {
     uint64_t packets_in, packets_out, packets_queued, packets_dropped;
+    uint64_t packets_delayed; /* of those: dropped because they had waited too long (CoDel) */
+    uint64_t packets_marked;  /* not dropped for that, but marked (ECN) */
     uint64_t fragments_in, fragments_out, reassembled, reassembly_failed, bad_datagrams;
     uint64_t probes, guests_refused, dials;
 };

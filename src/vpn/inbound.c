@@ -149,6 +149,16 @@ void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struc
     deliver(v, marks.ecn == KITH_ECN_CE ? marked(v, packet, &p) : packet, &p);
 }
 
+bool kith_vpn_mark(uint8_t *packet, size_t n)
+{
+    struct kith_packet p;
+
+    if (kith_packet_parse((struct kith_span){packet, n}, &p) < 0 || p.ecn == KITH_ECN_NONE)
+        return false;
+    kith_packet_mark_ce(packet, &p);
+    return true;
+}
+
 void kith_vpn_flush(struct kith_vpn *v)
 {
     if (v->config.offload)

@@ -134,6 +134,8 @@ void kith_vpn_from_tun(struct kith_vpn *v, uint8_t *data, size_t len, kith_time 
  * on it (RFC 6040). It may be held to be merged with those that follow, until kith_vpn_flush. */
 void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
                         struct kith_marks marks, kith_time now);
+/* Makes a packet say that it met congestion; false when it does not know ECN (RFC 3168). */
+bool kith_vpn_mark(uint8_t *packet, size_t n);
 /* Writes out what is held. */
 void kith_vpn_flush(struct kith_vpn *v);
 /* A session with the member is live: sends what waited for it, in all networks. */

@@ -36,7 +36,7 @@ static void check(bool ok, const char *what)
 
 /* ---- the queue ---- */
 
-enum { STEPS = 6000, LONGEST = 65535, HEAD = 4 };
+enum { STEPS = 6000, LONGEST = 65535, HEAD = 16 };
 
 static struct waiting {
     size_t at, n;
@@ -64,13 +64,14 @@ static bool may_be_full(size_t used, size_t n)
 
 static void check_first(const struct kith_packet_queue *q, size_t from, size_t to)
 {
-    struct kith_span packet;
-    uint8_t slot;
-    bool some = kith_packet_queue_first(q, &slot, &packet);
+    struct kith_queued first;
+    bool some = kith_packet_queue_first(q, &first);
 
     check(some == (from < to), "whether there is one");
     if (some)
-        check(slot == model[from].slot && kith_span_equal(packet, span_of(&model[from])), "first");
+        check(first.slot == model[from].slot &&
+                  kith_span_equal((struct kith_span){first.p, first.n}, span_of(&model[from])),
+              "first");
     check(q->n == to - from, "the count");
     check((heap.live == 0) == (from == to), "memory only while something waits");
 }
@@ -95,7 +96,7 @@ static void the_queue_is_a_list_of_at_most_a_megabyte(void **state)
             } else {
                 struct waiting w = random_packet(most);
                 int err =
-                    kith_packet_queue_add(&q, w.slot, &(struct kith_parts){.head = span_of(&w)});
+                    kith_packet_queue_add(&q, w.slot, &(struct kith_parts){.head = span_of(&w)}, 5);
                 check(err == KITH_OK || (err == KITH_E_FULL && may_be_full(used, w.n)), "add");
                 fulls += err == KITH_E_FULL;
                 used += err == KITH_OK ? HEAD + w.n : 0;

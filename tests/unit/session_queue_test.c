@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { HEAD = 4 }; /* bytes the queue keeps beside each packet */
+enum { HEAD = 16 }; /* bytes the queue keeps beside each packet */
 
 static struct lab_heap heap;
 static struct kith_alloc alloc;
@@ -40,27 +40,26 @@ static int add(uint8_t slot, size_t n)
     struct kith_parts parts = {.head = {data + slot, n / 3},
                                .body = {data + slot + n / 3, n - n / 3}};
 
-    return kith_packet_queue_add(&q, slot, &parts);
+    return kith_packet_queue_add(&q, slot, &parts, 5);
 }
 
 static bool first_is(uint8_t want_slot, size_t want_n)
 {
-    struct kith_span packet;
-    uint8_t slot;
+    struct kith_queued first;
 
-    return kith_packet_queue_first(&q, &slot, &packet) && slot == want_slot &&
-           kith_span_equal(packet, (struct kith_span){data + want_slot, want_n});
+    return kith_packet_queue_first(&q, &first) && first.slot == want_slot && first.since == 5 &&
+           kith_span_equal((struct kith_span){first.p, first.n},
+                           (struct kith_span){data + want_slot, want_n});
 }
 
 static void an_empty_queue_has_no_first_and_no_memory(void **state)
 {
-    struct kith_span packet = {data, 77};
-    uint8_t slot = 99;
+    struct kith_queued first = {.n = 77, .slot = 99};
 
     (void)state;
-    assert_false(kith_packet_queue_first(&q, &slot, &packet));
-    assert_int_equal(slot, 99);
-    assert_int_equal(packet.n, 77);
+    assert_false(kith_packet_queue_first(&q, &first));
+    assert_int_equal(first.slot, 99);
+    assert_int_equal(first.n, 77);
     kith_packet_queue_drop_first(&q);
     assert_int_equal(heap.asked, 0);
 }
@@ -96,7 +95,7 @@ static void memory_is_given_back_when_nothing_waits(void **state)
 static void the_longest_packet_is_65535_bytes(void **state)
 {
     (void)state;
-    assert_int_equal(kith_packet_queue_add(&q, 0, &(struct kith_parts){.head = {data, 65536}}),
+    assert_int_equal(kith_packet_queue_add(&q, 0, &(struct kith_parts){.head = {data, 65536}}, 5),
                      KITH_E_INVAL);
     assert_int_equal(heap.asked, 0);
     assert_int_equal(add(0, 65535), KITH_OK);
