@@ -22,9 +22,10 @@ enum {
     KITH_TUN_HEADER = 10,           /* bytes before each packet where vnet_hdr is set */
     KITH_TUN_READ_MAX = 10 + 65535, /* what one read may give: header and the largest IP packet */
     KITH_TUN_IOV_MAX = 256,         /* parts of one write: a super-packet of 256-byte segments */
-    /* Transmit queue for kith_netlink_link_set, in packets: it counts super-packets, and the
-     * kernel's 500 of these would be 31 MB of delay. Queueing is CoDel's in src/vpn. */
-    KITH_TUN_QUEUE = 32,
+    /* Transmit queue for kith_netlink_link_set, in packets: the kernel's own default. It counts
+     * super-packets and small ones alike: 32 lost a tenth of a flow of small datagrams at every
+     * pause of the thread, while TCP keeps its own super-packets few (docs/performance.md). */
+    KITH_TUN_QUEUE = 500,
 };
 
 struct kith_tun { /* open before use; all by value, so it may be copied but closed once */
