@@ -34,16 +34,33 @@ static void value_cell(struct kith_table *t, const json_t *metric)
         kith_table_cell(t, "%lld", (long long)json_integer_value(v));
 }
 
-/* The name as the group's head leaves it: without "kith_", and with its label. */
+/* The name without what the table's head and the value say: "kith_vpn_sent_bytes_total" in the
+ * group vpn is sent_bytes. */
+static const char *short_name(const json_t *metric, char *buf, size_t cap)
+{
+    const char *name = kith_cmd_text(metric, "name"), *group = kith_cmd_text(metric, "group");
+    size_t n;
+
+    if (strncmp(name, "kith_", 5) == 0)
+        name += 5;
+    n = strlen(group);
+    if (strncmp(name, group, n) == 0 && name[n] == '_')
+        name += n + 1;
+    n = strlen(name);
+    if (n > 6 && strcmp(name + n - 6, "_total") == 0)
+        n -= 6;
+    return kith_format(buf, cap, "%.*s", (int)n, name);
+}
+
 static void row_add(struct kith_table *t, const json_t *metric)
 {
-    const char *name = kith_cmd_text(metric, "name"), *label = label_of(metric);
+    const char *label = label_of(metric);
+    char name[100];
 
     if (label != NULL && json_number_value(json_object_get(metric, "value")) == 0)
         return;
-    if (strncmp(name, "kith_", 5) == 0)
-        name += 5;
-    kith_table_cell(t, "%s%s%s", name, label == NULL ? "" : " ", label == NULL ? "" : label);
+    kith_table_cell(t, "%s%s%s", short_name(metric, name, sizeof name), label == NULL ? "" : " ",
+                    label == NULL ? "" : label);
     value_cell(t, metric);
     kith_table_cell(t, "%s", kith_cmd_text(metric, "help"));
 }
@@ -72,7 +89,7 @@ static int print_group(const json_t *list, size_t from, size_t to)
             *c = (char)(*c - 'a' + 'A');
     kith_table_column(&t, head, KITH_LEFT);
     kith_table_column(&t, "VALUE", KITH_RIGHT);
-    kith_table_column(&t, "", KITH_CUT);
+    kith_table_column(&t, "ABOUT", KITH_CUT);
     for (size_t i = from; i < to; i++)
         row_add(&t, json_array_get(list, i));
     err = kith_table_print(&t, stdout);
