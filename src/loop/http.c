@@ -162,21 +162,65 @@ static void on_ready(uv_poll_t *handle, int status, int events)
     run(handle->data);
 }
 
+static void on_visitor(uv_poll_t *handle, int status, int events);
+
+static void accept_begin(struct kith_http *h)
+{
+    h->accept_at = KITH_NEVER;
+    (void)uv_poll_start(&h->listener, UV_READABLE, on_visitor);
+}
+
+/* Out of descriptors it would stay readable: look away for a while instead of spinning. */
+static void accept_later(struct kith_http *h)
+{
+    (void)uv_poll_stop(&h->listener);
+    h->accept_at = kith_after(kith_pump_now(h->pump).mono, KITH_SEC);
+}
+
+/* The library has a listener of its own, but one that stops at the limit of connections and needs
+ * to be reminded to begin again: visitors then wait for nothing. Here who is too many is hung up on
+ * at once; the library closes fd whether it takes the connection or not. */
+static void on_visitor(uv_poll_t *handle, int status, int events)
+{
+    struct kith_http *h = handle->data;
+
+    (void)status, (void)events;
+    for (int i = 0; i < KITH_HTTP_CONNECTIONS; i++) {
+        union kith_sockaddr sa;
+        socklen_t n = sizeof sa;
+        int fd = accept4(h->fd, &sa.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            (void)MHD_add_connection(h->daemon, fd, &sa.any, n);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            accept_later(h);
+        if (errno != ECONNABORTED && errno != EINTR)
+            break;
+    }
+    run(h);
+}
+
 void kith_http_turn(struct kith_http *h)
 {
     kith_time now;
 
     if (!h->open || kith_http_deadline(h) > (now = kith_pump_now(h->pump).mono))
         return;
+    if (h->accept_at <= now)
+        accept_begin(h);
     end_old(h, now);
     run(h);
 }
 
 kith_time kith_http_deadline(const struct kith_http *h)
 {
-    kith_time at = h->open ? h->run_at : KITH_NEVER;
+    kith_time at;
 
-    for (size_t i = 0; h->open && i < KITH_HTTP_CONNECTIONS; i++)
+    if (!h->open)
+        return KITH_NEVER;
+    at = kith_sooner(h->run_at, h->accept_at);
+    for (size_t i = 0; i < KITH_HTTP_CONNECTIONS; i++)
         if (h->client[i].fd >= 0)
             at = kith_sooner(at, h->client[i].until);
     return at;
@@ -204,13 +248,10 @@ static int listen_at(const struct kith_addr *at, int *ret_fd, struct kith_os_why
     return err;
 }
 
-/* The library closes fd with the daemon. Whether also when it cannot start differs between its
- * versions, and closing twice is worse than not at all: fd is then left to the end of the program.
- */
-static struct MHD_Daemon *start(struct kith_http *h, int fd)
+static struct MHD_Daemon *start(struct kith_http *h)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET,
-                            fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)KITH_HTTP_CONNECTIONS,
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)KITH_HTTP_CONNECTIONS,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)KITH_HTTP_PER_ADDRESS,
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)KITH_HTTP_SILENCE_S,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)KITH_HTTP_MEMORY,
@@ -218,15 +259,29 @@ static struct MHD_Daemon *start(struct kith_http *h, int fd)
                             on_connection, h, MHD_OPTION_END);
 }
 
-static int poll_begin(struct kith_http *h, uv_loop_t *loop, struct kith_os_why *why)
+/* A handle that was initialised is the loop's until it is closed. */
+static int poll_begin(struct kith_http *h, uv_loop_t *loop)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
     if (info == NULL || uv_poll_init(loop, &h->poll, info->epoll_fd) < 0)
-        return kith_os_say(why, KITH_E_IO, "wait for connections");
-    h->poll.data = h;
+        return KITH_E_IO;
+    if (uv_poll_init(loop, &h->listener, h->fd) < 0) {
+        uv_close((uv_handle_t *)&h->poll, NULL);
+        return KITH_E_IO;
+    }
+    h->poll.data = h->listener.data = h;
     (void)uv_poll_start(&h->poll, UV_READABLE, on_ready);
+    accept_begin(h);
     return KITH_OK;
+}
+
+static void let_go(struct kith_http *h)
+{
+    if (h->daemon != NULL)
+        MHD_stop_daemon(h->daemon);
+    (void)close(h->fd);
+    h->daemon = NULL;
 }
 
 int kith_http_open(struct kith_http *h, uv_loop_t *loop, struct kith_pump *pump,
@@ -242,17 +297,15 @@ int kith_http_open(struct kith_http *h, uv_loop_t *loop, struct kith_pump *pump,
                             .page = pages,
                             .ctx = ctx,
                             .bound = *at,
+                            .fd = fd,
                             .run_at = KITH_NEVER};
     for (size_t i = 0; i < KITH_HTTP_CONNECTIONS; i++)
         h->client[i].fd = -1;
-    h->daemon = start(h, fd);
-    if (h->daemon == NULL)
-        return kith_os_say(why, KITH_E_NOMEM, "start the HTTP server");
-    err = poll_begin(h, loop, why);
+    h->daemon = start(h);
+    err = h->daemon == NULL ? KITH_E_NOMEM : poll_begin(h, loop);
     if (err < 0) {
-        MHD_stop_daemon(h->daemon);
-        h->daemon = NULL;
-        return err;
+        let_go(h);
+        return kith_os_say(why, err, "start the HTTP server: %s", kith_err_text(err));
     }
     h->open = true;
     return KITH_OK;
@@ -263,8 +316,7 @@ void kith_http_close(struct kith_http *h)
     if (!h->open)
         return;
     h->open = false;
-    (void)uv_poll_stop(&h->poll); /* before its descriptor goes */
-    uv_close((uv_handle_t *)&h->poll, NULL);
-    MHD_stop_daemon(h->daemon);
-    h->daemon = NULL;
+    uv_close((uv_handle_t *)&h->poll, NULL); /* before their descriptors go */
+    uv_close((uv_handle_t *)&h->listener, NULL);
+    let_go(h);
 }

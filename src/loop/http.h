@@ -41,13 +41,15 @@ struct MHD_Daemon;
 
 struct kith_http { /* all-zero: not open */
     struct MHD_Daemon *daemon;
-    uv_poll_t poll;
+    uv_poll_t poll, listener;
+    int fd; /* listens */
     struct kith_pump *pump;
     const struct kith_alloc *alloc;
     const struct kith_http_page *page; /* borrowed, ended by a NULL path */
     void *ctx;
     struct kith_addr bound;
-    kith_time run_at; /* when the library wants to be called; KITH_NEVER */
+    kith_time run_at;    /* when the library wants to be called; KITH_NEVER */
+    kith_time accept_at; /* KITH_NEVER unless descriptors ran out */
     struct kith_http_client client[KITH_HTTP_CONNECTIONS];
     bool open;
 };
