@@ -229,6 +229,18 @@ soon 75 "a minute after the last member left it says that it is alone" ill alone
 on desktop kith up >/dev/null
 soon 10 "and is well when one comes back" well
 
+# A node that stops waits half a second for the peers it says goodbye to, and this one says nothing.
+pid=$(node_pid desktop)
+kill -STOP "$pid"
+on laptop kith down &
+stops() { get "$health" | grep -q '"code":"stopping"' && status 503 "$health"; }
+eventually 5 stops
+check "a node that is being stopped is of no use" test $? = 0
+kill -CONT "$pid"
+wait $!
+on laptop kith up >/dev/null
+soon 10 "started again it is well once more" well
+
 on laptop kith revoke desktop >/dev/null
 revoked() { who=desktop ill membership_lost; }
 soon 3 "who was revoked says so" revoked
