@@ -99,15 +99,22 @@ static void put_commands(void)
     }
 }
 
+static void put_words(const struct kith_metric_row *row)
+{
+    for (size_t i = 0; i < row->values; i++)
+        printf("%s %s", i == 0 ? "" : ",", row->word(i));
+}
+
+/* Events are too many to name, and have a table of their own. */
 static void put_labels(const struct kith_metric_row *row)
 {
     printf(" `%s`:", row->label);
-    if (row->values == 1) {
+    if (row->values == 1)
         fputs(" a text", stdout);
-        return;
-    }
-    for (size_t i = 0; i < row->values; i++)
-        printf("%s %s", i == 0 ? "" : ",", row->word(i));
+    else if (row->word == kith_metric_event)
+        fputs(" a row of src/base/events.def", stdout);
+    else
+        put_words(row);
 }
 
 static void put_metrics(void)

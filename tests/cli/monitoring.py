@@ -41,13 +41,24 @@ def case(name, wrong):
 
 
 def table_of(kith):
-    """Names of metrics, each with the values its label may have (None: it has none)."""
+    """Names of metrics, each with its label and the values that may have; None: it has no label."""
     text = subprocess.run([kith, "reference", "metrics"], capture_output=True, text=True, check=True).stdout
     table = {}
     for name, about in re.findall(r"^\| `(\S+)` \| \w+ \| (.*) \|$", text, re.M):
         label = re.search(r" `(\w+)`: (.*)$", about)
-        table[name] = (label.group(1), set(label.group(2).split(", "))) if label else None
+        table[name] = (label.group(1), words_of(label.group(2))) if label else None
     return table
+
+
+def words_of(text):
+    """The values of a label: those listed, the rows of another table, or None where any text may stand."""
+    if text == "a text":
+        return None
+    rows = re.match(r"a row of (\S+)$", text)
+    if not rows:
+        return set(text.split(", "))
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", rows.group(1)), encoding="utf-8") as file:
+        return set(re.findall(r"^EVENT\d\((\w+),", file.read(), re.M))
 
 
 def expressions_of(panels):
@@ -63,7 +74,7 @@ def unknown(table, where, text):
     for name, labels in MATCH.findall(text):
         label = table.get(name)
         for key, sign, value in LABEL.findall(labels):
-            if label and key == label[0] and label[1] != {"a text"}:
+            if label and key == label[0] and label[1] is not None:
                 words = value.split("|") if "~" in sign else [value]
                 yield from (f"{where}: {name} has no {key} {word}" for word in words if word not in label[1])
 
