@@ -38,7 +38,7 @@ struct kith_metrics {
     struct kith_store_counters store;
 };
 
-#define KITH_METRIC_UNKNOWN UINT64_MAX
+#define KITH_METRIC_UNKNOWN KITH_PROCESS_UNKNOWN
 
 enum {
     KITH_METRICS_TEXT_MAX = 256 << 10, /* bytes of the Prometheus text: ten times today's */
