@@ -77,7 +77,7 @@ const char *kith_word_choices(enum kith_word_kind kind)
     case KITH_WORD_SHELL: return "bash zsh fish";
     case KITH_WORD_NAMES: return "members networks";
     case KITH_WORD_PAGE: return "kith kith.toml";
-    case KITH_WORD_TABLE: return "methods options commands";
+    case KITH_WORD_TABLE: return "methods options commands metrics";
     case KITH_WORD_NONE:
     case KITH_WORD_FILE:
     case KITH_WORD_DIR:

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "ctl/metrics.h"
 
 static void put_params(const struct kith_ctl_param *p)
 {
@@ -98,6 +99,42 @@ static void put_commands(void)
     }
 }
 
+static void put_words(const struct kith_metric_row *row)
+{
+    for (size_t i = 0; i < row->values; i++)
+        printf("%s %s", i == 0 ? "" : ",", row->word(i));
+}
+
+/* Events are too many to name, and have a table of their own. */
+static void put_labels(const struct kith_metric_row *row)
+{
+    printf(" `%s`:", row->label);
+    if (row->values == 1)
+        fputs(" a text", stdout);
+    else if (row->word == kith_metric_event)
+        fputs(" a row of src/base/events.def", stdout);
+    else
+        put_words(row);
+}
+
+static void put_metrics(void)
+{
+    const char *group = "";
+    const struct kith_metric_row *row;
+
+    for (size_t i = 0; (row = kith_metric_row(i)) != NULL; i++) {
+        if (strcmp(group, row->group) != 0)
+            printf("%s### %s: %s\n\n| name | type | |\n|---|---|---|\n", i == 0 ? "" : "\n",
+                   row->group, kith_metric_group_about(row->group));
+        group = row->group;
+        printf("| `%s` | %s | %s.", row->name,
+               row->kind == KITH_METRIC_COUNTER ? "counter" : "gauge", row->help);
+        if (row->label != NULL)
+            put_labels(row);
+        fputs(" |\n", stdout);
+    }
+}
+
 int kith_cmd_reference(struct kith_cmd *c)
 {
     const char *table = c->args->arg[0];
@@ -109,7 +146,10 @@ int kith_cmd_reference(struct kith_cmd *c)
         put_options();
     else if (strcmp(table, "commands") == 0)
         put_commands();
+    else if (strcmp(table, "metrics") == 0)
+        put_metrics();
     else
-        return kith_cmd_fail(KITH_EXIT_USAGE, "there is a table of methods, options and commands");
+        return kith_cmd_fail(KITH_EXIT_USAGE,
+                             "there is a table of methods, options, commands and metrics");
     return KITH_EXIT_OK;
 }

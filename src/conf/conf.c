@@ -26,6 +26,7 @@ KITH_OPTION_TYPES(T)
 #define GET_IFNAME GET_LABEL
 #define GET_GROUP GET_LABEL
 #define GET_ADDRS(f) (v.addrs = (f))
+#define GET_ADDR GET_ADDRS
 
 struct kith_conf_value kith_conf_get(const struct kith_conf *conf, enum kith_option o)
 {
@@ -55,6 +56,7 @@ struct kith_conf_value kith_conf_get(const struct kith_conf *conf, enum kith_opt
 #define SET_IFNAME SET_LABEL
 #define SET_GROUP SET_LABEL
 #define SET_ADDRS(f) ((f) = v->addrs)
+#define SET_ADDR SET_ADDRS
 
 static void set(struct kith_conf *conf, enum kith_option o, const struct kith_conf_value *v)
 {

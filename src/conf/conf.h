@@ -66,7 +66,8 @@ struct kith_conf_text {
     T(LABEL,      struct kith_conf_text,  text,   "a name of a-z, 0-9 and inner hyphens")          \
     T(IFNAME,     struct kith_conf_text,  text,   "an interface name of 1 to 15 characters")       \
     T(GROUP,      struct kith_conf_text,  text,   "a group name")                                  \
-    T(ADDRS,      struct kith_conf_addrs, addrs,  "addresses and ports, as in 0.0.0.0:9000")
+    T(ADDRS,      struct kith_conf_addrs, addrs,  "addresses and ports, as in 0.0.0.0:9000")       \
+    T(ADDR,       struct kith_conf_addrs, addrs,  "an address and a port, as in 127.0.0.1:9000, or empty")
 /* clang-format on */
 
 enum kith_option_type {
@@ -110,6 +111,7 @@ struct kith_conf_origin {
 #define KITH_OPTION_FIELD_IFNAME struct kith_conf_text
 #define KITH_OPTION_FIELD_GROUP struct kith_conf_text
 #define KITH_OPTION_FIELD_ADDRS struct kith_conf_addrs
+#define KITH_OPTION_FIELD_ADDR struct kith_conf_addrs /* of one address at most */
 
 /* conf.net.mtu and so on, a field per option. A plain value: copied freely, nothing to release. */
 struct kith_conf {

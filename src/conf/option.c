@@ -95,7 +95,8 @@ static const char *const *words_of(enum kith_option_type type)
     case KITH_OPTION_TYPE_LABEL:
     case KITH_OPTION_TYPE_IFNAME:
     case KITH_OPTION_TYPE_GROUP:
-    case KITH_OPTION_TYPE_ADDRS: return NULL;
+    case KITH_OPTION_TYPE_ADDRS:
+    case KITH_OPTION_TYPE_ADDR: return NULL;
     }
     return NULL;
 }
@@ -334,6 +335,12 @@ int kith_option_parse(enum kith_option o, const char *text, struct kith_conf_val
             return err;
         err = v.addrs.n > 0 ? KITH_OK : KITH_E_INVAL;
         break;
+    case KITH_OPTION_TYPE_ADDR:
+        err = addrs_parse(text, &v.addrs, why, cap);
+        if (err < 0)
+            return err;
+        err = v.addrs.n <= 1 ? KITH_OK : KITH_E_INVAL;
+        break;
     case KITH_OPTION_TYPE_BOOL:
     case KITH_OPTION_TYPE_NUM:
     case KITH_OPTION_TYPE_SIZE:
@@ -386,6 +393,8 @@ const char *kith_conf_text(const struct kith_conf *conf, enum kith_option o, cha
     case KITH_OPTION_TYPE_IFNAME:
     case KITH_OPTION_TYPE_GROUP: return kith_format(buf, cap, "%s", v.text.s);
     case KITH_OPTION_TYPE_ADDRS: return addrs_text(&v.addrs, buf, cap);
+    case KITH_OPTION_TYPE_ADDR:
+        return v.addrs.n == 0 ? kith_format(buf, cap, "%s", "") : addrs_text(&v.addrs, buf, cap);
     }
     return buf;
 }

@@ -25,6 +25,7 @@ static json_t *value_json(const struct kith_conf *conf, enum kith_option o)
     case KITH_OPTION_TYPE_NUM:
     case KITH_OPTION_TYPE_SIZE: return json_integer((json_int_t)v.number);
     case KITH_OPTION_TYPE_ADDRS: return addrs_json(&v.addrs);
+    case KITH_OPTION_TYPE_ADDR:
     case KITH_OPTION_TYPE_DUR:
     case KITH_OPTION_TYPE_LEVEL:
     case KITH_OPTION_TYPE_CONGESTION:

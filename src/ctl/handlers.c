@@ -6,6 +6,7 @@ static kith_ctl_handler *const handlers[KITH_CTL_METHODS] = {
     [KITH_CTL_id] = kith_ctl_do_id,
     [KITH_CTL_down] = kith_ctl_do_down,
     [KITH_CTL_config_show] = kith_ctl_do_config_show,
+    [KITH_CTL_metrics] = kith_ctl_do_metrics,
     [KITH_CTL_logs] = kith_ctl_do_logs,
     [KITH_CTL_network_create] = kith_ctl_do_network_create,
     [KITH_CTL_network_list] = kith_ctl_do_network_list,

@@ -15,6 +15,7 @@
 
 #include "conf/conf.h"
 #include "ctl/ctl.h"
+#include "ctl/metrics.h"
 #include "node/node.h"
 
 /* An event as the log keeps it; borrowed until the next call of the host. */
@@ -38,6 +39,8 @@ struct kith_ctl_host {
     const char *(*tun)(void *ctx);
     /* Why there is none although there should be, with the remedy; NULL. */
     const char *(*tun_trouble)(void *ctx);
+    /* Everything there is to measure, now. */
+    void (*metrics)(void *ctx, struct kith_metrics *ret);
     void *ctx;
     const struct kith_conf *conf;
     const char *state_dir;

@@ -49,6 +49,7 @@ static void on_turn(void *ctx)
         kith_ctl_tick(&d->ctl, now);
     kith_watch_turn(&d->watch);
     kith_control_retry(&d->control);
+    kith_instance_monitor_turn(d);
     if (d->control.orphaned && d->stop_by == 0)
         kith_instance_stop(d);
     if (d->stop_by != 0 && d->stop_by <= now)
@@ -61,6 +62,7 @@ static kith_time next_deadline(void *ctx)
     kith_time at = kith_sooner(kith_ctl_deadline(&d->ctl), kith_watch_deadline(&d->watch));
 
     at = kith_sooner(at, kith_control_deadline(&d->control));
+    at = kith_sooner(at, kith_instance_monitor_deadline(d));
     return d->stop_by == 0 ? at : kith_sooner(at, d->stop_by);
 }
 

@@ -1,6 +1,7 @@
 /* instance.h: everything one running node consists of, as a struct of its members.
  *
- * Not for others: daemon.c runs it, start.c makes and ends it, reload.c changes its options. */
+ * Not for others: daemon.c runs it, start.c makes and ends it, reload.c changes its options,
+ * monitoring.c tells how it is. */
 #ifndef KITH_LOOP_INSTANCE_H
 #define KITH_LOOP_INSTANCE_H
 
@@ -8,6 +9,7 @@
 #include "loop/control.h"
 #include "loop/daemon.h"
 #include "loop/log.h"
+#include "loop/monitoring.h"
 #include "loop/overlay.h"
 #include "loop/pump.h"
 #include "loop/state.h"
@@ -43,6 +45,7 @@ struct kith_instance {
     struct kith_ctl_handlers handlers;
     struct kith_ctl_host host;
     struct kith_control control;
+    struct kith_monitoring monitoring;
     struct kith_signals signals;
     struct kith_pump pump;
     uv_loop_t loop;
@@ -57,6 +60,13 @@ int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e) KITH_
 void kith_instance_end(struct kith_instance *d);
 /* Tells the node to end; the second time it ends at once. */
 void kith_instance_stop(struct kith_instance *d);
+/* monitoring.c: see there. */
+int kith_instance_monitor(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;
+void kith_instance_monitor_turn(struct kith_instance *d);
+kith_time kith_instance_monitor_deadline(const struct kith_instance *d);
+void kith_instance_monitor_end(struct kith_instance *d);
+/* Everything there is to measure, now. */
+void kith_instance_metrics(struct kith_instance *d, struct kith_metrics *ret);
 /* SIGHUP. */
 void kith_instance_reload(struct kith_instance *d);
 

@@ -79,11 +79,14 @@ static void sink(void *ctx, const struct kith_event *ev)
     struct kith_now now;
     uint64_t held;
 
+    l->count.happened[ev->kind]++;
     if (level > l->level)
         return;
     l->clock(&now);
-    if (!kith_event_limit_pass(&l->limit, ev, now.mono, &held))
+    if (!kith_event_limit_pass(&l->limit, ev, now.mono, &held)) {
+        l->count.held_back++;
         return;
+    }
     (void)kith_event_text(ev, text, sizeof text);
     (void)kith_event_json(ev, now.wall, json, sizeof json);
     add_held(text, json, held);

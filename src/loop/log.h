@@ -26,6 +26,11 @@ struct kith_log_line {
     const char *text;
 };
 
+struct kith_log_counters {
+    uint64_t happened[KITH_EVENT_COUNT]; /* by kind, whatever became of them */
+    uint64_t held_back; /* over the rate of their kind, and so neither kept nor written */
+};
+
 struct kith_log {
     const struct kith_alloc *alloc;
     struct kith_events events; /* hand this to the cores */
@@ -34,6 +39,7 @@ struct kith_log {
     enum kith_log_form form;
     int fd; /* where `form` is written */
     struct kith_event_limit limit;
+    struct kith_log_counters count;
     uint64_t next; /* number of the next event; it lies at next % KITH_LOG_KEPT */
     struct kith_log_line line[KITH_LOG_KEPT];
 };

@@ -233,6 +233,11 @@ static const char *host_tun_trouble(void *ctx)
     return d->tun.trouble[0] != '\0' ? d->tun.trouble : NULL;
 }
 
+static void host_metrics(void *ctx, struct kith_metrics *ret)
+{
+    kith_instance_metrics(ctx, ret);
+}
+
 static void start_handlers(struct kith_instance *d)
 {
     d->host = (struct kith_ctl_host){
@@ -242,6 +247,7 @@ static void start_handlers(struct kith_instance *d)
         .prefix_in_use = host_prefix_in_use,
         .tun = host_tun,
         .tun_trouble = host_tun_trouble,
+        .metrics = host_metrics,
         .ctx = d,
         .conf = &d->conf,
         .state_dir = d->options->state_dir,
@@ -309,8 +315,8 @@ static int start_turning(struct kith_instance *d, struct kith_ctl_error *e)
 int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e)
 {
     static step *const steps[] = {
-        start_state,     start_loop, start_control, start_sockets,
-        start_interface, start_node, start_turning,
+        start_state,           start_loop,      start_control, start_sockets,
+        kith_instance_monitor, start_interface, start_node,    start_turning,
     };
     int err = KITH_OK;
 
@@ -336,6 +342,7 @@ void kith_instance_end(struct kith_instance *d)
     kith_control_close(&d->control);
     end_signals(&d->signals);
     kith_watch_close(&d->watch);
+    kith_instance_monitor_end(d);
     kith_node_free(d->node);
     d->node = d->pump.node = NULL;
     kith_loop_tun_close(&d->tun);

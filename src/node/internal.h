@@ -10,6 +10,7 @@
  *   enrol.c      enrolment at the issuer; join.c: at the joiner
  *   requests.c   invitations, revocations, admins: what people ask for
  *   ask.c        answers about networks, members and peers
+ *   metrics.c    how much there is of everything
  *   endpoints.c  where this node can be reached
  *   overlay.c    between the packet core and the sessions
  *   ping.c       round trips on request */

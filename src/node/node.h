@@ -152,6 +152,19 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
 bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
                          struct kith_peer_info *ret);
 size_t kith_node_session_count(const struct kith_node *n);
+
+/* How much there is of everything now. Walks all peers: for every few seconds. */
+struct kith_node_totals {
+    uint64_t sessions, guests;  /* that are up: with peers trusted, with others */
+    uint64_t connections;       /* QUIC's, handshakes included */
+    uint64_t peers;             /* known, members and others */
+    uint64_t members;           /* other members, each once however many networks it is in */
+    uint64_t members_connected; /* of these, those with a session */
+    uint64_t networks, networks_lapsed; /* lapsed: this node is no member, for whatever reason */
+    uint64_t networks_expired;          /* of the lapsed, those by the end of the certificate */
+    uint64_t certificate_end; /* kith_wall; this node's first to end, ended ones too; 0: none */
+};
+void kith_node_totals(const struct kith_node *n, kith_wall now, struct kith_node_totals *ret);
 struct kith_vpn_counters kith_node_vpn_counters(const struct kith_node *n);
 const struct kith_session_counters *kith_node_session_counters(const struct kith_node *n);
 const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node *n);

@@ -61,6 +61,17 @@ int kith_process_raise_files(uint64_t wanted, uint64_t *ret_limit,
 /* Memory of this process that is in RAM now, bytes. */
 int kith_process_memory(uint64_t *ret_bytes) KITH_MUST_CHECK;
 
+struct kith_process_usage {
+    uint64_t memory_bytes; /* in RAM now */
+    uint64_t files;        /* descriptors open now */
+    uint64_t files_max;    /* and how many may be */
+    uint64_t cpu;          /* processor time of all threads so far, nanoseconds */
+};
+#define KITH_PROCESS_UNKNOWN UINT64_MAX
+
+/* Fills in what the system tells; what it does not is KITH_PROCESS_UNKNOWN. */
+void kith_process_usage(struct kith_process_usage *ret);
+
 /* ---- the other end of a Unix socket ---- */
 
 struct kith_peer_credentials { /* as of its connect(2) or the listener's listen(2) */

@@ -268,11 +268,33 @@ static void cut_log(struct kith_store *s)
         (void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
+static void note_failure(struct kith_store *s, int err)
+{
+    s->count.failures++;
+    s->failing = err;
+}
+
+/* What reached the disk: a commit, or a statement that is a transaction of its own. */
+static bool wrote(const struct kith_query *q)
+{
+    if (q->err < 0 || q->st == NULL)
+        return false;
+    if (q->sql == KITH_SQL_commit)
+        return true;
+    return !q->store->in_tx && q->sql != KITH_SQL_begin && !sqlite3_stmt_readonly(q->st);
+}
+
 int kith_query_done(struct kith_query *q)
 {
     struct kith_store *s = q->store;
     bool host = kith_err_blame(q->err) == KITH_BLAME_HOST && s->tx_err == KITH_OK;
 
+    if (host)
+        note_failure(s, q->err);
+    if (wrote(q)) {
+        s->count.writes++;
+        s->failing = KITH_OK;
+    }
     if (host && !s->opening)
         tell(q); /* before reset: the message is still SQLite's last */
     if (q->st != NULL) {
@@ -324,6 +346,16 @@ int kith_visit_done(struct kith_query *q, int stop)
     int err = kith_query_done(q);
 
     return stop != 0 ? stop : err;
+}
+
+const struct kith_store_counters *kith_store_counters(const struct kith_store *s)
+{
+    return &s->count;
+}
+
+int kith_store_failing(const struct kith_store *s)
+{
+    return s->failing;
 }
 
 uint64_t kith_query_changed(const struct kith_store *s)
@@ -383,8 +415,10 @@ int kith_store_checkpoint(struct kith_store *s)
         return KITH_E_STATE;
     int err = kith_sqlite_err(
         s->db, sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
-    if (err < 0)
+    if (err < 0) {
+        note_failure(s, err);
         kith_event_store_failed(s->env->events, "empty its log", kith_err_text(err));
+    }
     return err;
 }
 

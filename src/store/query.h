@@ -29,6 +29,8 @@ struct kith_store {
     bool visiting; /* a visitor runs: its statement must not be disturbed */
     uint8_t *kept; /* the bytes of the row last returned by a get; wiped when replaced */
     size_t kept_len;
+    struct kith_store_counters count;
+    int failing;                      /* as kith_store_failing */
     sqlite3_stmt *st[KITH_SQL_COUNT]; /* NULL until first used */
 };
 

@@ -63,4 +63,12 @@ void kith_store_rollback(struct kith_store *s);
  * secret) is overwritten on the disk too. Takes milliseconds. KITH_E_STATE in a transaction. */
 int kith_store_checkpoint(struct kith_store *s) KITH_MUST_CHECK;
 
+struct kith_store_counters {
+    uint64_t writes;   /* commits, and statements that were their own */
+    uint64_t failures; /* errors of the host, reading or writing */
+};
+const struct kith_store_counters *kith_store_counters(const struct kith_store *s);
+/* The host's error that came after the last write, KITH_OK when there is none. */
+int kith_store_failing(const struct kith_store *s);
+
 #endif

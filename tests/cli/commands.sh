@@ -85,7 +85,7 @@ has "help_finds_a_command" 0 '^usage: kith network create' k help network create
 is "no_help_is_wider_than_80_columns" 0 "" bash -c "
     $kith --help | awk 'length > 80'
     for c in up down status id 'network create' 'network backup' invite join members ip revoke peers \
-        ping 'config show' 'config check' logs version help completion; do
+        ping 'config show' 'config check' metrics logs version help completion; do
         $kith \$c --help | awk 'length > 80'; done"
 
 echo "# configuration"
@@ -170,6 +170,19 @@ is "logs_are_lines" 0 '2026-11-20T18:31:00Z  info   ready, this is abcdefgh
 2026-11-20T18:31:01Z  peer   refused 192.0.2.9:9000: it does not speak kith/1' k logs
 has "followed_logs_end_with_ctrl_c_and_succeed" 0 'node_ready' \
     timeout --preserve-status -s INT 0.5 "$kith" --state "$dir/state" logs -f --json
+is "metrics_are_tables_by_group_without_labels_that_are_0" 0 \
+'PROCESS                 VALUE  ABOUT
+resident_memory_bytes     12M  memory in RAM
+cpu_seconds            1.50 s  processor time used
+open_fds                    -  file descriptors open
+
+NODE                                              VALUE  ABOUT
+certificate_end_timestamp_seconds  2026-11-20T18:31:00Z  when the first of thi..
+
+VPN                       VALUE  ABOUT
+dropped_packets no_route      7  packets that went no further, and why' k metrics
+has "metrics_as_JSON_are_the_methods_result" 0 '^\{"metrics":\[\{"name":"kith_process_resident_memory_bytes",' \
+    k metrics --json
 is "names_for_completion" 0 home k names networks
 
 echo "# backup"
@@ -252,5 +265,6 @@ P
 }
 is "the_control_api_is_documented_as_it_is" 0 '' in_doc methods spec/control.md
 is "the_options_are_documented_as_they_are" 0 '' in_doc options options.md
+is "the_metrics_are_documented_as_they_are" 0 '' in_doc metrics metrics.md
 is "the_commands_are_documented_as_they_are" 0 '' in_doc commands modules/cmd.md
 echo "1..$n"

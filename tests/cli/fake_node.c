@@ -14,6 +14,22 @@
 #define ID2 "zyxwvutsrqponmlkjihgfedcba765432zyxwvutsrqponmlkjihg"
 #define EXPIRES "\"expires\":\"2026-12-20T18:31:00Z\""
 
+/* clang-format off */
+#define METRIC(name, type, group, unit, labels, value, help) \
+    "{\"name\":\"kith_" name "\",\"type\":\"" type "\",\"group\":\"" group "\",\"unit\":\"" unit \
+    "\",\"labels\":{" labels "},\"value\":" value ",\"help\":\"" help "\"}"
+static const char answer_to_metrics[] = "{\"metrics\":["
+    METRIC("process_resident_memory_bytes", "gauge", "process", "bytes", "", "12345678", "memory in RAM") ","
+    METRIC("process_cpu_seconds_total", "counter", "process", "seconds", "", "1.5", "processor time used") ","
+    METRIC("process_open_fds", "gauge", "process", "", "", "null", "file descriptors open") ","
+    METRIC("certificate_end_timestamp_seconds", "gauge", "node", "time", "", "1795199460",
+           "when the first of this node's certificates ends, Unix time") ","
+    METRIC("vpn_dropped_packets_total", "counter", "vpn", "", "\"reason\":\"no_route\"", "7",
+           "packets that went no further, and why") ","
+    METRIC("vpn_dropped_packets_total", "counter", "vpn", "", "\"reason\":\"too_big\"", "0",
+           "packets that went no further, and why") "]}";
+/* clang-format on */
+
 static const char *answer_to(enum kith_ctl_method m)
 {
     switch (m) {
@@ -34,6 +50,7 @@ static const char *answer_to(enum kith_ctl_method m)
                "kith.toml\",\"options\":[{\"name\":\"vpn.mtu\",\"value\":1300,"
                "\"from\":\"file\",\"origin\":\"/etc/kith/kith.toml:2:7\",\"reload\":false}]}";
     case KITH_CTL_logs: return "{\"lines\":2}";
+    case KITH_CTL_metrics: return answer_to_metrics;
     case KITH_CTL_network_create:
         return "{\"name\":\"home\",\"id\":\"" ID "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
                "\"100.71.0.1\",\"ipv6\":\"fd12::1\"}";

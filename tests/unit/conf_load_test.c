@@ -107,7 +107,8 @@ static const char *other_value(enum kith_option o)
     case KITH_OPTION_TYPE_LABEL: return "desktop";
     case KITH_OPTION_TYPE_IFNAME: return "tun7";
     case KITH_OPTION_TYPE_GROUP: return "wheel";
-    case KITH_OPTION_TYPE_ADDRS: return "192.0.2.1:7000";
+    case KITH_OPTION_TYPE_ADDRS:
+    case KITH_OPTION_TYPE_ADDR: return "192.0.2.1:7000";
     }
     return NULL;
 }
@@ -199,6 +200,20 @@ static void a_list_in_the_file_is_a_list_of_texts(void **state)
     assert_int_equal(load_file("[net]\nlisten = []\n"), KITH_E_INVAL);
     assert_int_equal(load_file("[net]\nlisten = [\"192.0.2.1:9000\", \"\"]\n"), KITH_E_INVAL);
     assert_int_equal(load_file("[net]\nlisten = [[\"192.0.2.1:9000\"]]\n"), KITH_E_INVAL);
+}
+
+static void where_one_address_is_asked_for_none_is_fine_and_two_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(load_file("[monitoring]\nmetrics_addr = \"127.0.0.1:9090\"\n"), KITH_OK);
+    assert_int_equal(conf.monitoring.metrics_addr.n, 1);
+    assert_int_equal(conf.monitoring.metrics_addr.addr[0].port, 9090);
+    assert_int_equal(load_file("[monitoring]\nmetrics_addr = \"\"\n"), KITH_OK);
+    assert_int_equal(conf.monitoring.metrics_addr.n, 0);
+    assert_int_equal(load_file("[monitoring]\nmetrics_addr = \"127.0.0.1:1,127.0.0.1:2\"\n"),
+                     KITH_E_INVAL);
+    assert_int_equal(load_file("[monitoring]\nmetrics_addr = [\"127.0.0.1:1\"]\n"), KITH_E_INVAL);
+    assert_int_equal(load_file("[monitoring]\nmetrics_addr = \"127.0.0.1\"\n"), KITH_E_INVAL);
 }
 
 static void the_ninth_address_of_a_list_is_refused(void **state)
@@ -430,6 +445,7 @@ int main(void)
         cmocka_unit_test(text_of_a_value_reads_as_the_same_value),
         cmocka_unit_test(bounds_are_part_of_the_range_and_nothing_beyond_them),
         cmocka_unit_test(a_list_in_the_file_is_a_list_of_texts),
+        cmocka_unit_test(where_one_address_is_asked_for_none_is_fine_and_two_are_refused),
         cmocka_unit_test(the_ninth_address_of_a_list_is_refused),
         cmocka_unit_test(mistakes_in_the_file_are_told_with_line_and_column),
         cmocka_unit_test(a_broken_document_is_told_with_line_and_column),

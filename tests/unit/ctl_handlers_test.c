@@ -72,7 +72,14 @@ static const char *host_tun_trouble(void *ctx)
     return host_state.tun == NULL ? "open /dev/net/tun: Operation not permitted" : NULL;
 }
 
+static void host_metrics(void *ctx, struct kith_metrics *ret)
+{
+    (void)ctx;
+    *ret = (struct kith_metrics){.build = {1}, .node = {.sessions = 3}};
+}
+
 static const struct kith_ctl_host host = {
+    .metrics = host_metrics,
     .now = host_now,
     .down = host_down,
     .next_event = host_next_event,
@@ -292,7 +299,7 @@ static void status_shows_the_node_at_a_glance(void **state)
 static void every_question_answers_in_its_documented_shape(void **state)
 {
     static const char *const question[] = {"version", "id",      "config.show", "network.list",
-                                           "status",  "members", "peers"};
+                                           "status",  "members", "peers",       "metrics"};
 
     (void)state;
     for (size_t i = 0; i < KITH_COUNT(question); i++)
@@ -300,6 +307,24 @@ static void every_question_answers_in_its_documented_shape(void **state)
     fake.n_networks = fake.n_members = 0;
     for (size_t i = 0; i < KITH_COUNT(question); i++)
         json_decref(ask(question[i], "{}"));
+}
+
+static void metrics_are_those_the_process_measures(void **state)
+{
+    json_t *r, *m;
+    size_t i, found = 0;
+
+    (void)state;
+    r = ask("metrics", "{}");
+    json_array_foreach(json_object_get(r, "metrics"), i, m)
+    {
+        if (strcmp(text_at(m, "name"), "kith_sessions") != 0)
+            continue;
+        assert_int_equal(int_at(m, "value"), 3);
+        found++;
+    }
+    assert_int_equal(found, 1);
+    json_decref(r);
 }
 
 static void members_come_by_network_in_order_and_say_who_is_connected(void **state)
@@ -693,6 +718,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(status_shows_the_node_at_a_glance),
         T(every_question_answers_in_its_documented_shape),
+        T(metrics_are_those_the_process_measures),
         T(members_come_by_network_in_order_and_say_who_is_connected),
         T(ip_finds_a_member_and_refuses_an_unknown_name),
         T(peers_come_by_name_with_the_nameless_last),

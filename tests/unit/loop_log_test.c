@@ -206,6 +206,20 @@ static void without_memory_an_event_is_printed_and_skipped_by_readers(void **sta
     assert_string_equal(kith_log_next(&logged, &at)->text, "interface kith1 removed");
 }
 
+static void events_are_counted_whatever_becomes_of_them(void **state)
+{
+    (void)state;
+    begin(KITH_LOG_SILENT);
+    for (int i = 0; i < KITH_EVENT_BURST + 5; i++)
+        kith_event_refused_no_key(&logged.events, address()); /* a stranger's: held back */
+    kith_event_retry_sent(&logged.events, address());         /* below the level */
+    kith_event_tun_down(&logged.events, "kith0");
+    assert_int_equal(logged.count.happened[KITH_EV_refused_no_key], KITH_EVENT_BURST + 5);
+    assert_int_equal(logged.count.happened[KITH_EV_retry_sent], 1);
+    assert_int_equal(logged.count.happened[KITH_EV_tun_down], 1);
+    assert_int_equal(logged.count.held_back, 5);
+}
+
 #define T(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -217,6 +231,7 @@ int main(void)
         T(in_the_background_events_are_kept_and_not_printed),
         T(events_below_the_level_are_neither_kept_nor_printed),
         T(a_stranger_cannot_flood_the_log_and_what_was_held_back_is_counted),
+        T(events_are_counted_whatever_becomes_of_them),
         T(the_last_thousand_are_kept_and_a_late_reader_starts_at_the_oldest),
         T(a_sentence_longer_than_a_line_is_cut_and_stays_one_line),
         T(without_memory_an_event_is_printed_and_skipped_by_readers),
