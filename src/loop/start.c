@@ -139,6 +139,8 @@ static struct kith_node_config node_config(struct kith_instance *d)
                 .connections_max = conf->net.connections_max,
                 .handshakes_max = conf->net.handshakes_max,
                 .handshakes_per_prefix = conf->net.handshakes_per_prefix,
+                .handshakes_per_second = (unsigned)conf->net.handshakes_per_second,
+                .stranger_share = (unsigned)conf->net.stranger_share,
                 .idle_timeout = conf->net.idle_timeout,
             },
         .vpn =
