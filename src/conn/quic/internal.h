@@ -260,7 +260,8 @@ bool load_trusts(const struct kith_quic *q, const struct source *s, kith_time no
 bool load_pay_handshake(struct kith_quic *q, const struct source *s, kith_time now);
 /* Counts, and tells now and then, that a datagram was dropped unread for want of time. */
 void load_shed(struct kith_quic *q, const struct kith_addr *from, kith_time now);
-/* Whether a datagram for c may be read: always, unless c is a stranger's and not yet anybody's. */
+/* Whether a datagram for c may be read. Those of a handshake under way were paid for with it, as
+ * long as they come from where it began, and not too many. */
 bool load_may_read(struct kith_conn *c, const struct kith_path *path, kith_time now);
 
 /* Whether one more may begin; else *ret_full says which table is full. */

@@ -38,16 +38,29 @@ static kith_dur eighths(const struct kith_quic *q, unsigned n)
     return q->costs.rule.most * n / EIGHTHS;
 }
 
+static bool is_known(const struct kith_quic *q, const struct kith_addr *from, kith_time now)
+{
+    return q->cfg.known != NULL && q->cfg.known(q->cfg.known_ctx, from, now);
+}
+
+/* The buckets of its network, out of which this datagram is taken. */
+static struct network_rates *count_datagram(struct kith_quic *q, const struct kith_addr *from,
+                                            kith_time now, bool *ret_greedy)
+{
+    struct network_rates *n = rates_get(&q->costs.networks, &from->ip);
+
+    *ret_greedy = !budget_take(&n->datagrams, &datagrams_rule, DATAGRAM_PART, 0, now);
+    return n;
+}
+
 bool load_source(struct kith_quic *q, const struct kith_path *path, kith_time now,
                  struct source *ret)
 {
-    struct source s = {.from = &path->remote};
+    struct source s = {.from = &path->remote, .known = is_known(q, &path->remote, now)};
 
-    s.known = q->cfg.known != NULL && q->cfg.known(q->cfg.known_ctx, s.from, now);
     if (!s.known && budget_left(&q->costs.all, &q->costs.rule, now) == 0)
         return false;
-    s.network = rates_get(&q->costs.networks, &s.from->ip);
-    s.greedy = !budget_take(&s.network->datagrams, &datagrams_rule, DATAGRAM_PART, 0, now);
+    s.network = count_datagram(q, s.from, now, &s.greedy);
     *ret = s;
     return true;
 }
@@ -110,12 +123,13 @@ void load_shed(struct kith_quic *q, const struct kith_addr *from, kith_time now)
 
 bool load_may_read(struct kith_conn *c, const struct kith_path *path, kith_time now)
 {
-    struct source s;
+    struct source s = {.from = &path->remote};
 
     if (!c->counted)
         return true;
-    if (load_source(c->q, path, now, &s) &&
-        load_pay(c->q, &s, WORK_PROVED, c->q->cfg.initial_cost, now))
+    s.network = count_datagram(c->q, s.from, now, &s.greedy);
+    bool own = memcmp(s.network->key, c->prefix, NETWORK_KEY) == 0;
+    if ((own && !s.greedy) || load_pay(c->q, &s, WORK_PROVED, c->q->cfg.initial_cost, now))
         return true;
     load_shed(c->q, &path->remote, now);
     return false;
