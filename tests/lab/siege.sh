@@ -98,6 +98,8 @@ say "quiet: node $share %, pings lost $lost, median $p50 us, p99 $p99 us, stream
 
 under_flood mixed 1 10000
 holds "one address"
+under_flood noise $wide 10000
+holds "noise"
 under_flood mixed $wide 10000
 holds "50,000 addresses"
 under_flood mixed $wide 40000

@@ -171,9 +171,9 @@ static void skip_ack(struct kith_reader *r, bool ecn)
         (void)get_varint(r);
 }
 
-static enum initial_kind judge(struct kith_span plain)
+enum initial_kind initial_judge(struct kith_span frames)
 {
-    struct kith_reader r = kith_reader_on(plain);
+    struct kith_reader r = kith_reader_on(frames);
     enum initial_kind kind = INITIAL_LATER;
 
     while (kith_reader_left(&r) > 0 && !r.bad) {
@@ -204,7 +204,7 @@ enum initial_kind initial_look(struct initial_opener *o, struct kith_span datagr
 
     if (!take_apart(datagram, &p) || !derive(o, &p, &k) || !open_body(o, &p, datagram, &k, &n))
         return INITIAL_NOISE;
-    return judge((struct kith_span){o->plain, n});
+    return initial_judge((struct kith_span){o->plain, n});
 }
 
 /* ---- making and freeing ---- */

@@ -25,4 +25,8 @@ void initial_opener_free(struct initial_opener *o, const struct kith_alloc *a);
 /* Judges the first packet of a datagram, one of QUIC version 1. */
 enum initial_kind initial_look(struct initial_opener *o, struct kith_span datagram);
 
+/* What decrypted frames make of their packet: the second half of initial_look, for its fuzz target.
+ */
+enum initial_kind initial_judge(struct kith_span frames);
+
 #endif
