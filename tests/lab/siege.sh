@@ -29,6 +29,7 @@ plug laptop lan 192.0.2.2/24
 plug phone lan 192.0.2.3/24
 plug attacker lan 192.0.2.66/24
 gateway desktop 192.0.2.66
+# shellcheck disable=SC2016 # expanded over there
 on desktop sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >"$f"; done'
 network desktop laptop
 on phone kith up || lab_give_up "kith up on phone"

@@ -510,6 +510,44 @@ static void a_wire_that_lets_one_datagram_a_second_through_leaves_nothing_behind
     clear_scene(&s);
 }
 
+/* Ten packets a millisecond for a second, all for one unfinished handshake. */
+static void junk(struct scene *s, bool many)
+{
+    uint8_t dcid[WIRE_ID] = {1}, scid[WIRE_ID] = {2}, packet[WIRE_INITIAL];
+
+    wire_initial_seal(dcid, scid, 0, 0, s->hello.bytes, WIRE_CRYPTO, packet);
+    s->from = addr("203.0.113.7");
+    hand(s, &s->from, packet, sizeof packet);
+    run(s, KITH_MSEC);
+    packet[WIRE_INITIAL - 1] ^= 1;
+    for (s->sent = 0; s->sent < 10000; s->sent++) {
+        if (many)
+            s->from.ip = kith_ip4(11, (uint8_t)(s->sent >> 8), (uint8_t)s->sent, 1);
+        hand(s, &s->from, packet, sizeof packet);
+        if (s->sent % RATE == 0)
+            run(s, KITH_MSEC);
+    }
+}
+
+static void junk_for_an_unfinished_handshake_is_paid_for_or_shed(void **state)
+{
+    /* a quarter of a second's worth is 250 datagrams, and 20 are in the bucket */
+    const struct kith_quic_config cfg = {.initial_cost = KITH_MSEC, .handshake_cost = 1};
+    static struct scene s;
+
+    (void)state;
+    for (int many = 0; many < 2; many++) {
+        set_scene_with_member(&s, 85, &cfg);
+        junk(&s, many == 1);
+        assert_int_equal(kith_quic_connections(s.b.quic), 2);
+        /* from where it began the first 40 and 200 a second come with the handshake */
+        uint64_t read = s.sent - counters(&s)->shed;
+        assert_in_range(read, 200, 250 + 20 + (many == 1 ? 0 : 240) + 2);
+        assert_member_is_well(&s);
+        clear_scene(&s);
+    }
+}
+
 /* ---- replays ---- */
 
 /* Plays all that a ever sent once more. */
@@ -653,6 +691,7 @@ int main(void)
         cmocka_unit_test(a_dialler_that_falls_silent_at_any_step_is_forgotten_after_ten_seconds),
         cmocka_unit_test(a_handshake_of_one_datagram_a_second_ends_ten_seconds_after_it_began),
         cmocka_unit_test(a_wire_that_lets_one_datagram_a_second_through_leaves_nothing_behind),
+        cmocka_unit_test(junk_for_an_unfinished_handshake_is_paid_for_or_shed),
         cmocka_unit_test(whatever_is_replayed_from_wherever_changes_nothing),
         cmocka_unit_test(the_hello_of_a_connection_that_is_gone_begins_one_that_nobody_can_finish),
         cmocka_unit_test(a_connection_survives_every_change_to_what_was_sent),
