@@ -234,6 +234,8 @@ static void floods_stay_within_their_share_and_leave_members_alone(void **state)
         /* from 64 unfinished handshakes on everybody proves its address; 45 kB each, measured */
         assert_true(kith_quic_connections(s.b.quic) <= 65);
         assert_true(s.heap.peak < s.bytes + 64 * 64 * 1024);
+        /* for noise nothing is made at all */
+        assert_true(i / 2 < NOISE || counters(&s)->accepted == 1);
         run(&s, 20 * KITH_MSEC);
         assert_int_equal(s.b.datagrams, 300);
         assert_member_is_well(&s);
@@ -399,6 +401,38 @@ static void the_share_of_strangers_is_configured(void **state)
     /* 1.5 ms each: 33 and 333 in a second, and what the bucket above the floor of trust held */
     assert_in_range(accepted[0], 20, 33 + 7);
     assert_in_range(accepted[1], 250, 333 + 7);
+}
+
+/* A hundred thousand first packets a second from one address, each of which asks for a Retry. */
+static void a_network_that_floods_comes_behind_the_others(void **state)
+{
+    const struct kith_quic_config cfg = {.always_retry = true};
+    static struct scene s;
+    static struct conn_peer c;
+    uint8_t packet[WIRE_INITIAL];
+
+    (void)state;
+    set_scene_with_member(&s, 53, &cfg);
+    struct conn_peer *all[] = {&s.a, &s.b, &c};
+    conn_peer_init(&c, s.net, "198.51.100.9:9000", 3, NULL);
+    s.from = addr("203.0.113.7");
+    wire_initial_seal((const uint8_t[WIRE_ID]){1}, (const uint8_t[WIRE_ID]){2}, 0, 0, s.hello.bytes,
+                      WIRE_CRYPTO, packet);
+    for (unsigned ms = 0; ms < 400; ms++) {
+        for (int i = 0; i < 100; i++) {
+            kith_random_fill(sim_net_random(s.net), packet + 6, WIRE_ID); /* nobody looks inside */
+            hand(&s, &s.from, packet, sizeof packet);
+        }
+        /* its packets arrive a moment after the flood has taken what there was */
+        assert_false(conn_peers_run(all, 3, NULL, NULL, KITH_USEC));
+        if (ms == 100)
+            conn_peer_dial(&c, &s.b);
+        assert_false(conn_peers_run(all, 3, NULL, NULL, KITH_MSEC - KITH_USEC));
+    }
+    assert_true(counters(&s)->shed > 20000);
+    assert_int_equal(c.n_established, 1);
+    conn_peer_fini(&c);
+    clear_scene(&s);
 }
 
 /* ---- handshakes that stop or crawl ---- */
@@ -688,6 +722,7 @@ int main(void)
         cmocka_unit_test(one_network_begins_ten_handshakes_a_second_and_another_has_its_own),
         cmocka_unit_test(the_rate_of_a_network_is_configured),
         cmocka_unit_test(the_share_of_strangers_is_configured),
+        cmocka_unit_test(a_network_that_floods_comes_behind_the_others),
         cmocka_unit_test(a_dialler_that_falls_silent_at_any_step_is_forgotten_after_ten_seconds),
         cmocka_unit_test(a_handshake_of_one_datagram_a_second_ends_ten_seconds_after_it_began),
         cmocka_unit_test(a_wire_that_lets_one_datagram_a_second_through_leaves_nothing_behind),
