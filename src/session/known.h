@@ -17,7 +17,7 @@ enum {
     KITH_KNOWN_SETS = 256, /* times KITH_KNOWN_WAYS: addresses remembered at once, 80 kB */
     KITH_KNOWN_WAYS = 8,
 };
-#define KITH_KNOWN_TIME (24 * 3600 * KITH_SEC)
+#define KITH_KNOWN_TIME KITH_DAY
 
 struct kith_known_entry {
     struct kith_ip ip; /* none: free */

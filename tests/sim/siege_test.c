@@ -316,6 +316,41 @@ static void strangers_that_used_up_their_share_keep_no_known_peer_out(void **sta
     clear_scene(&s);
 }
 
+static void strangers_that_filled_the_table_keep_no_known_peer_out(void **state)
+{
+    static struct kith_addr who;
+    const struct kith_quic_config cfg = {.handshake_cost = 1,
+                                         .handshakes_max = 8,
+                                         .handshakes_per_prefix = 4,
+                                         .retry_above = 8,
+                                         .handshakes_per_second = 100,
+                                         .known = knows,
+                                         .known_ctx = &who};
+    static struct scene s;
+    static struct conn_peer c, d;
+
+    (void)state;
+    who = addr("198.51.100.9");
+    set_scene_with_member(&s, 42, &cfg);
+    struct conn_peer *all[] = {&s.a, &s.b, &c, &d};
+    conn_peer_init(&c, s.net, "198.51.100.9:9000", 3, NULL);
+    conn_peer_init(&d, s.net, "203.0.113.10:9000", 4, NULL);
+    for (int i = 0; i < 8; i++) { /* four of them from the known one's own network */
+        s.from = i % 2 == 0 ? addr("198.51.100.66") : addr("203.0.113.7");
+        flood_packet(&s, HALVES);
+    }
+    assert_int_equal(kith_quic_connections(s.b.quic), 9);
+    conn_peer_dial(&c, &s.b);
+    conn_peer_dial(&d, &s.b);
+    assert_false(conn_peers_run(all, 4, NULL, NULL, 300 * KITH_MSEC));
+    assert_int_equal(c.n_established, 1);
+    assert_int_equal(d.n_established, 0);
+    assert_true(s.b.seen[KITH_EV_refused_limit] > 0);
+    conn_peer_fini(&c);
+    conn_peer_fini(&d);
+    clear_scene(&s);
+}
+
 static void naming_a_members_address_is_not_enough(void **state)
 {
     static struct kith_addr who;
@@ -718,6 +753,7 @@ int main(void)
         cmocka_unit_test(floods_stay_within_their_share_and_leave_members_alone),
         cmocka_unit_test(somebody_new_gets_in_while_a_flood_goes_on),
         cmocka_unit_test(strangers_that_used_up_their_share_keep_no_known_peer_out),
+        cmocka_unit_test(strangers_that_filled_the_table_keep_no_known_peer_out),
         cmocka_unit_test(naming_a_members_address_is_not_enough),
         cmocka_unit_test(one_network_begins_ten_handshakes_a_second_and_another_has_its_own),
         cmocka_unit_test(the_rate_of_a_network_is_configured),

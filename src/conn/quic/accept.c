@@ -243,7 +243,7 @@ static void admit(struct kith_quic *q, const struct source *s, const struct kith
     enum work w = s->proved ? WORK_PROVED : WORK_ON_TRUST;
     const char *full;
 
-    if (!load_admits(q, path, &full)) {
+    if (!load_admits(q, s, &full)) {
         refuse(q, path, full);
         return;
     }
@@ -256,12 +256,14 @@ static void admit(struct kith_quic *q, const struct source *s, const struct kith
     case INITIAL_LATER: hold(q, path, &hd->dcid, packet, now); return;
     case INITIAL_FIRST: break;
     }
-    if (!load_pay_handshake(q, s, now))
+    if (!load_below_rate(q, s, now)) {
         refuse(q, path, "its network's rate of handshakes");
-    else if (!load_pay(q, s, w, q->cfg.handshake_cost, now))
+    } else if (!load_pay(q, s, w, q->cfg.handshake_cost, now)) {
         load_shed(q, &path->remote, now);
-    else
+    } else {
+        load_count_handshake(q, s, now);
         begin(q, path, ecn, hd, info, packet, now);
+    }
 }
 
 static void stranger_initial(struct kith_quic *q, struct source *s, const struct kith_path *path,

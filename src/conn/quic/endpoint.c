@@ -170,7 +170,7 @@ int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env
     kith_list_init(&q->ready);
     kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
                   q->cfg.connections_max * (CID_SPARES + 2));
-    kith_map_init(&q->prefixes, env->alloc, env->random, NETWORK_KEY, q->cfg.handshakes_max + 1);
+    kith_map_init(&q->prefixes, env->alloc, env->random, NETWORK_KEY, load_most_handshakes(q));
     kith_map_init(&q->tokens, env->alloc, env->random, NGTCP2_STATELESS_RESET_TOKENLEN,
                   q->cfg.connections_max * CID_SPARES);
     q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);

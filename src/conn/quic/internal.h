@@ -236,7 +236,6 @@ void load_fini(struct kith_quic *q);
 
 /* Who sent a datagram that belongs to no established connection. */
 struct source {
-    const struct kith_addr *from;
     struct network_rates *network;
     bool known;  /* cfg.known says so */
     bool proved; /* it returned our token: it is where it says it is */
@@ -256,16 +255,20 @@ bool load_pay(struct kith_quic *q, const struct source *s, enum work w, kith_dur
               kith_time now);
 /* Whether a handshake may begin on trust: there is time, and its network has begun few. */
 bool load_trusts(const struct kith_quic *q, const struct source *s, kith_time now);
-/* Counts a handshake of its network's; false when that is over its rate. */
-bool load_pay_handshake(struct kith_quic *q, const struct source *s, kith_time now);
+/* Whether its network may begin one more handshake in this second; and counts one. */
+bool load_below_rate(const struct kith_quic *q, const struct source *s, kith_time now);
+void load_count_handshake(struct kith_quic *q, const struct source *s, kith_time now);
 /* Counts, and tells now and then, that a datagram was dropped unread for want of time. */
 void load_shed(struct kith_quic *q, const struct kith_addr *from, kith_time now);
 /* Whether a datagram for c may be read. Those of a handshake under way were paid for with it, as
  * long as they come from where it began, and not too many. */
 bool load_may_read(struct kith_conn *c, const struct kith_path *path, kith_time now);
 
+/* The most handshakes there can be: a quarter above cfg.handshakes_max is for known sources that
+ * proved their address, when strangers have filled the rest. */
+size_t load_most_handshakes(const struct kith_quic *q);
 /* Whether one more may begin; else *ret_full says which table is full. */
-bool load_admits(const struct kith_quic *q, const struct kith_path *path, const char **ret_full);
+bool load_admits(const struct kith_quic *q, const struct source *s, const char **ret_full);
 /* Counts c until load_end, which is harmless when it is not counted. KITH_E_NOMEM. */
 int load_begin(struct kith_conn *c, const struct kith_path *path);
 void load_end(struct kith_conn *c);

@@ -56,11 +56,11 @@ static struct network_rates *count_datagram(struct kith_quic *q, const struct ki
 bool load_source(struct kith_quic *q, const struct kith_path *path, kith_time now,
                  struct source *ret)
 {
-    struct source s = {.from = &path->remote, .known = is_known(q, &path->remote, now)};
+    struct source s = {.known = is_known(q, &path->remote, now)};
 
     if (!s.known && budget_left(&q->costs.all, &q->costs.rule, now) == 0)
         return false;
-    s.network = count_datagram(q, s.from, now, &s.greedy);
+    s.network = count_datagram(q, &path->remote, now, &s.greedy);
     *ret = s;
     return true;
 }
@@ -104,10 +104,20 @@ bool load_trusts(const struct kith_quic *q, const struct source *s, kith_time no
            budget_left(&s->network->handshakes, &k->handshakes, now) > k->handshakes.most / 2;
 }
 
-bool load_pay_handshake(struct kith_quic *q, const struct source *s, kith_time now)
+/* Whether a member may well be there: nothing but its own haste keeps it out. */
+static bool is_welcome(const struct source *s)
 {
-    return (s->known && s->proved) ||
-           budget_take(&s->network->handshakes, &q->costs.handshakes, handshake_part(q), 0, now);
+    return s->known && s->proved;
+}
+
+bool load_below_rate(const struct kith_quic *q, const struct source *s, kith_time now)
+{
+    return is_welcome(s) || budget_left(&s->network->handshakes, &q->costs.handshakes, now) > 0;
+}
+
+void load_count_handshake(struct kith_quic *q, const struct source *s, kith_time now)
+{
+    (void)budget_take(&s->network->handshakes, &q->costs.handshakes, handshake_part(q), 0, now);
 }
 
 void load_shed(struct kith_quic *q, const struct kith_addr *from, kith_time now)
@@ -123,11 +133,11 @@ void load_shed(struct kith_quic *q, const struct kith_addr *from, kith_time now)
 
 bool load_may_read(struct kith_conn *c, const struct kith_path *path, kith_time now)
 {
-    struct source s = {.from = &path->remote};
+    struct source s = {.known = false};
 
     if (!c->counted)
         return true;
-    s.network = count_datagram(c->q, s.from, now, &s.greedy);
+    s.network = count_datagram(c->q, &path->remote, now, &s.greedy);
     bool own = memcmp(s.network->key, c->prefix, NETWORK_KEY) == 0;
     if ((own && !s.greedy) || load_pay(c->q, &s, WORK_PROVED, c->q->cfg.initial_cost, now))
         return true;
@@ -143,16 +153,20 @@ static size_t count_of(const struct kith_quic *q, const uint8_t key[NETWORK_KEY]
     return (size_t)(uintptr_t)kith_map_find(&q->prefixes, key);
 }
 
-bool load_admits(const struct kith_quic *q, const struct kith_path *path, const char **ret_full)
+size_t load_most_handshakes(const struct kith_quic *q)
 {
-    uint8_t key[NETWORK_KEY];
+    return q->cfg.handshakes_max + q->cfg.handshakes_max / 4;
+}
 
-    network_key(&path->remote.ip, key);
-    if (q->n_handshakes >= q->cfg.handshakes_max)
+bool load_admits(const struct kith_quic *q, const struct source *s, const char **ret_full)
+{
+    size_t most = is_welcome(s) ? load_most_handshakes(q) : q->cfg.handshakes_max;
+
+    if (q->n_handshakes >= most)
         *ret_full = "the table of handshakes";
     else if (q->n_conns >= q->cfg.connections_max)
         *ret_full = "the table of connections";
-    else if (count_of(q, key) >= q->cfg.handshakes_per_prefix)
+    else if (!is_welcome(s) && count_of(q, s->network->key) >= q->cfg.handshakes_per_prefix)
         *ret_full = "its network's share of handshakes";
     else
         return true;
