@@ -3,6 +3,7 @@
 #include "loop/instance.h"
 
 #include "kith/version.h"
+#include "loop/prices.h"
 
 typedef int step(struct kith_instance *d, struct kith_ctl_error *e);
 
@@ -139,6 +140,8 @@ static struct kith_node_config node_config(struct kith_instance *d)
                 .connections_max = conf->net.connections_max,
                 .handshakes_max = conf->net.handshakes_max,
                 .handshakes_per_prefix = conf->net.handshakes_per_prefix,
+                .handshakes_per_second = (unsigned)conf->net.handshakes_per_second,
+                .stranger_share = (unsigned)conf->net.stranger_share,
                 .idle_timeout = conf->net.idle_timeout,
             },
         .vpn =
@@ -160,8 +163,9 @@ static struct kith_node_config node_config(struct kith_instance *d)
 
 static int start_node(struct kith_instance *d, struct kith_ctl_error *e)
 {
-    const struct kith_node_config cfg = node_config(d);
+    struct kith_node_config cfg = node_config(d);
     struct kith_node_why why = {.text = ""};
+    kith_prices_set(&cfg.quic, kith_prices_probe(d->state.identity.key));
     int err = kith_node_new(&cfg, &d->env, d->state.store, kith_pump_now(&d->pump), &d->node, &why);
 
     if (err < 0) {

@@ -170,6 +170,7 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
         n = KITH_SESSION_ADDRS_MAX;
     for (size_t i = 0; i < n; i++) {
         bool known = false;
+        kith_known_told(&s->all->known, &addr[i].ip, now);
         for (size_t k = 0; k < s->n_addr; k++)
             known |= kith_addr_equal(&s->addr[k], &addr[i]);
         news |= !known;

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "session/codel.h"
+#include "session/known.h"
 #include "session/queue.h"
 #include "session/reassembly.h"
 #include "session/session.h"
@@ -93,6 +94,7 @@ struct kith_sessions {
     struct kith_packet_sink sink;
     struct kith_quic *quic;
     struct kith_map by_peer;
+    struct kith_known known; /* where members are, or were lately */
     struct kith_due_heap due;
     struct kith_link list, ready, pending;
     size_t n, n_guests;

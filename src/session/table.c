@@ -15,6 +15,13 @@ static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload
         packets_datagram(s, c, payload, ecn, now);
 }
 
+static bool is_known(void *ctx, const struct kith_addr *remote, kith_time now)
+{
+    const struct kith_sessions *all = ctx;
+
+    return kith_known_has(&all->known, &remote->ip, now);
+}
+
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,
                       const struct kith_packet_sink *sink, struct kith_sessions **ret)
 {
@@ -36,7 +43,11 @@ int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_
     kith_map_init(&all->by_peer, env->alloc, env->random, sizeof(struct kith_peer_id),
                   all->cfg.sessions_max);
     struct kith_datagram_sink datagrams = {.datagram = on_datagram, .ctx = all};
-    int err = kith_quic_new(&cfg->quic, env, &datagrams, &all->quic);
+    all->cfg.quic.known = is_known;
+    all->cfg.quic.known_ctx = all;
+    int err = kith_known_init(&all->known, env->alloc, env->random);
+    if (err >= 0)
+        err = kith_quic_new(&all->cfg.quic, env, &datagrams, &all->quic);
     if (err < 0) {
         kith_sessions_free(all);
         return err;
@@ -68,6 +79,7 @@ void kith_sessions_free(struct kith_sessions *all)
     while (!kith_list_empty(&all->list))
         session_free(KITH_OF(all->list.next, struct kith_session, link));
     kith_map_fini(&all->by_peer);
+    kith_known_fini(&all->known, all->env->alloc);
     kith_due_fini(&all->due);
     kith_free(all->env->alloc, all);
 }
@@ -267,6 +279,13 @@ static void on_moved(struct kith_session *s, struct subflow *f)
     }
 }
 
+/* Remembers where a member is; strangers' noise must not keep it out when it comes again. */
+static void note_where(struct kith_session *s, const struct subflow *f, kith_time now)
+{
+    if (s->trusted && f->established)
+        kith_known_met(&s->all->known, &kith_conn_path(f->conn)->remote.ip, now);
+}
+
 /* Takes one event of a connection; whether it gave an effect. */
 static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_event *ev,
                             kith_time now, struct kith_session_effect *ret)
@@ -286,11 +305,20 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
     }
     switch (ev->kind) {
     case KITH_CONN_ESTABLISHED: break;
-    case KITH_CONN_MOVED: on_moved(s, f); break;
-    case KITH_CONN_STREAM: control_stream_event(s, f, ev, ret, &given, now); break;
+    case KITH_CONN_MOVED:
+        note_where(s, f, now);
+        on_moved(s, f);
+        break;
+    case KITH_CONN_STREAM:
+        note_where(s, f, now);
+        control_stream_event(s, f, ev, ret, &given, now);
+        break;
     case KITH_CONN_WRITABLE:
     case KITH_CONN_REPORT: session_mark_pending(s); break;
-    case KITH_CONN_CLOSED: subflow_closed(s, f, now); break;
+    case KITH_CONN_CLOSED:
+        note_where(s, f, now);
+        subflow_closed(s, f, now);
+        break;
     }
     session_refresh_due(s, now);
     return given;

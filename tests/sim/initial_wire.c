@@ -165,6 +165,63 @@ void wire_hello_see(struct wire_hello *w, const uint8_t *datagram, size_t len)
     }
 }
 
+/* Seals n bytes behind `head_len` bytes of header in place, packet number 4 bytes long. */
+static void seal_packet(const struct initial_keys *k, uint8_t number, uint8_t *head,
+                        size_t head_len, size_t n)
+{
+    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+    uint8_t nonce[12], mask[16];
+    int len = 0;
+
+    memcpy(nonce, k->iv, sizeof nonce);
+    nonce[11] ^= number;
+    if (c == NULL || EVP_EncryptInit_ex(c, EVP_aes_128_gcm(), NULL, k->key, nonce) != 1 ||
+        EVP_EncryptUpdate(c, NULL, &len, head, (int)head_len) != 1 ||
+        EVP_EncryptUpdate(c, head + head_len, &len, head + head_len, (int)n) != 1 ||
+        EVP_EncryptFinal_ex(c, head + head_len + len, &len) != 1 ||
+        EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, head + head_len + n) != 1)
+        abort();
+    EVP_CIPHER_CTX_free(c);
+    header_mask(k, head + head_len, mask);
+    head[0] ^= mask[0] & 0x0f;
+    for (size_t i = 0; i < 4; i++)
+        head[head_len - 4 + i] ^= mask[1 + i];
+}
+
+void wire_initial_seal(const uint8_t dcid[WIRE_ID], const uint8_t scid[WIRE_ID], uint8_t number,
+                       size_t offset, const uint8_t *bytes, size_t n, uint8_t out[WIRE_INITIAL])
+{
+    enum { HEAD = 30, LENGTH = WIRE_INITIAL - HEAD + 4 }; /* the packet number counts */
+    struct wire_hello w = {.dcid_len = WIRE_ID};
+    struct initial_keys k;
+    uint8_t *p = out;
+
+    if (n > WIRE_CRYPTO || offset > 0x3fff)
+        abort();
+    memset(out, 0, WIRE_INITIAL);
+    *p++ = 0xc3; /* long header, Initial, number of 4 bytes */
+    p += 3;
+    *p++ = 1; /* version */
+    *p++ = WIRE_ID;
+    p = (uint8_t *)memcpy(p, dcid, WIRE_ID) + WIRE_ID;
+    *p++ = WIRE_ID;
+    p = (uint8_t *)memcpy(p, scid, WIRE_ID) + WIRE_ID;
+    *p++ = 0; /* no token */
+    *p++ = 0x40 | LENGTH >> 8;
+    *p++ = LENGTH & 0xff;
+    p += 3;
+    *p++ = number;
+    *p++ = 6; /* CRYPTO */
+    *p++ = (uint8_t)(0x40 | offset >> 8);
+    *p++ = (uint8_t)offset;
+    *p++ = (uint8_t)(0x40 | n >> 8);
+    *p++ = (uint8_t)n;
+    memcpy(p, bytes, n);
+    memcpy(w.dcid, dcid, WIRE_ID);
+    derive(&w, &k);
+    seal_packet(&k, number, out, HEAD, WIRE_INITIAL - HEAD - 16);
+}
+
 size_t wire_long_bytes(const uint8_t *p, size_t n)
 {
     size_t start = 0;

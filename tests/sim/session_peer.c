@@ -34,7 +34,7 @@ static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct ki
 
 static void start(struct session_peer *p)
 {
-    struct kith_sessions_config cfg = {.self = p->id, .software = "kith test"};
+    struct kith_sessions_config cfg = {.self = p->id, .software = "kith test", .quic = p->quic};
     struct kith_packet_sink sink = {.packet = on_packet, .ctx = p};
 
     cfg.quic.key = p->key;
@@ -47,12 +47,19 @@ static void start(struct session_peer *p)
 
 void session_peer_init(struct session_peer *p, struct sim_net *net, const char *addr, uint8_t seed)
 {
+    session_peer_init_with(p, net, addr, seed, &(struct kith_quic_config){0});
+}
+
+void session_peer_init_with(struct session_peer *p, struct sim_net *net, const char *addr,
+                            uint8_t seed, const struct kith_quic_config *quic)
+{
     struct kith_sign_seed s = {{seed}};
     struct kith_public_key pub;
     struct kith_hash h;
 
     memset(p, 0, sizeof *p);
     p->net = net;
+    p->quic = *quic;
     p->trusting = true;
     p->events = (struct kith_events){.sink = on_event, .ctx = p};
     p->env =

@@ -16,6 +16,7 @@ struct session_peer {
     struct kith_sessions *sessions;
     struct kith_tx_batch batch;
     struct kith_transport transport;
+    struct kith_quic_config quic;
     uint64_t boots;
     bool trusting; /* trust whoever comes up, and let slot 0 through */
     bool echo;     /* send IP packets back */
@@ -36,6 +37,9 @@ struct session_peer {
 };
 
 void session_peer_init(struct session_peer *p, struct sim_net *net, const char *addr, uint8_t seed);
+/* The same with a configuration for its connections; keys in it are filled in. */
+void session_peer_init_with(struct session_peer *p, struct sim_net *net, const char *addr,
+                            uint8_t seed, const struct kith_quic_config *quic);
 void session_peer_fini(struct session_peer *p);
 /* As after kill -9: nothing is said, everything is forgotten but the key. */
 void session_peer_restart(struct session_peer *p);

@@ -118,17 +118,21 @@ static void send_retry(struct kith_quic *q, const struct kith_path *path, const 
     kith_event_retry_sent(q->env->events, &path->remote);
 }
 
-/* Whether the token in hd shows that its sender got our Retry; fills in the original id. */
-static bool token_good(const struct kith_quic *q, const struct kith_path *path,
-                       const ngtcp2_pkt_hd *hd, kith_time now, ngtcp2_cid *ret_odcid)
+/* Whether hd's token, if there is one, shows that its sender got our Retry; fills in the original
+ * id. */
+static bool token_good(struct kith_quic *q, const struct kith_path *path, const ngtcp2_pkt_hd *hd,
+                       kith_time now, ngtcp2_cid *ret_odcid)
 {
     ngtcp2_sockaddr_in6 sa;
     ngtcp2_socklen sa_len = token_address(&path->remote, &sa);
 
-    return hd->tokenlen > 0 && ngtcp2_crypto_verify_retry_token2(
-                                   ret_odcid, hd->token, hd->tokenlen, q->cfg.token_key,
-                                   sizeof q->cfg.token_key, hd->version, (ngtcp2_sockaddr *)&sa,
-                                   sa_len, &hd->dcid, RETRY_TOKEN_SECONDS * KITH_SEC, now) == 0;
+    if (ngtcp2_crypto_verify_retry_token2(ret_odcid, hd->token, hd->tokenlen, q->cfg.token_key,
+                                          sizeof q->cfg.token_key, hd->version,
+                                          (ngtcp2_sockaddr *)&sa, sa_len, &hd->dcid,
+                                          RETRY_TOKEN_SECONDS * KITH_SEC, now) == 0)
+        return true;
+    q->count.tokens_bad++;
+    return false;
 }
 
 /* ---- Initials that overtook ---- */
@@ -224,45 +228,94 @@ static void begin(struct kith_quic *q, const struct kith_path *path, uint8_t ecn
     conn_settle(c, now); /* noise is no connection and leaves at once */
 }
 
-static void stranger_initial(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,
-                             const ngtcp2_pkt_hd *hd, struct kith_span packet, kith_time now)
+static void refuse(struct kith_quic *q, const struct kith_path *path, const char *full)
+{
+    q->count.over_limit++;
+    kith_event_refused_limit(q->env->events, &path->remote, full);
+}
+
+/* Somebody whose Initial may begin a connection: whether there is room, then whether it is one, and
+ * only then what a connection takes. */
+static void admit(struct kith_quic *q, const struct source *s, const struct kith_path *path,
+                  uint8_t ecn, const ngtcp2_pkt_hd *hd, const struct accept_info *info,
+                  struct kith_span packet, kith_time now)
+{
+    enum work w = s->proved ? WORK_PROVED : WORK_ON_TRUST;
+    const char *full;
+
+    if (!load_admits(q, s, &full)) {
+        refuse(q, path, full);
+        return;
+    }
+    if (!load_pay(q, s, w, q->cfg.initial_cost, now)) {
+        load_shed(q, &path->remote, now);
+        return;
+    }
+    switch (initial_look(q->opener, packet)) {
+    case INITIAL_NOISE: q->count.noise++; return;
+    case INITIAL_LATER: hold(q, path, &hd->dcid, packet, now); return;
+    case INITIAL_FIRST: break;
+    }
+    if (!load_below_rate(q, s, now)) {
+        refuse(q, path, "its network's rate of handshakes");
+    } else if (!load_pay(q, s, w, q->cfg.handshake_cost, now)) {
+        load_shed(q, &path->remote, now);
+    } else {
+        load_count_handshake(q, s, now);
+        begin(q, path, ecn, hd, info, packet, now);
+    }
+}
+
+static void stranger_initial(struct kith_quic *q, struct source *s, const struct kith_path *path,
+                             uint8_t ecn, const ngtcp2_pkt_hd *hd, struct kith_span packet,
+                             kith_time now)
 {
     struct accept_info info = {.client_dcid = hd->dcid,
                                .client_scid = hd->scid,
                                .odcid = hd->dcid,
                                .version = hd->version};
-    const char *full;
-    bool busy = q->cfg.always_retry || q->n_handshakes >= q->cfg.retry_above;
 
-    if (token_good(q, path, hd, now, &info.odcid)) {
+    if (hd->tokenlen > 0) {
+        if (!load_pay(q, s, WORK_ANSWER, q->cfg.initial_cost, now)) {
+            load_shed(q, &path->remote, now);
+            return;
+        }
+        s->proved = token_good(q, path, hd, now, &info.odcid);
+    }
+    if (s->proved) {
         info.retried = true;
         info.token = hd->token;
         info.token_len = hd->tokenlen;
-    } else if (busy) {
-        send_retry(q, path, hd, now);
+    } else if (q->cfg.always_retry || q->n_handshakes >= q->cfg.retry_above ||
+               !load_trusts(q, s, now)) {
+        if (load_pay(q, s, WORK_ANSWER, q->cfg.retry_cost, now))
+            send_retry(q, path, hd, now);
+        else
+            load_shed(q, &path->remote, now);
         return;
     }
-    if (!load_admits(q, path, &full)) {
-        q->count.over_limit++;
-        kith_event_refused_limit(q->env->events, &path->remote, full);
-        return;
-    }
-    begin(q, path, ecn, hd, &info, packet, now);
+    admit(q, s, path, ecn, hd, &info, packet, now);
 }
 
 void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t ecn,
                      const ngtcp2_version_cid *vc, struct kith_span packet, kith_time now)
 {
     ngtcp2_pkt_hd hd;
+    struct source s;
 
     if (vc->version == 0 && (packet.p[0] & 0x80) == 0) {
         send_reset(q, path, packet, now);
         q->count.datagrams_unroutable++;
         return;
     }
+    if (!load_source(q, path, now, &s)) {
+        load_shed(q, &path->remote, now);
+        return;
+    }
     if (vc->version != NGTCP2_PROTO_VER_V1) {
         q->count.datagrams_unroutable++;
-        if (vc->version != 0 && packet.n >= 1200)
+        if (vc->version != 0 && packet.n >= 1200 &&
+            load_pay(q, &s, WORK_ANSWER, q->cfg.retry_cost, now))
             send_versions(q, path, vc);
         return;
     }
@@ -270,5 +323,5 @@ void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t 
         q->count.datagrams_unroutable++;
         return;
     }
-    stranger_initial(q, path, ecn, &hd, packet, now);
+    stranger_initial(q, &s, path, ecn, &hd, packet, now);
 }

@@ -361,6 +361,7 @@ void conn_fail(struct kith_conn *c, int rv, kith_time now)
     case NGTCP2_ERR_IDLE_CLOSE:
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
         c->end.kind = c->state == CONN_HANDSHAKE ? KITH_END_UNREACHED : KITH_END_IDLE;
+        c->q->count.abandoned += c->counted ? 1u : 0u;
         c->end.err = KITH_E_TIMEOUT;
         kith_format(c->end.text, sizeof c->end.text, "%s",
                     c->state == CONN_HANDSHAKE ? "no answer" : "silence");

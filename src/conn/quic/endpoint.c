@@ -152,6 +152,16 @@ static void set_defaults(struct kith_quic_config *cfg)
         cfg->idle_timeout = 60 * KITH_SEC;
     if (cfg->handshake_timeout == 0)
         cfg->handshake_timeout = 10 * KITH_SEC;
+    if (cfg->stranger_share == 0 || cfg->stranger_share > 100)
+        cfg->stranger_share = 25;
+    if (cfg->handshakes_per_second == 0)
+        cfg->handshakes_per_second = 10;
+    if (cfg->handshake_cost == 0)
+        cfg->handshake_cost = KITH_QUIC_HANDSHAKE_COST;
+    if (cfg->initial_cost == 0)
+        cfg->initial_cost = KITH_QUIC_INITIAL_COST;
+    if (cfg->retry_cost == 0)
+        cfg->retry_cost = KITH_QUIC_RETRY_COST;
     if (cfg->key_update_after == 0)
         cfg->key_update_after = KEY_PACKETS;
 }
@@ -178,13 +188,17 @@ int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env
     kith_list_init(&q->ready);
     kith_map_init(&q->cids, env->alloc, env->random, CID_KEY,
                   q->cfg.connections_max * (CID_SPARES + 2));
-    kith_map_init(&q->prefixes, env->alloc, env->random, PREFIX_KEY, q->cfg.handshakes_max + 1);
     kith_map_init(&q->planes, env->alloc, env->random, KITH_PLANE_INDEX,
                   q->cfg.connections_max * KITH_PLANE_KEYS);
+    kith_map_init(&q->prefixes, env->alloc, env->random, NETWORK_KEY, load_most_handshakes(q));
     kith_map_init(&q->tokens, env->alloc, env->random, NGTCP2_STATELESS_RESET_TOKENLEN,
                   q->cfg.connections_max * CID_SPARES);
     q->answer = kith_new_array(env->alloc, ANSWERS_MAX, sizeof *q->answer);
     int err = q->answer == NULL ? KITH_E_NOMEM : quic_tls_new(&q->cfg, env->alloc, &q->tls);
+    if (err >= 0)
+        err = load_init(q);
+    if (err >= 0)
+        err = initial_opener_new(env->alloc, &q->opener);
     if (err < 0) {
         kith_quic_free(q);
         return err;
@@ -201,6 +215,8 @@ void kith_quic_free(struct kith_quic *q)
         conn_destroy(KITH_OF(q->conns.next, struct kith_conn, all));
     held_drop_all(q);
     quic_tls_free(q->tls, q->env->alloc);
+    initial_opener_free(q->opener, q->env->alloc);
+    load_fini(q);
     kith_map_fini(&q->cids);
     kith_map_fini(&q->prefixes);
     kith_map_fini(&q->planes);
@@ -232,6 +248,8 @@ static void receive_one(struct kith_quic *q, const struct kith_path *path, uint8
         stranger_packet(q, path, ecn, &vc, packet, now);
         return;
     }
+    if (!load_may_read(c, path, now))
+        return;
     ngtcp2_cid_init(&dcid, vc.dcid, vc.dcidlen);
     /* NGTCP2_ERR_RETRY is only for the first packet, which accept.c reads */
     (void)conn_read(c, path, &dcid, ecn, packet, now);

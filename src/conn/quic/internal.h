@@ -16,6 +16,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "conn/plane.h"
+#include "conn/quic/budget.h"
+#include "conn/quic/initial.h"
 #include "conn/quic/paths.h"
 #include "conn/quic/quic.h"
 
@@ -25,7 +27,6 @@ enum {
     HELD_MAX = 64,    /* Initials kept that overtook the first of their ClientHello */
     LINGER_MAX = 512, /* closed connections that still answer late packets */
     ANSWERS_MAX = 64, /* answers to strangers per turn; more are not worth sending */
-    PREFIX_KEY = 7,   /* a source network as a map key: its family, then the first 6 bytes */
     CID_KEY = 21,     /* a connection id as a map key: its length, then its bytes, zero-padded */
 };
 
@@ -93,7 +94,7 @@ struct kith_conn {
     void *owner; /* the session's */
     enum conn_state state;
     bool counted; /* in q->n_handshakes and q->prefixes, under `prefix` */
-    uint8_t prefix[PREFIX_KEY];
+    uint8_t prefix[NETWORK_KEY];
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
     bool tell_established, tell_moved, tell_writable, tell_report, tell_closed;
     bool wants_writable; /* a datagram was held back */
@@ -144,6 +145,16 @@ struct held_initial {
     kith_time until;
 };
 
+/* What strangers have cost lately (load.c). */
+struct stranger_costs {
+    struct budget_rule rule;  /* of the two buckets of thread time */
+    struct budget all, known; /* everybody's; the reserve of known sources that proved theirs */
+    struct budget_rule handshakes; /* of each network's bucket of handshakes */
+    struct rates networks;
+    kith_time told_at; /* the next event about what was shed not before */
+    uint64_t untold;   /* shed since the last */
+};
+
 struct kith_quic {
     const struct kith_env *env;
     struct kith_quic_config cfg;
@@ -169,6 +180,8 @@ struct kith_quic {
         uint8_t key[CID_KEY];
         struct kith_conn *conn; /* NULL: none */
     } latest;
+    struct stranger_costs costs;
+    struct initial_opener *opener;
     struct kith_quic_counters count;
 };
 
@@ -242,10 +255,46 @@ int quic_tls_conclude(struct kith_conn *c);
 /* After TLS failed: notes the refusal that OpenSSL's reason stands for, if there is one. */
 void quic_tls_blame(struct kith_conn *c);
 
-/* ---- strangers under way (load.c) ---- */
+/* ---- what strangers cost, and how many are under way (load.c) ---- */
 
+int load_init(struct kith_quic *q) KITH_MUST_CHECK;
+void load_fini(struct kith_quic *q);
+
+/* Who sent a datagram that belongs to no established connection. */
+struct source {
+    struct network_rates *network;
+    bool known;  /* cfg.known says so */
+    bool proved; /* it returned our token: it is where it says it is */
+    bool greedy; /* its network sends more than its share of datagrams */
+};
+/* Valid until the next call. False: nothing may be spent on it, look no further. */
+bool load_source(struct kith_quic *q, const struct kith_path *path, kith_time now,
+                 struct source *ret);
+/* What work is for, from what goes first when time is short to what goes last. */
+enum work {
+    WORK_ON_TRUST, /* for whoever has proved nothing, not even where it is */
+    WORK_ANSWER,   /* asking for that proof, and checking it */
+    WORK_PROVED,   /* for whoever has brought it */
+};
+/* Pays for work on a datagram; false when there is no time for it. */
+bool load_pay(struct kith_quic *q, const struct source *s, enum work w, kith_dur cost,
+              kith_time now);
+/* Whether a handshake may begin on trust: there is time, and its network has begun few. */
+bool load_trusts(const struct kith_quic *q, const struct source *s, kith_time now);
+/* Whether its network may begin one more handshake in this second; and counts one. */
+bool load_below_rate(const struct kith_quic *q, const struct source *s, kith_time now);
+void load_count_handshake(struct kith_quic *q, const struct source *s, kith_time now);
+/* Counts, and tells now and then, that a datagram was dropped unread for want of time. */
+void load_shed(struct kith_quic *q, const struct kith_addr *from, kith_time now);
+/* Whether a datagram for c may be read. Those of a handshake under way were paid for with it, as
+ * long as they come from where it began, and not too many. */
+bool load_may_read(struct kith_conn *c, const struct kith_path *path, kith_time now);
+
+/* The most handshakes there can be: a quarter above cfg.handshakes_max is for known sources that
+ * proved their address, when strangers have filled the rest. */
+size_t load_most_handshakes(const struct kith_quic *q);
 /* Whether one more may begin; else *ret_full says which table is full. */
-bool load_admits(const struct kith_quic *q, const struct kith_path *path, const char **ret_full);
+bool load_admits(const struct kith_quic *q, const struct source *s, const char **ret_full);
 /* Counts c until load_end, which is harmless when it is not counted. KITH_E_NOMEM. */
 int load_begin(struct kith_conn *c, const struct kith_path *path);
 void load_end(struct kith_conn *c);
