@@ -149,6 +149,10 @@ static void step(struct world *w)
         (void)node_sims_run(w->all, N, NULL, NULL, 25 * KITH_SEC);
         break;
     case 7:
+        /* two who move while nobody hears them lose each other, and nothing but a new ticket
+         * brings them together */
+        if (!is_heard(w, i))
+            break;
         kith_format(text, sizeof text, "203.0.113.%u:9000", 1 + w->moves++);
         node_sim_move(&w->node[i], text);
         break;
