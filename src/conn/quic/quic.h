@@ -66,12 +66,13 @@ struct kith_quic_counters {
     uint64_t datagrams_in, datagrams_unroutable, datagrams_malformed;
     uint64_t retries_sent, versions_sent, resets_sent, initials_held;
     uint64_t accepted, dialled, established, refused, over_limit;
-    uint64_t sealed_refused; /* packets of the second plane that were forged or repeated */
-    uint64_t shed;           /* datagrams of strangers dropped above their share of the thread */
-    uint64_t noise;          /* first packets that do not decrypt, or are none */
-    uint64_t tokens_bad;     /* neither genuine, nor fresh, nor for their sender */
-    uint64_t abandoned;      /* accepted handshakes that came to nothing in time */
-    uint64_t key_updates;    /* begun by this side */
+    uint64_t sealed_in, sealed_out; /* packets of the second plane */
+    uint64_t sealed_refused;        /* packets of the second plane that were forged or repeated */
+    uint64_t shed;        /* datagrams of strangers dropped above their share of the thread */
+    uint64_t noise;       /* first packets that do not decrypt, or are none */
+    uint64_t tokens_bad;  /* neither genuine, nor fresh, nor for their sender */
+    uint64_t abandoned;   /* accepted handshakes that came to nothing in time */
+    uint64_t key_updates; /* begun by this side */
 };
 
 struct kith_quic;

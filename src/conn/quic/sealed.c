@@ -97,6 +97,7 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
         q->count.sealed_refused++;
         return;
     }
+    q->count.sealed_in++;
     (void)kith_plane_highest(c->sealed.plane, &after);
     kith_gauge_opened(&c->sealed.gauge, !any || after > before, now);
     if (!c->tell_report && kith_gauge_report_due(&c->sealed.gauge, now)) {
@@ -126,6 +127,7 @@ static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_
         return err;
     kith_tx_commit(b, paths_current(&c->paths), ecn, len);
     kith_gauge_sent(&c->sealed.gauge, number, now);
+    c->q->count.sealed_out++;
     return KITH_OK;
 }
 
