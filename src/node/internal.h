@@ -270,6 +270,9 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
 /* Tells one that was a member what ended that, and ends the session soon. */
 void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                       struct kith_now now);
+/* Tells of an object that was not taken; one that is none is held against its sender. */
+void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const char *object,
+                    int err, const char *why, struct kith_now now);
 /* Sends the n bytes encoded at n->scratch. */
 int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len,
                 struct kith_now now);

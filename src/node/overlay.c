@@ -26,8 +26,9 @@ void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith
     struct kith_node *n = ctx;
     const struct node_peer *p = peer_find(n, kith_session_peer(s));
 
-    if (p != NULL && (p->proved & 1u << slot) != 0)
-        kith_vpn_from_peer(n->vpn, p->handle, slot, packet, now);
+    if (p != NULL && (p->proved & 1u << slot) != 0 &&
+        !kith_vpn_from_peer(n->vpn, p->handle, slot, packet, now))
+        kith_session_note(s, KITH_OFFENCE_packets, now);
 }
 
 static bool no_device(void *ctx, const struct kith_span *parts, size_t n)

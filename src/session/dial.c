@@ -75,6 +75,10 @@ void dial_tick(struct kith_session *s, kith_time now)
         s->dial_at = KITH_NEVER;
     if (now < s->dial_at)
         return;
+    if (kith_conduct_is_away(&s->conduct, now)) { /* it was sent away: not called back at once */
+        s->dial_at = s->conduct.away_until;
+        return;
+    }
     if (!missed(s, now) || (s->n_addr == 0 && s->used == NULL)) {
         s->dial_at = KITH_NEVER;
         return;

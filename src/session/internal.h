@@ -2,13 +2,14 @@
  *
  * table.c has the table of sessions and their effects, subflow.c the connections of one session
  * and which of them is used, control.c the control stream, dial.c dialling, live.c liveness,
- * packets.c datagrams. */
+ * packets.c datagrams. conduct.c, queue.c and reassembly.c know no session. */
 #ifndef KITH_SESSION_INTERNAL_H
 #define KITH_SESSION_INTERNAL_H
 
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "session/conduct.h"
 #include "session/queue.h"
 #include "session/reassembly.h"
 #include "session/session.h"
@@ -71,7 +72,10 @@ struct kith_session {
     struct kith_packet_queue queue;
     struct kith_reassembly reassembly;
     uint16_t fragment_id;
-    struct { /* answers the node asked for */
+    struct kith_conduct conduct;
+    bool forget;          /* nothing keeps it: it goes when its news are told */
+    kith_time alive_paid; /* until when its `alive` are spent ahead */
+    struct {              /* answers the node asked for */
         uint64_t token;
         kith_time at; /* 0: free */
     } asked[8];
@@ -109,6 +113,8 @@ void session_mark_ready(struct kith_session *s);
 /* Whether nothing keeps the session: no connection, no wish for one. */
 bool session_is_idle(const struct kith_session *s);
 void session_mark_pending(struct kith_session *s);
+/* Counts an offence of a member's or of one that is expected; what it offered was refused. */
+void session_note(struct kith_session *s, enum kith_offence what, kith_time now);
 void session_refresh_due(struct kith_session *s, kith_time now);
 void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
                          kith_time now);

@@ -221,9 +221,10 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
     forget_flow(s, f, now);
     s->end = end;
     if (established && s->used == NULL) {
-        bool stopped = end.kind == KITH_END_PEER && end.code == KITH_CLOSE_SHUTDOWN;
+        bool sent_away = end.code == KITH_CLOSE_SHUTDOWN || end.code == KITH_CLOSE_LIMIT ||
+                         end.code == KITH_CLOSE_REFUSED;
         dial_reset(s, now);
-        if (stopped) /* it said that it goes: give it time to come back */
+        if (end.kind == KITH_END_PEER && sent_away) /* not at once: it said that it cannot now */
             dial_later(s, now);
     }
 }

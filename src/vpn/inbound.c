@@ -89,7 +89,15 @@ static void deliver(struct kith_vpn *v, struct kith_span packet, const struct ki
     }
 }
 
-void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
+/* Whether the sender's own node would not have let such a packet out either, so that it comes from
+ * a changed program. Ports and ICMP types are the business of whoever uses the machine behind it.
+ */
+static bool is_members_fault(enum kith_vpn_drop why)
+{
+    return why != KITH_VPN_DROP_router_message && why != KITH_VPN_DROP_own_transport;
+}
+
+bool kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
                         kith_time now)
 {
     const struct kith_member *m = kith_vpn_member_find(v, member, slot);
@@ -97,22 +105,23 @@ void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struc
 
     if (m == NULL) {
         v->counters.dropped[KITH_VPN_DROP_unknown_member]++;
-        return;
+        return true;
     }
     if (kith_packet_parse(packet, &p) < 0) {
         refuse(v, m, KITH_VPN_DROP_bad_header);
-        return;
+        return false;
     }
     enum kith_vpn_drop why = judge(v, m, &p);
     if (why != KITH_VPN_DROPS) {
         refuse(v, m, why);
-        return;
+        return !is_members_fault(why);
     }
     if (!is_let_in(v, m, packet, &p, now)) {
         v->counters.dropped[KITH_VPN_DROP_inbound_denied]++;
-        return;
+        return true;
     }
     deliver(v, clamped(v, packet, &p), &p);
+    return true;
 }
 
 void kith_vpn_flush(struct kith_vpn *v)

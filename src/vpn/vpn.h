@@ -128,8 +128,9 @@ int kith_vpn_refuse_underlay(struct kith_vpn *v, const struct kith_addr *listeni
  * are borrowed and may be changed. */
 void kith_vpn_from_tun(struct kith_vpn *v, uint8_t *data, size_t len, kith_time now);
 /* One packet that `member` sent us in the network of `slot`; borrowed. It may be held to be merged
- * with those that follow, until kith_vpn_flush. */
-void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
+ * with those that follow, until kith_vpn_flush. False for one that the member's own node would not
+ * have let out: dropped, counted, told, and no accident when it goes on. */
+bool kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
                         kith_time now);
 /* Writes out what is held. */
 void kith_vpn_flush(struct kith_vpn *v);
