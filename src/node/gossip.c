@@ -24,6 +24,8 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define OBSERVED_BURST 4
 #define ADDRESS_COST KITH_SEC
 #define ADDRESS_BURST 64
+#define GREET_COST (2 * KITH_SEC) /* all that must survive a connection, said again when it moved */
+#define GREET_BURST 8
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
 
 /* What a member overdid is held against it: conduct.def. */
@@ -529,6 +531,13 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
 
 /* ---- sessions' news ---- */
 
+static void greet_later(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    p->greet_late = true;
+    p->digest_at = kith_sooner(p->digest_at, kith_after(now.mono, SHOW_AGAIN));
+    wake_gossip(n, p->digest_at);
+}
+
 static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct kith_now now)
 {
     const struct kith_peer_id id = *kith_session_peer(s);
@@ -543,6 +552,11 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
         join_session_up(n, &id, now);
     if (p == NULL || p->member_of == 0)
         return;
+    /* who moves all the time is told less often: that costs the store a row and it a long list */
+    if (!anew && !node_affords(&p->greet_paid, GREET_COST, 1, GREET_BURST, now.mono)) {
+        greet_later(n, p, now);
+        return;
+    }
     peer_note_address(n, s, now);
     gossip_greet(n, p, now);
     if (!anew) /* a new acquaintance hears it once it has proved itself */
@@ -601,8 +615,12 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
 /* What is due with one peer: memberships that found no room before, and the digests again. */
 static void repeat(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
+    if (p->greet_late) {
+        p->greet_late = false;
+        gossip_greet(n, p, now);
+        return;
+    }
     uint32_t late = unshown(n, p, now);
-
     for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
         if ((late & 1u << k) != 0)
             gossip_show_membership(n, p, &n->network[k], now);

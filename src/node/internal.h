@@ -88,7 +88,8 @@ struct node_peer {
     uint64_t part_code;        /* with this close code */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
-    kith_time push_paid, digest_paid, observed_paid, answer_paid, address_paid;
+    kith_time push_paid, digest_paid, observed_paid, answer_paid, address_paid, greet_paid;
+    bool greet_late; /* it moved, and was not told all again yet */
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;

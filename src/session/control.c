@@ -101,6 +101,8 @@ static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span 
     if (f->greeted || hello.version < CONTROL_VERSION)
         return KITH_E_PROTOCOL;
     f->greeted = true;
+    f->taken_at = now;
+    f->look_at = kith_after(now, STALL_LOOK);
     kith_copy(s->software, hello.software.p, hello.software.n);
     s->software[hello.software.n] = '\0';
     if (s->boot_id != 0 && s->boot_id != hello.boot_id) {

@@ -14,6 +14,8 @@
 #include "session/reassembly.h"
 #include "session/session.h"
 
+#define STALL_MAX (120 * KITH_SEC)         /* heard all the while, and takes nothing it is told */
+#define STALL_LOOK (30 * KITH_SEC)         /* between two looks at that */
 #define PROBE_INTERVAL KITH_SEC            /* between probes of a connection that owes an answer */
 #define SUSPECT_AFTER (2 * KITH_SEC)       /* owing an answer this long makes it suspect */
 #define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
@@ -23,6 +25,8 @@
 #define DIAL_EARLY (60 * KITH_SEC)
 #define DIAL_JITTER (KITH_SEC / 2)
 #define DIAL_STAGGER (250 * KITH_MSEC)     /* between candidates of one round (RFC 8305 5) */
+#define DIAL_PLACE_COST (KITH_SEC / 8)     /* dials to one place: eight a second */
+#define DIAL_PLACE_BURST 64                /* and so many at once: a whole small network behind a NAT */
 #define DIAL_NEWS (10 * KITH_SEC)          /* new addresses start a round of their own this far apart */
 #define DIAL_STALE (2 * KITH_SEC)          /* an unanswered dial this old gives way to a fresh one */
 
@@ -36,6 +40,9 @@ struct subflow {
     kith_time asked_at;      /* when the oldest unanswered probe was sent; KITH_NEVER: none */
     kith_time probe_at;      /* when the last probe was sent */
     uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
+    uint64_t taken;          /* bytes of the control stream that the peer has acknowledged */
+    kith_time taken_at;      /* when that had grown, or nothing was left */
+    kith_time look_at;       /* when to see whether it grows; set once it has greeted */
     bool probe_due;          /* a question is to be written */
     bool pong_owed;
     uint64_t pong_token;
@@ -88,6 +95,14 @@ struct kith_session {
     void *user;
 };
 
+/* What is left of each network's share of dials: until when it is spent ahead. Places are found by
+ * a keyed hash, so that nobody can aim at one; two networks in one place share it. */
+enum { DIAL_PLACES = 1024 };
+struct dial_places {
+    uint64_t k0, k1;
+    kith_time paid[DIAL_PLACES];
+};
+
 struct kith_sessions {
     const struct kith_env *env;
     struct kith_sessions_config cfg;
@@ -104,6 +119,7 @@ struct kith_sessions {
         int64_t stream;
         size_t used;
     } held;
+    struct dial_places places;
     struct kith_session *leaving; /* its DOWN was given out; freed at the next call */
     struct kith_session_counters count;
 };

@@ -100,6 +100,8 @@ struct kith_session_counters {
     uint64_t probes, guests_refused, dials;
     uint64_t offences[KITH_OFFENCES]; /* of members: conduct.def */
     uint64_t sent_away;               /* times a member was, for them */
+    uint64_t stalled;                 /* connections whose peer took nothing it was told */
+    uint64_t dials_held;              /* put off: too many to one place */
 };
 
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,

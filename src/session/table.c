@@ -32,6 +32,8 @@ int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_
     kith_list_init(&all->list);
     kith_list_init(&all->ready);
     kith_list_init(&all->pending);
+    all->places.k0 = kith_random_u64(env->random);
+    all->places.k1 = kith_random_u64(env->random);
     kith_map_init(&all->by_peer, env->alloc, env->random, sizeof(struct kith_peer_id),
                   all->cfg.sessions_max);
     struct kith_datagram_sink datagrams = {.datagram = on_datagram, .ctx = all};
