@@ -6,7 +6,7 @@
  * big, and a minute of it is not. It bounds nothing itself: whoever notes an offence has already
  * refused what was offered.
  * Order: note as things happen; tick at the deadline. All-zero is a member of whom nothing is
- * remembered. Spec: docs/spec/session.md 5. Test: tests/unit/session_conduct_test.c. */
+ * remembered. Spec: docs/spec/session.md 3.7. Test: tests/unit/session_conduct_test.c. */
 #ifndef KITH_SESSION_CONDUCT_H
 #define KITH_SESSION_CONDUCT_H
 
