@@ -221,10 +221,9 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
     forget_flow(s, f, now);
     s->end = end;
     if (established && s->used == NULL) {
-        bool sent_away = end.code == KITH_CLOSE_SHUTDOWN || end.code == KITH_CLOSE_LIMIT ||
-                         end.code == KITH_CLOSE_REFUSED;
+        bool stopped = end.kind == KITH_END_PEER && end.code == KITH_CLOSE_SHUTDOWN;
         dial_reset(s, now);
-        if (end.kind == KITH_END_PEER && sent_away) /* not at once: it said that it cannot now */
+        if (stopped) /* it said that it goes: give it time to come back */
             dial_later(s, now);
     }
 }

@@ -115,7 +115,12 @@ void siege_assert_still_there(struct siege *s)
 
 void siege_assert_may_come_back(struct siege *s)
 {
+    const struct kith_quic_counters *q = kith_node_quic_counters(s->home.node[0].node);
+    uint64_t accepted = q->accepted;
+
     home_wait(&s->home, KITH_CONDUCT_AWAY);
+    /* its session layer is ours: who hears that it was sent away does not hammer at the door */
+    assert_true(q->accepted - accepted < 60);
     foe_restart(&s->home.foe);
     home_foe_greets(&s->home, 0);
     siege_others_are_well(s);
