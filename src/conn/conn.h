@@ -119,6 +119,9 @@ int kith_conn_stream_send(struct kith_conn *c, int64_t id, struct kith_span s,
                           bool fin) KITH_MUST_CHECK;
 /* Bytes that kith_conn_stream_send would take now. */
 size_t kith_conn_stream_room(const struct kith_conn *c, int64_t id);
+/* How many bytes of the stream the peer has acknowledged; *ret_all when none it was given is left.
+ */
+uint64_t kith_conn_stream_acked(const struct kith_conn *c, int64_t id, bool *ret_all);
 /* All unread bytes, borrowed until the next call on c; *ret_fin when they are the last. */
 struct kith_span kith_conn_stream_peek(const struct kith_conn *c, int64_t id, bool *ret_fin);
 /* Forgets the first n unread bytes and lets the peer send as many more. */

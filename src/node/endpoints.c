@@ -36,13 +36,6 @@ static bool listens_on_loopback(const struct kith_node *n)
     return false;
 }
 
-bool endpoints_dialable(const struct kith_node *n, const struct kith_addr *addr)
-{
-    if (addr->port == 0 || !worth_telling(&addr->ip) || is_overlay(n, &addr->ip))
-        return false;
-    return !kith_ip_is_loopback(&addr->ip) || listens_on_loopback(n);
-}
-
 static size_t add(struct kith_addr *list, size_t n, size_t cap, const struct kith_addr *a)
 {
     for (size_t i = 0; i < n; i++)
@@ -67,6 +60,30 @@ static size_t add_listener(const struct kith_node *n, const struct kith_addr *l,
             count = add(list, count, cap, &a);
     }
     return count;
+}
+
+/* Whether a datagram sent there would come back to one of our own sockets. */
+static bool is_own_socket(const struct kith_node *n, const struct kith_addr *addr)
+{
+    for (size_t i = 0; i < n->n_listen; i++) {
+        const struct kith_addr *l = &n->listen[i];
+        if (l->port != addr->port)
+            continue;
+        if (kith_ip_equal(&l->ip, &addr->ip))
+            return true;
+        for (size_t k = 0; k < n->n_host && kith_ip_is_unspecified(&l->ip); k++)
+            if (kith_ip_equal(&n->host[k], &addr->ip))
+                return true;
+    }
+    return false;
+}
+
+bool endpoints_dialable(const struct kith_node *n, const struct kith_addr *addr)
+{
+    if (addr->port == 0 || !worth_telling(&addr->ip) || is_overlay(n, &addr->ip) ||
+        is_own_socket(n, addr))
+        return false;
+    return !kith_ip_is_loopback(&addr->ip) || listens_on_loopback(n);
 }
 
 size_t endpoints_own(const struct kith_node *n, struct kith_addr *ret, size_t cap)

@@ -8,6 +8,8 @@
 /* Who used a ticket and left gets another certificate for it no sooner, seconds. */
 #define AGAIN_AFTER ((kith_wall)30)
 
+enum { REQUEST_MAX = 4096 }; /* bytes of a request with its frame, with room: a key takes 1,974 */
+
 struct enrolment {
     struct kith_node *n;
     struct kith_conn *conn;
@@ -273,7 +275,7 @@ void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, str
     if ((fx->flags & KITH_STREAM_READABLE) == 0 || kith_conn_stream_room(fx->conn, fx->stream) == 0)
         return; /* answered already, or reset */
     err = kith_frame_take(in, &message, &used);
-    if (err == KITH_E_AGAIN && !fin)
+    if (err == KITH_E_AGAIN && !fin && in.n <= REQUEST_MAX)
         return;
     if (err >= 0 && used != in.n)
         err = KITH_E_PROTOCOL; /* one request and nothing more */

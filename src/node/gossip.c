@@ -24,13 +24,51 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define OBSERVED_BURST 4
 #define ADDRESS_COST KITH_SEC
 #define ADDRESS_BURST 64
+#define GREET_COST (2 * KITH_SEC) /* all that must survive a connection, said again when it moved */
+#define GREET_BURST 8
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
+
+/* What a member overdid is held against it: conduct.def. */
+static void note(const struct kith_node *n, const struct kith_peer_id *peer, enum kith_offence what,
+                 struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, peer);
+
+    if (s != NULL)
+        kith_session_note(s, what, now.mono);
+}
+
+/* Pays out of one of a peer's allowances; what it cannot pay for is not looked at. */
+static bool affords(const struct kith_node *n, const struct node_peer *p, kith_time *paid,
+                    kith_dur cost, size_t count, size_t burst, struct kith_now now)
+{
+    bool can = node_affords(paid, cost, count, burst, now.mono);
+
+    if (!can)
+        note(n, &p->id, KITH_OFFENCE_messages, now);
+    return can;
+}
 
 /* Whether one more object of this peer's is judged, in whatever message it came. Guests are nobody
  * yet (NULL): what they may send at all is little. */
-static bool may_offer(struct node_peer *p, kith_time now)
+static bool may_offer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
-    return p == NULL || node_affords(&p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
+    return p == NULL || affords(n, p, &p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
+}
+
+/* Whether one more object is sent to it because it asked. */
+static bool may_answer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    return affords(n, p, &p->answer_paid, PUSH_COST, 1, PUSH_BURST, now);
+}
+
+void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const char *object,
+                    int err, const char *why, struct kith_now now)
+{
+    kith_event_object_refused(n->env->events, from->b, object, why);
+    /* what is untimely or superfluous may come in good faith; this is no object at all */
+    if (err == KITH_E_AUTH || err == KITH_E_MALFORMED)
+        note(n, from, KITH_OFFENCE_objects, now);
 }
 
 static void wake_gossip(struct kith_node *n, kith_time at)
@@ -206,16 +244,17 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
         return; /* whether we are in it is not its business */
     if (!is_cert_of(m.cert, from) || !is_office(m.admin)) {
         kith_event_peer_broke_rules(n->env->events, from->b, "a membership of somebody else");
+        note(n, from, KITH_OFFENCE_objects, now);
         return;
     }
-    if (!may_offer(peer_find(n, from), now.mono))
+    if (!may_offer(n, peer_find(n, from), now))
         return; /* its objects cost as much to judge as pushed ones */
     if (m.admin.n > 0)
         err = object_take(n, net, m.admin, from, now, &offer, &why);
     if (err >= 0)
         err = object_take(n, net, m.cert, from, now, &offer, &why);
     if (err < 0)
-        kith_event_object_refused(n->env->events, from->b, "membership", why);
+        gossip_refused(n, from, "membership", err, why, now);
     struct node_peer *p = peer_find(n, from);
     if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
         membership_proved(n, p, net, m.slot, now);
@@ -355,7 +394,7 @@ static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span
         return;
     struct node_network *net = shared_network(n, &digest.network, p);
     if (net == NULL ||
-        !node_affords(&p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now.mono))
+        !affords(n, p, &p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now))
         return;
     if (p->lack_slot != net->slot) {
         p->n_lack = 0; /* one network at a time; the other's digest comes again */
@@ -385,7 +424,7 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
         const struct kith_object *o = kith_netview_find(net->view, &item.key);
         if (o == NULL)
             continue;
-        if (!node_affords(&p->answer_paid, PUSH_COST, 1, PUSH_BURST, now.mono))
+        if (!may_answer(n, p, now))
             return; /* control-stream 6.2: it may ask so fast, but is not answered so fast */
         if (push(n, &p->id, o, now) < 0)
             return; /* it asks again after the next digest */
@@ -411,19 +450,25 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
     enum kith_offer offer;
     const char *why = "";
 
-    if (!may_offer(p, now.mono))
+    if (!may_offer(n, p, now))
         return; /* unread; the next digest names it again */
-    if (kith_push_decode(message, &push) < 0 || kith_object_open(push.object, &o) < 0)
+    if (kith_push_decode(message, &push) < 0)
         return;
+    int err = kith_object_open(push.object, &o);
+    if (err < 0) {
+        if (err != KITH_E_VERSION) /* a later version's object is for others */
+            gossip_refused(n, &p->id, "object", err, kith_err_text(err), now);
+        return;
+    }
     struct node_network *net = shared_network(n, &o.env.network, p);
     if (net == NULL)
         net = own_end(n, &o);
     if (net == NULL)
         return;
     const struct kith_peer_id from = p->id;
-    int err = object_take(n, net, push.object, &from, now, &offer, &why);
+    err = object_take(n, net, push.object, &from, now, &offer, &why);
     if (err < 0 && err != KITH_E_LIMIT) /* who carries it cannot help how often it changes */
-        kith_event_object_refused(n->env->events, from.b, "object", why);
+        gossip_refused(n, &from, "object", err, why, now);
     if (p->pulls_out > 0)
         p->pulls_out--;
     pull_more(n, p, now);
@@ -437,14 +482,14 @@ static void on_observed(struct kith_node *n, struct node_peer *p, struct kith_sp
     struct kith_observed_address m;
 
     if (p != NULL && p->proved != 0 && kith_observed_address_decode(message, &m) >= 0 &&
-        node_affords(&p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now.mono))
+        affords(n, p, &p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now))
         endpoints_observed(n, &m.addr, now);
 }
 
 static void on_address(struct kith_node *n, struct node_peer *p, struct kith_span message,
                        struct kith_now now)
 {
-    if (p->proved == 0 || !node_affords(&p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now.mono))
+    if (p->proved == 0 || !affords(n, p, &p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now))
         return;
     if (message.p[0] == KITH_WIRE_add_address)
         endpoints_add(n, p, message, now);
@@ -462,9 +507,12 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_membership: on_membership(n, &from, fx->message, now); return;
     case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message); return;
     case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
-    case KITH_WIRE_renew_request: issue_renew_request(n, &from, fx->message, now); return;
+    case KITH_WIRE_renew_request:
+        if (p != NULL && may_answer(n, p, now))
+            issue_renew_request(n, &from, fx->message, now);
+        return;
     case KITH_WIRE_renew_answer:
-        if (may_offer(p, now.mono))
+        if (may_offer(n, p, now))
             issue_renew_answer(n, &from, fx->message, now);
         return;
     default: break;
@@ -477,11 +525,18 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_push: on_push(n, p, fx->message, now); return;
     case KITH_WIRE_add_address:
     case KITH_WIRE_remove_address: on_address(n, p, fx->message, now); return;
-    default: return; /* a later version's message: not for us */
+    default: note(n, &from, KITH_OFFENCE_messages, now); /* a later version's: not for us */
     }
 }
 
 /* ---- sessions' news ---- */
+
+static void greet_later(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    p->greet_late = true;
+    p->digest_at = kith_sooner(p->digest_at, kith_after(now.mono, SHOW_AGAIN));
+    wake_gossip(n, p->digest_at);
+}
 
 static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct kith_now now)
 {
@@ -497,10 +552,22 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
         join_session_up(n, &id, now);
     if (p == NULL || p->member_of == 0)
         return;
+    /* who moves all the time is told less often: that costs the store a row and it a long list */
+    if (!anew && !node_affords(&p->greet_paid, GREET_COST, 1, GREET_BURST, now.mono)) {
+        greet_later(n, p, now);
+        return;
+    }
     peer_note_address(n, s, now);
     gossip_greet(n, p, now);
     if (!anew) /* a new acquaintance hears it once it has proved itself */
         tell_observed(n, s, now);
+}
+
+/* Told to go: coming back at once would only be told again. */
+static bool sends_away(uint64_t code)
+{
+    return code == KITH_CLOSE_REVOKED || code == KITH_CLOSE_NOT_MEMBER ||
+           code == KITH_CLOSE_LIMIT || code == KITH_CLOSE_REFUSED;
 }
 
 static void on_down(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
@@ -515,9 +582,7 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
     if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
         kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
-    /* told to go: coming back at once would only be told again */
-    if (fx->end->kind == KITH_END_PEER && !join_is_with(n, id) &&
-        (fx->end->code == KITH_CLOSE_REVOKED || fx->end->code == KITH_CLOSE_NOT_MEMBER)) {
+    if (fx->end->kind == KITH_END_PEER && !join_is_with(n, id) && sends_away(fx->end->code)) {
         p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
         kith_session_want(fx->session, false, now.mono);
     }
@@ -550,8 +615,12 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
 /* What is due with one peer: memberships that found no room before, and the digests again. */
 static void repeat(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
+    if (p->greet_late) {
+        p->greet_late = false;
+        gossip_greet(n, p, now);
+        return;
+    }
     uint32_t late = unshown(n, p, now);
-
     for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
         if ((late & 1u << k) != 0)
             gossip_show_membership(n, p, &n->network[k], now);

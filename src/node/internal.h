@@ -89,7 +89,8 @@ struct node_peer {
     uint64_t part_code;        /* with this close code */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
-    kith_time push_paid, digest_paid, observed_paid, answer_paid, address_paid;
+    kith_time push_paid, digest_paid, observed_paid, answer_paid, address_paid, greet_paid;
+    bool greet_late; /* it moved, and was not told all again yet */
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
@@ -271,6 +272,9 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
 /* Tells one that was a member what ended that, and ends the session soon. */
 void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                       struct kith_now now);
+/* Tells of an object that was not taken; one that is none is held against its sender. */
+void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const char *object,
+                    int err, const char *why, struct kith_now now);
 /* Sends the n bytes encoded at n->scratch. */
 int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len,
                 struct kith_now now);

@@ -446,8 +446,9 @@ void issue_renew_answer(struct kith_node *n, const struct kith_peer_id *from,
     if (net == NULL || p == NULL || (p->proved & 1u << net->slot) == 0 ||
         a.status != KITH_ENROL_OK || a.cert.n == 0)
         return;
-    if (object_take(n, net, a.cert, from, now, &offer, &why) < 0)
-        kith_event_object_refused(n->env->events, from->b, "renewed certificate", why);
+    int err = object_take(n, net, a.cert, from, now, &offer, &why);
+    if (err < 0)
+        gossip_refused(n, from, "renewed certificate", err, why, now);
     else if (offer == KITH_OFFER_NEW && network_self(n, net, now.wall, &self))
         kith_event_cert_renewed(n->env->events, net->name, from->b,
                                 (self.cert->member.not_after - now.wall) * KITH_SEC);

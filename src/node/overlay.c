@@ -48,8 +48,9 @@ void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith
         p = peer_find(n, kith_session_peer(s));
         kith_session_set_user(s, p);
     }
-    if (p != NULL && (p->proved & 1u << slot) != 0)
-        kith_vpn_from_peer(n->vpn, p->handle, slot, packet, marks, now);
+    if (p != NULL && (p->proved & 1u << slot) != 0 &&
+        !kith_vpn_from_peer(n->vpn, p->handle, slot, packet, marks, now))
+        kith_session_note(s, KITH_OFFENCE_packets, now);
 }
 
 bool overlay_mark(void *ctx, uint8_t *packet, size_t n)

@@ -95,12 +95,18 @@ struct candidates {
     size_t n;
 };
 
+enum { PORTS_MAX = 4 }; /* of one host: a NAT may show a few; more would be aimed at somebody */
+
 static void add_candidate(struct candidates *c, const struct kith_addr *a)
 {
-    for (size_t i = 0; i < c->n; i++)
+    size_t ports = 0;
+
+    for (size_t i = 0; i < c->n; i++) {
         if (kith_addr_equal(&c->addr[i], a))
             return;
-    if (c->n < KITH_SESSION_ADDRS_MAX)
+        ports += kith_ip_equal(&c->addr[i].ip, &a->ip);
+    }
+    if (ports < PORTS_MAX && c->n < KITH_SESSION_ADDRS_MAX)
         c->addr[c->n++] = *a;
 }
 

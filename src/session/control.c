@@ -11,6 +11,7 @@ enum {
     HANDSHAKE_BYTES = 16384, /* the handshake itself comes to less than 10 kB */
     MESSAGES_PER_TURN = 16,  /* then other connections have a turn */
     LATER_TYPES = 0x80,      /* from here on unknown types are ignored (control-stream 2.3) */
+    ALIVE_BURST = 16,        /* answered at once; then one a second (control-stream 6.1) */
 };
 
 /* Streams carry their kind as a tag: pointers into this table. */
@@ -100,6 +101,8 @@ static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span 
     if (f->greeted || hello.version < CONTROL_VERSION)
         return KITH_E_PROTOCOL;
     f->greeted = true;
+    f->taken_at = now;
+    f->look_at = kith_after(now, STALL_LOOK);
     kith_copy(s->software, hello.software.p, hello.software.n);
     s->software[hello.software.n] = '\0';
     if (s->boot_id != 0 && s->boot_id != hello.boot_id) {
@@ -135,30 +138,50 @@ static int check_form(struct kith_span m)
     }
 }
 
-/* Whether the session deals with this message itself; an error ends the connection. */
-static int own_message(struct kith_session *s, struct subflow *f, struct kith_span m,
-                       bool *ret_mine, kith_time now)
+/* Whether one more `alive` is answered; each connection of the session counts for all. */
+static bool answers_alive(struct kith_session *s, kith_time now)
+{
+    kith_time from = s->alive_paid > now ? s->alive_paid : now;
+
+    if (kith_since(from, now) > (ALIVE_BURST - 1) * KITH_SEC) {
+        kith_session_note(s, KITH_OFFENCE_messages, now);
+        return false;
+    }
+    s->alive_paid = kith_after(from, KITH_SEC);
+    return true;
+}
+
+static int on_alive(struct kith_session *s, const struct subflow *f, struct kith_span m,
+                    kith_time now)
 {
     struct kith_alive alive;
     uint8_t buf[KITH_FRAME_HEAD + 16];
     size_t n;
-    int err;
+    int err = kith_alive_decode(m, &alive);
 
+    if (err < 0 || !answers_alive(s, now))
+        return err;
+    err = kith_alive_ack_encode(&(struct kith_alive_ack){.token = alive.token},
+                                buf + KITH_FRAME_HEAD, sizeof buf - KITH_FRAME_HEAD, &n);
+    if (err >= 0)
+        err = send_frame(f->conn, f->control, buf, n);
+    return err == KITH_E_AGAIN ? KITH_OK : err; /* one that reads nothing gets no answer */
+}
+
+/* Whether the session deals with this message itself; an error ends the connection. */
+static int own_message(struct kith_session *s, struct subflow *f, struct kith_span m,
+                       bool *ret_mine, kith_time now)
+{
     *ret_mine = true;
     if (m.p[0] == KITH_WIRE_hello)
         return on_hello(s, f, m, now);
     if (!f->greeted)
         return KITH_E_PROTOCOL;
-    err = check_form(m);
+    int err = check_form(m);
     if (err < 0)
         return err;
     switch (m.p[0]) {
-    case KITH_WIRE_alive:
-        err = kith_alive_decode(m, &alive);
-        if (err >= 0)
-            err = kith_alive_ack_encode(&(struct kith_alive_ack){.token = alive.token},
-                                        buf + KITH_FRAME_HEAD, sizeof buf - KITH_FRAME_HEAD, &n);
-        return err < 0 ? err : send_frame(f->conn, f->control, buf, n);
+    case KITH_WIRE_alive: return on_alive(s, f, m, now);
     case KITH_WIRE_alive_ack:
     case KITH_WIRE_drain:
     case KITH_WIRE_goodbye: return KITH_OK; /* packets and the close itself say as much */
@@ -250,6 +273,8 @@ void control_stream_event(struct kith_session *s, struct subflow *f,
         subflow_drop(s, f, KITH_CLOSE_LIMIT, "too much for a guest", now);
         return;
     }
+    if ((ev->flags & KITH_STREAM_OPENED) != 0)
+        kith_session_note(s, KITH_OFFENCE_streams, now);
     if (!tagged(f->conn, ev->stream, &kind)) {
         err = read_kind(s, f, ev->stream, &kind);
         if (err == KITH_E_AGAIN)

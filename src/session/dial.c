@@ -2,7 +2,8 @@
  *
  * A round tries the candidates one after another, a quarter of a second apart. Rounds start 1 s
  * apart, then 2 s; only after a minute without success does the wait double, up to a minute. New
- * addresses cut one wait short, but not all of them: a peer may tell new ones all the time. */
+ * addresses cut one wait short, but not all of them: a peer may tell new ones all the time. Dials
+ * to one place have a share of their own, whoever is said to be there. */
 #include "session/internal.h"
 
 static bool dials(const struct kith_session *s, const struct kith_addr *addr, kith_time now,
@@ -20,6 +21,28 @@ static bool dials(const struct kith_session *s, const struct kith_addr *addr, ki
     return false;
 }
 
+/* The host of an IPv4 address, the network of an IPv6 one: there is one victim behind it. */
+static kith_time *place_of(struct kith_sessions *all, const struct kith_addr *addr)
+{
+    uint8_t key[1 + 8] = {addr->ip.family};
+
+    memcpy(key + 1, addr->ip.b, addr->ip.family == KITH_FAMILY_IP4 ? 4 : 8);
+    uint64_t h = kith_siphash(all->places.k0, all->places.k1, KITH_SPAN_OF(key));
+    return &all->places.paid[h % DIAL_PLACES];
+}
+
+/* Members say where they are, and may lie: dials to one place are few, whoever is said to be there
+ * (control-stream 6.4). */
+static bool place_affords(struct kith_sessions *all, const struct kith_addr *addr, kith_time now)
+{
+    kith_time *paid = place_of(all, addr), from = *paid > now ? *paid : now;
+
+    if (kith_since(from, now) > (DIAL_PLACE_BURST - 1) * DIAL_PLACE_COST)
+        return false;
+    *paid = kith_after(from, DIAL_PLACE_COST);
+    return true;
+}
+
 static void dial_one(struct kith_session *s, const struct kith_addr *addr, kith_time now)
 {
     struct kith_path path = {.remote = *addr};
@@ -28,6 +51,11 @@ static void dial_one(struct kith_session *s, const struct kith_addr *addr, kith_
 
     if (dials(s, addr, now, &stale))
         return;
+    if (!place_affords(s->all, addr, now)) { /* the next round comes to it again */
+        s->all->count.dials_held++;
+        kith_event_dial_held(s->all->env->events, s->peer.b, addr);
+        return;
+    }
     if (stale != NULL)
         subflow_drop(s, stale, KITH_CLOSE_DONE, "", now);
     s->all->count.dials++;
@@ -75,6 +103,10 @@ void dial_tick(struct kith_session *s, kith_time now)
         s->dial_at = KITH_NEVER;
     if (now < s->dial_at)
         return;
+    if (kith_conduct_is_away(&s->conduct, now)) { /* it was sent away: not called back at once */
+        s->dial_at = s->conduct.away_until;
+        return;
+    }
     if (!missed(s, now) || (s->n_addr == 0 && s->used == NULL)) {
         s->dial_at = KITH_NEVER;
         return;

@@ -2,7 +2,7 @@
  *
  * table.c has the table of sessions and their effects, subflow.c the connections of one session
  * and which of them is used, control.c the control stream, dial.c dialling, live.c liveness,
- * packets.c datagrams. */
+ * packets.c datagrams. conduct.c, queue.c and reassembly.c know no session. */
 #ifndef KITH_SESSION_INTERNAL_H
 #define KITH_SESSION_INTERNAL_H
 
@@ -10,11 +10,14 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "session/codel.h"
+#include "session/conduct.h"
 #include "session/known.h"
 #include "session/queue.h"
 #include "session/reassembly.h"
 #include "session/session.h"
 
+#define STALL_MAX (120 * KITH_SEC)         /* heard all the while, and takes nothing it is told */
+#define STALL_LOOK (30 * KITH_SEC)         /* between two looks at that */
 #define PROBE_INTERVAL KITH_SEC            /* between probes of a connection that owes an answer */
 #define SUSPECT_AFTER (2 * KITH_SEC)       /* owing an answer this long makes it suspect */
 #define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
@@ -24,6 +27,8 @@
 #define DIAL_EARLY (60 * KITH_SEC)
 #define DIAL_JITTER (KITH_SEC / 2)
 #define DIAL_STAGGER (250 * KITH_MSEC)     /* between candidates of one round (RFC 8305 5) */
+#define DIAL_PLACE_COST (KITH_SEC / 8)     /* dials to one place: eight a second */
+#define DIAL_PLACE_BURST 64                /* and so many at once: a whole small network behind a NAT */
 #define DIAL_NEWS (10 * KITH_SEC)          /* new addresses start a round of their own this far apart */
 #define DIAL_STALE (2 * KITH_SEC)          /* an unanswered dial this old gives way to a fresh one */
 
@@ -37,6 +42,9 @@ struct subflow {
     kith_time asked_at;      /* when the oldest unanswered probe was sent; KITH_NEVER: none */
     kith_time probe_at;      /* when the last probe was sent */
     uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
+    uint64_t taken;          /* bytes of the control stream that the peer has acknowledged */
+    kith_time taken_at;      /* when that had grown, or nothing was left */
+    kith_time look_at;       /* when to see whether it grows; set once it has greeted */
     bool probe_due;          /* a question is to be written */
     bool pong_owed;
     uint64_t pong_token;
@@ -75,7 +83,10 @@ struct kith_session {
     struct kith_codel codel; /* of the queue */
     struct kith_reassembly reassembly;
     uint16_t fragment_id;
-    struct { /* answers the node asked for */
+    struct kith_conduct conduct;
+    bool forget;          /* nothing keeps it: it goes when its news are told */
+    kith_time alive_paid; /* until when its `alive` are spent ahead */
+    struct {              /* answers the node asked for */
         uint64_t token;
         kith_time at; /* 0: free */
     } asked[8];
@@ -86,6 +97,14 @@ struct kith_session {
     size_t n_pong;
     uint64_t past_in, past_out, past_packets, past_lost; /* of connections that are gone */
     void *user;
+};
+
+/* What is left of each network's share of dials: until when it is spent ahead. Places are found by
+ * a keyed hash, so that nobody can aim at one; two networks in one place share it. */
+enum { DIAL_PLACES = 1024 };
+struct dial_places {
+    uint64_t k0, k1;
+    kith_time paid[DIAL_PLACES];
 };
 
 struct kith_sessions {
@@ -105,6 +124,7 @@ struct kith_sessions {
         int64_t stream;
         size_t used;
     } held;
+    struct dial_places places;
     struct kith_session *leaving; /* its DOWN was given out; freed at the next call */
     struct kith_session_counters count;
 };
@@ -114,6 +134,8 @@ void session_mark_ready(struct kith_session *s);
 /* Whether nothing keeps the session: no connection, no wish for one. */
 bool session_is_idle(const struct kith_session *s);
 void session_mark_pending(struct kith_session *s);
+/* Counts an offence of a member's or of one that is expected; what it offered was refused. */
+void session_note(struct kith_session *s, enum kith_offence what, kith_time now);
 void session_refresh_due(struct kith_session *s, kith_time now);
 void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what,
                          kith_time now);

@@ -3,7 +3,12 @@
  * QUIC's probe time-out doubles without limit, so it cannot say quickly that a path is dead or
  * that it is back. A connection is asked (a PING datagram) after a quiet while, after a second in
  * which we sent and heard nothing, and then every second until it answers. One that owes an answer
- * for two seconds is suspect: dialling starts anew beside it. */
+ * for two seconds is suspect: dialling starts anew beside it.
+ *
+ * One that is heard, but acknowledges nothing of what it is told on the control stream for two
+ * minutes, or leaves no room for it, is closed: what waits for it would wait for ever. However slow
+ * the path is, an honest peer acknowledges something; where large datagrams fell into a hole in the
+ * path, a new connection finds what size goes. */
 #include "session/internal.h"
 
 static kith_time heard_at(const struct subflow *f)
@@ -47,6 +52,29 @@ static void note_heard(struct kith_session *s, struct subflow *f)
         s->sent_at = KITH_NEVER;
 }
 
+/* Whether the peer takes nothing of what it is told. */
+static bool is_stalled(struct subflow *f, kith_time now)
+{
+    bool all;
+
+    if (now < f->look_at)
+        return false;
+    f->look_at = kith_after(now, STALL_LOOK);
+    uint64_t taken = kith_conn_stream_acked(f->conn, f->control, &all);
+    if (all || taken != f->taken) {
+        f->taken = taken;
+        f->taken_at = now;
+    }
+    return kith_since(now, f->taken_at) >= STALL_MAX;
+}
+
+static void end_stalled(struct kith_session *s, struct subflow *f, kith_time now)
+{
+    s->all->count.stalled++;
+    kith_event_session_stalled(s->all->env->events, s->peer.b, kith_since(now, f->taken_at));
+    subflow_drop(s, f, KITH_CLOSE_SILENT, "nothing told is taken", now);
+}
+
 static void note_silence(struct kith_session *s, kith_time now)
 {
     dial_reset(s, now);
@@ -62,6 +90,10 @@ void live_tick(struct kith_session *s, kith_time now)
         struct subflow *f = &s->flow[i];
         if (!subflow_usable(f))
             continue;
+        if (is_stalled(f, now)) {
+            end_stalled(s, f, now);
+            continue;
+        }
         note_heard(s, f);
         if (now >= ask_at(s, f))
             live_probe(s, f, now);
@@ -82,6 +114,7 @@ kith_time live_deadline(const struct kith_session *s, kith_time now)
         if (!subflow_usable(f))
             continue;
         at = kith_sooner(at, ask_at(s, f));
+        at = kith_sooner(at, f->look_at);
         if (f->asked_at != KITH_NEVER && !subflow_suspect(f, now))
             at = kith_sooner(at, kith_after(f->asked_at, SUSPECT_AFTER));
     }

@@ -5,6 +5,7 @@
 
 enum {
     NO_SLOT = 0xff,      /* in kith_session.slot: forbidden */
+    NO_KIND = 0xff,      /* of a datagram without a byte */
     SLOT_PARTIAL = 0x80, /* beside the slot: the checksum is left to the receiver */
     IP_HEAD = 2,         /* type, slot */
     FRAGMENT_HEAD = 6,   /* type, slot, id, index, count */
@@ -256,6 +257,13 @@ int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t 
 
 /* ---- in ---- */
 
+/* A datagram that means nothing: dropped and counted, and of members remembered. */
+static void bad_datagram(struct kith_session *s, kith_time now)
+{
+    s->all->count.bad_datagrams++;
+    kith_session_note(s, KITH_OFFENCE_datagrams, now);
+}
+
 static uint8_t our_slot(const struct kith_session *s, uint8_t theirs)
 {
     theirs &= (uint8_t)~SLOT_PARTIAL;
@@ -269,7 +277,7 @@ static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span pac
     uint8_t ours = our_slot(s, theirs);
 
     if (ours == NO_SLOT) {
-        s->all->count.bad_datagrams++;
+        bad_datagram(s, now);
         return;
     }
     s->all->count.packets_in++;
@@ -285,7 +293,7 @@ static void on_fragment(struct kith_session *s, struct kith_span payload, uint8_
     s->all->count.fragments_in++;
     int err = kith_ip_fragment_decode(payload, &f);
     if (err >= 0 && our_slot(s, f.slot) == NO_SLOT) {
-        s->all->count.bad_datagrams++; /* before any memory is given to it */
+        bad_datagram(s, now); /* before any memory is given to it */
         return;
     }
     if (err >= 0)
@@ -294,20 +302,23 @@ static void on_fragment(struct kith_session *s, struct kith_span payload, uint8_
         return;
     if (err < 0) {
         s->all->count.reassembly_failed++;
+        kith_session_note(s, KITH_OFFENCE_datagrams, now);
         return;
     }
     s->all->count.reassembled++;
     deliver(s, f.slot, whole, ecn, now);
 }
 
-static void on_ping(struct kith_session *s, struct subflow *f, struct kith_span payload)
+static void on_ping(struct kith_session *s, struct subflow *f, struct kith_span payload,
+                    kith_time now)
 {
     struct kith_ping ping;
 
     if (kith_ping_decode(payload, &ping) < 0) {
-        s->all->count.bad_datagrams++;
+        bad_datagram(s, now);
         return;
     }
+    kith_session_note(s, KITH_OFFENCE_probes, now);
     f->pong_owed = true; /* one answer per turn: a flood of questions gets one */
     f->pong_token = ping.token;
     f->pong_size = (uint16_t)payload.n;
@@ -319,9 +330,10 @@ static void on_pong(struct kith_session *s, struct kith_span payload, kith_time 
     struct kith_pong pong;
 
     if (kith_pong_decode(payload, &pong) < 0) {
-        s->all->count.bad_datagrams++;
+        bad_datagram(s, now);
         return;
     }
+    kith_session_note(s, KITH_OFFENCE_probes, now);
     for (size_t i = 0; i < KITH_COUNT(s->asked); i++) {
         if (s->asked[i].at == 0 || s->asked[i].token != pong.token)
             continue;
@@ -346,7 +358,7 @@ static void on_report(struct kith_session *s, const struct subflow *f, struct ki
                                                        .received = report.received,
                                                        .delay = report.delay * KITH_USEC},
                            now) < 0)
-        s->all->count.bad_datagrams++;
+        bad_datagram(s, now);
 }
 
 void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
@@ -354,7 +366,7 @@ void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_s
 {
     struct subflow *f = subflow_of(s, c);
 
-    if (f == NULL || payload.n == 0)
+    if (f == NULL)
         return;
     /* A guest's datagrams beyond its share are not looked at. A member whose membership is still on
      * its way may send more than that in good faith, so it is not sent away for them. */
@@ -363,16 +375,18 @@ void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_s
         s->all->count.bad_datagrams++;
         return;
     }
-    switch (payload.p[0]) {
+    switch (payload.n > 0 ? payload.p[0] : NO_KIND) {
     case KITH_WIRE_ip_packet:
         if (payload.n > IP_HEAD)
             deliver(s, payload.p[1], (struct kith_span){payload.p + IP_HEAD, payload.n - IP_HEAD},
                     ecn, now);
+        else
+            bad_datagram(s, now);
         return;
     case KITH_WIRE_ip_fragment: on_fragment(s, payload, ecn, now); return;
-    case KITH_WIRE_ping: on_ping(s, f, payload); return;
+    case KITH_WIRE_ping: on_ping(s, f, payload, now); return;
     case KITH_WIRE_pong: on_pong(s, payload, now); return;
     case KITH_WIRE_plane_report: on_report(s, f, payload, now); return;
-    default: s->all->count.bad_datagrams++;
+    default: bad_datagram(s, now);
     }
 }

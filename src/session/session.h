@@ -7,7 +7,8 @@
  * too narrow) and streams. What must survive a connection's end is sent again above, on MOVED.
  *
  * It knows nothing of networks: who may do what is the node's to decide. Until the node calls
- * kith_session_trust a session is a guest's: 10 s, 16 kB, at most 64 of them.
+ * kith_session_trust a session is a guest's: 10 s, 16 kB, at most 64 of them. A member that goes
+ * on overdoing something (conduct.h) is sent away for a minute.
  *
  * Order per turn: receive; tick when due; take effects until there are none; flush.
  * Spec: docs/spec/session.md 3.  Tests: tests/sim/session_test.c. */
@@ -16,6 +17,7 @@
 
 #include "base/env.h"
 #include "conn/quic/quic.h"
+#include "session/conduct.h"
 #include "wire/control.h"
 #include "wire/kinds.h"
 
@@ -45,7 +47,8 @@ struct kith_sessions_config {
 };
 
 /* Takes IP packets as they come in, during kith_sessions_receive. `slot` is our own number of the
- * network, as kith_session_allow_slot said. Must not call back into the sessions. */
+ * network, as kith_session_allow_slot said. Must not call back into the sessions, but for
+ * kith_session_note. */
 struct kith_packet_sink {
     void (*packet)(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
                    struct kith_marks marks, kith_time now);
@@ -100,6 +103,10 @@ struct kith_session_counters {
     uint64_t packets_marked;  /* not dropped for that, but marked (ECN) */
     uint64_t fragments_in, fragments_out, reassembled, reassembly_failed, bad_datagrams;
     uint64_t probes, guests_refused, dials;
+    uint64_t offences[KITH_OFFENCES]; /* of members: conduct.def */
+    uint64_t sent_away;               /* times a member was, for them */
+    uint64_t stalled;                 /* connections whose peer took nothing it was told */
+    uint64_t dials_held;              /* put off: too many to one place */
 };
 
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,
@@ -149,6 +156,10 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
 void kith_session_dial_now(struct kith_session *s, kith_time now);
 /* The peer may do more than a guest. */
 void kith_session_trust(struct kith_session *s, bool trusted);
+/* The peer overdid something, and was refused it. Of guests nothing is noted; a member that goes on
+ * like that is closed with LIMIT and refused for a while. Ends nothing by itself: callable from
+ * anywhere. */
+void kith_session_note(struct kith_session *s, enum kith_offence what, kith_time now);
 /* Packets the peer sends under its number `theirs` belong to our network `ours`;
  * KITH_SESSION_SLOTS or more for `ours` forbids them. */
 void kith_session_allow_slot(struct kith_session *s, uint8_t theirs, uint8_t ours);

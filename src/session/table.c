@@ -40,6 +40,8 @@ int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_
     kith_list_init(&all->list);
     kith_list_init(&all->ready);
     kith_list_init(&all->pending);
+    all->places.k0 = kith_random_u64(env->random);
+    all->places.k1 = kith_random_u64(env->random);
     kith_map_init(&all->by_peer, env->alloc, env->random, sizeof(struct kith_peer_id),
                   all->cfg.sessions_max);
     struct kith_datagram_sink datagrams = {.datagram = on_datagram, .ctx = all};
@@ -142,13 +144,57 @@ bool session_is_idle(const struct kith_session *s)
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
         if (s->flow[i].conn != NULL)
             return false;
-    return !s->wanted && s->n_addr == 0;
+    return !s->wanted && s->n_addr == 0 && kith_conduct_is_clean(&s->conduct);
 }
 
 void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what, kith_time now)
 {
     kith_event_peer_broke_rules(s->all->env->events, s->peer.b, what);
     subflow_drop(s, f, KITH_CLOSE_PROTOCOL, what, now);
+}
+
+/* ---- conduct ---- */
+
+void session_note(struct kith_session *s, enum kith_offence what, kith_time now)
+{
+    bool was_clean = kith_conduct_is_clean(&s->conduct);
+
+    s->all->count.offences[what]++;
+    if (kith_conduct_note(&s->conduct, what, now))
+        kith_event_peer_over_limit(s->all->env->events, s->peer.b, kith_offence_text(what));
+    if (was_clean)
+        session_refresh_due(s, now); /* to judge the window at its end */
+}
+
+void kith_session_note(struct kith_session *s, enum kith_offence what, kith_time now)
+{
+    if (s->trusted)
+        session_note(s, what, now);
+}
+
+static void send_away(struct kith_session *s, enum kith_offence what, kith_time now)
+{
+    char why[80];
+
+    kith_format(why, sizeof why, "over the limit of %s", kith_offence_text(what));
+    kith_event_peer_sent_away(s->all->env->events, s->peer.b, KITH_CONDUCT_AWAY,
+                              kith_offence_text(what));
+    s->all->count.sent_away++;
+    kith_session_close(s, KITH_CLOSE_LIMIT, why, now);
+}
+
+/* Whether there is nothing left to remember of one that is gone decides itself here. */
+static void judge_conduct(struct kith_session *s, kith_time now)
+{
+    bool was_clean = kith_conduct_is_clean(&s->conduct);
+    enum kith_offence what;
+
+    if (kith_conduct_tick(&s->conduct, now, &what))
+        send_away(s, what, now);
+    if (!was_clean && session_is_idle(s)) {
+        s->forget = true;
+        session_mark_ready(s);
+    }
 }
 
 /* ---- time ---- */
@@ -160,6 +206,7 @@ void session_refresh_due(struct kith_session *s, kith_time now)
     at = kith_sooner(at, live_deadline(s, now));
     at = kith_sooner(at, subflow_deadline(s));
     at = kith_sooner(at, s->guest_until);
+    at = kith_sooner(at, kith_conduct_deadline(&s->conduct));
     /* its place in the heap was made with the session, so this cannot fail */
     if (kith_due_set(&s->all->due, &s->due, at == KITH_NEVER ? at - 1 : at) < 0)
         session_mark_ready(s);
@@ -172,6 +219,7 @@ static void session_tick(struct kith_session *s, kith_time now)
         kith_event_peer_over_limit(s->all->env->events, s->peer.b, "a guest's time");
         kith_session_close(s, KITH_CLOSE_NOT_MEMBER, "no membership was shown in time", now);
     }
+    judge_conduct(s, now);
     subflow_tick(s, now);
     live_tick(s, now);
     dial_tick(s, now);
@@ -231,6 +279,11 @@ static size_t guests(const struct kith_sessions *all)
     return n;
 }
 
+static bool is_expected(const struct kith_sessions *all, const struct kith_peer_id *peer)
+{
+    return all->cfg.expects != NULL && all->cfg.expects(all->cfg.ctx, peer);
+}
+
 /* A stranger proved its key: it gets a session, as a guest, if there is room. */
 static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c, kith_time now)
 {
@@ -238,7 +291,9 @@ static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c
 
     if (all->closing || kith_peer_id_equal(kith_conn_peer(c), &all->cfg.self))
         return NULL;
-    bool expected = all->cfg.expects != NULL && all->cfg.expects(all->cfg.ctx, kith_conn_peer(c));
+    if (s != NULL && kith_conduct_is_away(&s->conduct, now))
+        return NULL;
+    bool expected = is_expected(all, kith_conn_peer(c));
     if (s == NULL && !expected && guests(all) >= KITH_SESSION_GUESTS_MAX) {
         all->count.guests_refused++;
         kith_event_refused_limit(all->env->events, &kith_conn_path(c)->remote,
@@ -248,6 +303,20 @@ static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c
     if (s == NULL && kith_sessions_get(all, kith_conn_peer(c), now, &s) < 0)
         return NULL;
     return s;
+}
+
+/* Closes a connection that has no place here. */
+static void turn_away(struct kith_sessions *all, struct kith_conn *c, kith_time now)
+{
+    const struct kith_session *s = kith_sessions_find(all, kith_conn_peer(c));
+
+    if (all->closing)
+        kith_conn_close(c, KITH_CLOSE_SHUTDOWN, "the program is being stopped", now);
+    else if (s != NULL && kith_conduct_is_away(&s->conduct, now))
+        kith_conn_close(c, KITH_CLOSE_REFUSED, "it went on being over the limits", now);
+    else
+        kith_conn_close(c, KITH_CLOSE_LIMIT, "no room", now);
+    kith_conn_free(c, now);
 }
 
 static void on_established(struct kith_sessions *all, struct kith_conn *c, kith_time now)
@@ -260,13 +329,13 @@ static void on_established(struct kith_sessions *all, struct kith_conn *c, kith_
     if (s != NULL && f == NULL)
         f = subflow_add(s, c, now);
     if (f == NULL) {
-        kith_conn_close(c, all->closing ? KITH_CLOSE_SHUTDOWN : KITH_CLOSE_LIMIT,
-                        all->closing ? "the program is being stopped" : "no room", now);
-        kith_conn_free(c, now);
+        turn_away(all, c, now);
         return;
     }
     kith_conn_set_owner(c, s);
     subflow_established(s, f, now);
+    if (s->trusted || is_expected(all, &s->peer))
+        session_note(s, KITH_OFFENCE_connections, now);
     session_refresh_due(s, now);
 }
 
@@ -406,6 +475,8 @@ static bool next_of_sessions(struct kith_sessions *all, struct kith_session_effe
             return true;
         }
         kith_list_remove(&s->ready);
+        if (take(&s->forget) && session_is_idle(s))
+            session_free(s);
     }
     return false;
 }

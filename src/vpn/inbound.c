@@ -117,7 +117,15 @@ static struct kith_span marked(struct kith_vpn *v, struct kith_span packet, stru
     return (struct kith_span){v->scratch, packet.n};
 }
 
-void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
+/* Whether the sender's own node would not have let such a packet out either, so that it comes from
+ * a changed program. Ports and ICMP types are the business of whoever uses the machine behind it.
+ */
+static bool is_members_fault(enum kith_vpn_drop why)
+{
+    return why != KITH_VPN_DROP_router_message && why != KITH_VPN_DROP_own_transport;
+}
+
+bool kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
                         struct kith_marks marks, kith_time now)
 {
     const struct kith_member *m = kith_vpn_member_find(v, member, slot);
@@ -125,28 +133,29 @@ void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struc
 
     if (m == NULL) {
         v->counters.dropped[KITH_VPN_DROP_unknown_member]++;
-        return;
+        return true;
     }
     if (kith_packet_parse(packet, &p) < 0 || (marks.partial && !has_checksum(&p))) {
         refuse(v, m, KITH_VPN_DROP_bad_header);
-        return;
+        return false;
     }
     p.partial = marks.partial;
     enum kith_vpn_drop why = judge(v, m, &p);
     if (why != KITH_VPN_DROPS) {
         refuse(v, m, why);
-        return;
+        return !is_members_fault(why);
     }
     if (!is_let_in(v, m, packet, &p, now)) {
         v->counters.dropped[KITH_VPN_DROP_inbound_denied]++;
-        return;
+        return true;
     }
     if (marks.ecn == KITH_ECN_CE && p.ecn == KITH_ECN_NONE) { /* RFC 6040 4.2 */
         v->counters.dropped[KITH_VPN_DROP_congestion]++;
-        return;
+        return true;
     }
     packet = clamped(v, packet, &p);
     deliver(v, marks.ecn == KITH_ECN_CE ? marked(v, packet, &p) : packet, &p);
+    return true;
 }
 
 bool kith_vpn_mark(uint8_t *packet, size_t n)

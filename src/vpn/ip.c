@@ -37,6 +37,14 @@ static void get_ip4(struct kith_reader *r, struct kith_ip *ip)
     kith_get_copy(r, ip->b, 4);
 }
 
+/* Whether a fragment at this offset, in units of 8 bytes, would overwrite a TCP header, its flags
+ * among it (RFC 1858, 3128): the first fragment has all 20 bytes, so no honest later one begins
+ * before byte 24. */
+static bool overwrites_tcp(uint8_t proto, unsigned offset)
+{
+    return proto == KITH_PROTO_TCP && offset > 0 && offset < 3;
+}
+
 /* Fills in the IP part of *p; *ret_total is the length the header claims. */
 static int parse_ip4(struct kith_reader *r, struct kith_packet *p, size_t *ret_total)
 {
@@ -62,8 +70,7 @@ static int parse_ip4(struct kith_reader *r, struct kith_packet *p, size_t *ret_t
     p->later = (frag & 0x1fff) != 0;
     p->l4 = (uint16_t)ihl;
     *ret_total = total;
-    /* A second fragment at offset 8 would overwrite the flags of the TCP header (RFC 3128). */
-    if (p->proto == KITH_PROTO_TCP && (frag & 0x1fff) == 1)
+    if (overwrites_tcp(p->proto, frag & 0x1fff))
         return KITH_E_MALFORMED;
     return parse_ip4_options(options, p);
 }
@@ -76,13 +83,14 @@ static void get_ip6(struct kith_reader *r, struct kith_ip *ip)
     kith_get_copy(r, ip->b, 16);
 }
 
-static void parse_ip6_fragment(struct kith_reader *body, struct kith_packet *p)
+static int parse_ip6_fragment(struct kith_reader *body, uint8_t next, struct kith_packet *p)
 {
-    uint16_t offset = kith_get_u16(body);
+    unsigned offset = kith_get_u16(body) >> 3;
 
     p->ident = kith_get_u32(body);
     p->fragment = true;
-    p->later = offset >> 3 != 0;
+    p->later = offset != 0;
+    return overwrites_tcp(next, offset) ? KITH_E_MALFORMED : KITH_OK;
 }
 
 /* One extension header of kind p->proto; p->proto becomes what follows it. */
@@ -97,8 +105,8 @@ static int parse_extension(struct kith_reader *r, struct kith_packet *p)
     if (r->bad)
         return KITH_E_MALFORMED;
     struct kith_reader body = kith_reader_on(rest);
-    if (kind == EXT_FRAGMENT)
-        parse_ip6_fragment(&body, p);
+    if (kind == EXT_FRAGMENT && parse_ip6_fragment(&body, next, p) < 0)
+        return KITH_E_MALFORMED;
     if (kind == EXT_ROUTING) {
         kith_get_u8(&body);
         p->source_routed |= kith_get_u8(&body) != 0; /* segments left */

@@ -131,8 +131,10 @@ int kith_vpn_refuse_underlay(struct kith_vpn *v, const struct kith_addr *listeni
 void kith_vpn_from_tun(struct kith_vpn *v, uint8_t *data, size_t len, kith_time now);
 /* One packet that `member` sent us in the network of `slot`; borrowed. A partial one gets its
  * checksum here, from the kernel where that computes it; congestion that its carrier met is marked
- * on it (RFC 6040). It may be held to be merged with those that follow, until kith_vpn_flush. */
-void kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
+ * on it (RFC 6040). It may be held to be merged with those that follow, until kith_vpn_flush. False
+ * for one that the member's own node would not have let out: dropped, counted, told, and no
+ * accident when it goes on. */
+bool kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struct kith_span packet,
                         struct kith_marks marks, kith_time now);
 /* Makes a packet say that it met congestion; false when it does not know ECN (RFC 3168). */
 bool kith_vpn_mark(uint8_t *packet, size_t n);

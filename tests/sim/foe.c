@@ -11,11 +11,21 @@ static void on_event(void *ctx, const struct kith_event *ev)
     sim_host_trace(f->host, "foe", ev);
 }
 
+static void forget_questions(struct foe *f)
+{
+    for (struct kith_session *s = kith_sessions_next(f->sessions, NULL); s != NULL;
+         s = kith_sessions_next(f->sessions, s))
+        for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
+            s->flow[i].pong_owed = false;
+}
+
 static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
 {
     struct foe *f = ctx;
 
     kith_sessions_receive(f->sessions, run, now);
+    if (f->zombie)
+        forget_questions(f);
 }
 
 static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,

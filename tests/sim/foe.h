@@ -16,7 +16,8 @@ struct foe {
     struct kith_sessions *sessions;
     struct kith_tx_batch batch;
     struct kith_transport transport;
-    bool deaf; /* takes no messages: what was sent to it stays in its connection */
+    bool deaf;   /* takes no messages: what was sent to it stays in its connection */
+    bool zombie; /* answers no question of life; its connections live on */
     size_t ups, downs, controls[256], packets;
     uint8_t last_kind;
     struct kith_conn_end last_end;

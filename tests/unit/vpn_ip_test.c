@@ -289,9 +289,32 @@ static void a_fragment_that_would_overwrite_tcp_flags_is_refused(void **state)
     f.may_fragment = true;
     f.fragment = 1; /* at byte 8 (RFC 3128) */
     assert_int_equal(parse(make_packet(&f, bytes), &p), KITH_E_MALFORMED);
-    f.fragment = 2;
+    f.fragment = 2; /* at byte 16: also inside a TCP header */
+    assert_int_equal(parse(make_packet(&f, bytes), &p), KITH_E_MALFORMED);
+    f.fragment = 3;
     assert_int_equal(parse(make_packet(&f, bytes), &p), KITH_OK);
     assert_true(p.later);
+}
+
+/* The same in IPv6, where the first fragment holds the whole TCP header, too (RFC 7112). */
+static void an_ipv6_fragment_that_would_overwrite_tcp_flags_is_refused(void **state)
+{
+    uint8_t later[8] = {TCP, 0, 0, 0, 0, 0, 0, 9};
+    struct kith_packet p;
+
+    (void)state;
+    for (uint8_t offset = 1; offset <= 2; offset++) {
+        later[3] = (uint8_t)(offset << 3 | 1); /* more follow */
+        assert_int_equal(parse(udp6_behind(later, 8, 44), &p), KITH_E_MALFORMED);
+        later[3] = (uint8_t)(offset << 3);
+        assert_int_equal(parse(udp6_behind(later, 8, 44), &p), KITH_E_MALFORMED);
+    }
+    later[3] = 3 << 3;
+    assert_int_equal(parse(udp6_behind(later, 8, 44), &p), KITH_OK);
+    assert_true(p.later);
+    later[0] = UDP; /* whose header is 8 bytes */
+    later[3] = 1 << 3;
+    assert_int_equal(parse(udp6_behind(later, 8, 44), &p), KITH_OK);
 }
 
 static void a_source_route_among_ipv4_options_is_seen(void **state)
@@ -424,6 +447,7 @@ int main(void)
         cmocka_unit_test(header_lengths_that_lie_are_refused),
         cmocka_unit_test(unknown_versions_and_nothing_are_refused),
         cmocka_unit_test(a_fragment_that_would_overwrite_tcp_flags_is_refused),
+        cmocka_unit_test(an_ipv6_fragment_that_would_overwrite_tcp_flags_is_refused),
         cmocka_unit_test(a_source_route_among_ipv4_options_is_seen),
         cmocka_unit_test(ipv4_in_disguise_is_martian),
         cmocka_unit_test(a_larger_mss_is_lowered_and_the_checksum_stays_right),

@@ -49,7 +49,8 @@ struct stream {
     /* sending: chunks hold tx_base..tx_end; ngtcp2 keeps pointers into what is sent and not
      * acknowledged, so chunks never move */
     struct tx_chunk *tx_first, *tx_last;
-    uint64_t tx_base, tx_sent, tx_end; /* stream offsets: acknowledged, written, queued */
+    uint64_t tx_base, tx_sent, tx_end; /* stream offsets: freed, written, queued */
+    uint64_t tx_acked;                 /* tx_base or beyond: inside the first chunk */
     bool tx_fin, tx_fin_sent, tx_closed, tx_blocked, wants_room;
     /* receiving */
     struct kith_buf rx;

@@ -170,6 +170,7 @@ void stream_acked(struct stream *s, uint64_t upto)
 {
     const struct kith_alloc *a = s->conn->q->env->alloc;
 
+    s->tx_acked = upto;
     while (s->tx_first != NULL && s->tx_base + s->tx_first->n <= upto &&
            (s->tx_first != s->tx_last || s->tx_first->n == s->tx_first->cap ||
             s->tx_base + s->tx_first->n == s->tx_end)) {
@@ -293,6 +294,14 @@ size_t kith_conn_stream_room(const struct kith_conn *c, int64_t id)
     if (s == NULL || s->gone || s->tx_closed || s->tx_fin || c->state != CONN_ESTABLISHED)
         return 0;
     return queue_room(s);
+}
+
+uint64_t kith_conn_stream_acked(const struct kith_conn *c, int64_t id, bool *ret_all)
+{
+    const struct stream *s = stream_find(c, id);
+
+    *ret_all = s == NULL || s->gone || s->tx_acked == s->tx_end;
+    return s != NULL ? s->tx_acked : 0;
 }
 
 struct kith_span kith_conn_stream_peek(const struct kith_conn *c, int64_t id, bool *ret_fin)
