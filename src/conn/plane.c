@@ -24,6 +24,7 @@ struct kith_plane {
     uint64_t next, key_first; /* number of the next packet, and of this key's first */
     kith_time key_since;      /* when this key's first packet was sealed */
     bool followed;            /* the receiver has opened one of this key's */
+    bool turn;                /* the path changed under this key */
     /* receiving */
     uint8_t receive_secret[KITH_PLANE_SECRET]; /* of the step after NEXT */
     struct plane_key receive[KITH_PLANE_KEYS];
@@ -114,7 +115,7 @@ void kith_plane_free(struct kith_plane *p)
  * it never has to guess more than one step ahead. */
 static bool rekey_due(const struct kith_plane *p, kith_time now)
 {
-    return p->followed && (p->next - p->key_first >= KITH_PLANE_REKEY_PACKETS ||
+    return p->followed && (p->turn || p->next - p->key_first >= KITH_PLANE_REKEY_PACKETS ||
                            kith_since(now, p->key_since) >= KITH_PLANE_REKEY_AFTER);
 }
 
@@ -129,7 +130,7 @@ static int rekey(struct kith_plane *p)
     p->send = fresh;
     kith_wipe(&fresh, sizeof fresh);
     p->key_first = p->next;
-    p->followed = false;
+    p->followed = p->turn = false;
     p->count.rekeyed++;
     return KITH_OK;
 }
@@ -179,6 +180,11 @@ void kith_plane_followed(struct kith_plane *p, uint64_t number)
 {
     if (number >= p->key_first && number < p->next)
         p->followed = true;
+}
+
+void kith_plane_turn(struct kith_plane *p)
+{
+    p->turn = p->next > p->key_first; /* else nobody has seen this key's index */
 }
 
 /* ---- receiving ---- */
@@ -237,6 +243,8 @@ int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time n
         p->count.replayed++;
         return KITH_E_USED;
     }
+    if (p->count.forged >= KITH_PLANE_FORGED_MAX)
+        return KITH_E_LIMIT;
     int err = key_use(p, &p->receive[at], false);
     if (err >= 0)
         err =
@@ -246,7 +254,7 @@ int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time n
         p->count.forged++;
     if (err >= 0 && at == NEXT) {
         err = step(p, now);
-        *ret_moved = true;
+        *ret_moved = *ret_moved || err >= 0;
     }
     if (err < 0)
         return err;
@@ -263,6 +271,11 @@ bool kith_plane_tick(struct kith_plane *p, kith_time now)
         return false;
     key_forget(p, &p->receive[BEFORE]);
     return true;
+}
+
+kith_time kith_plane_deadline(const struct kith_plane *p)
+{
+    return p->receive[BEFORE].there ? p->old_until : KITH_NEVER;
 }
 
 bool kith_plane_highest(const struct kith_plane *p, uint64_t *ret_number)

@@ -567,6 +567,7 @@ void conn_refresh_due(struct kith_conn *c, kith_time now)
     kith_time at = c->state == CONN_CLOSED ? c->linger_until : ngtcp2_conn_get_expiry(c->nc);
 
     (void)now;
+    at = kith_sooner(at, sealed_deadline(c));
     /* its place in the heap was made with the connection, so this cannot fail */
     if (kith_due_set(&c->q->due, &c->due, at == KITH_NEVER ? at - 1 : at) < 0)
         conn_mark_dirty(c);
@@ -581,6 +582,7 @@ void conn_tick(struct kith_conn *c, kith_time now)
         conn_settle(c, now);
         return;
     }
+    sealed_tick(c, now);
     int rv = ngtcp2_conn_handle_expiry(c->nc, now);
     if (rv != 0) {
         conn_fail(c, rv, now);

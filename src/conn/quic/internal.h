@@ -108,6 +108,7 @@ struct kith_conn {
         struct kith_plane *plane;                       /* NULL: not opened */
         struct kith_plane_index index[KITH_PLANE_KEYS]; /* in kith_quic.planes; all-zero: none */
         struct kith_gauge gauge;
+        bool called; /* for a report that nobody has taken yet */
     } sealed;
     struct conn_paths paths;
     struct kith_conn_end end;
@@ -223,6 +224,9 @@ void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t t
 void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *packet, size_t n,
                     uint8_t ecn, kith_time now);
 void sealed_moved(struct kith_conn *c, kith_time now);
+/* When sealed_tick has something to do; KITH_NEVER. */
+kith_time sealed_deadline(const struct kith_conn *c);
+void sealed_tick(struct kith_conn *c, kith_time now);
 void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats);
 /* Forgets and wipes all of it. */
 void sealed_end(struct kith_conn *c);

@@ -76,6 +76,41 @@ static struct kith_conn *find(struct kith_quic *q, const uint8_t *packet)
     return q->plane_latest;
 }
 
+/* Says that a report is owed, or has the connection woken when it will be: the last packets of a
+ * burst are to be reported as well, or the sender takes that for silence. */
+static void call_for_report(struct kith_conn *c, kith_time now)
+{
+    kith_time at = kith_gauge_report_at(&c->sealed.gauge);
+
+    if (c->sealed.called || at == KITH_NEVER)
+        return;
+    if (at <= now) {
+        c->sealed.called = c->tell_report = true;
+        conn_mark_ready(c);
+    } else if (c->due.at > at && kith_due_set(&c->q->due, &c->due, at) < 0) {
+        conn_mark_dirty(c); /* cannot be: its place in the heap was made with the connection */
+    }
+}
+
+kith_time sealed_deadline(const struct kith_conn *c)
+{
+    kith_time report;
+
+    if (c->sealed.plane == NULL)
+        return KITH_NEVER;
+    report = c->sealed.called ? KITH_NEVER : kith_gauge_report_at(&c->sealed.gauge);
+    return kith_sooner(report, kith_plane_deadline(c->sealed.plane));
+}
+
+void sealed_tick(struct kith_conn *c, kith_time now)
+{
+    if (c->sealed.plane == NULL)
+        return;
+    if (kith_plane_tick(c->sealed.plane, now))
+        route(c);
+    call_for_report(c, now);
+}
+
 void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *packet, size_t n,
                     uint8_t ecn, kith_time now)
 {
@@ -99,10 +134,7 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     }
     (void)kith_plane_highest(c->sealed.plane, &after);
     kith_gauge_opened(&c->sealed.gauge, !any || after > before, now);
-    if (!c->tell_report && kith_gauge_report_due(&c->sealed.gauge, now)) {
-        c->tell_report = true;
-        conn_mark_ready(c);
-    }
+    call_for_report(c, now);
     if (payload.n > 0 && q->sink.datagram != NULL)
         q->sink.datagram(q->sink.ctx, c, payload, ecn, now);
 }
@@ -160,6 +192,7 @@ bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_t
         return false;
     r.received = kith_plane_counters(c->sealed.plane)->opened;
     r.delay = kith_gauge_report(&c->sealed.gauge, now);
+    c->sealed.called = false;
     *ret = r;
     return true;
 }
@@ -176,8 +209,10 @@ int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, k
 
 void sealed_moved(struct kith_conn *c, kith_time now)
 {
-    if (c->sealed.plane != NULL)
-        kith_gauge_moved(&c->sealed.gauge, now);
+    if (c->sealed.plane == NULL)
+        return;
+    kith_gauge_moved(&c->sealed.gauge, now);
+    kith_plane_turn(c->sealed.plane);
 }
 
 void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats)
