@@ -2,7 +2,7 @@
 
 void kith_gauge_init(struct kith_gauge *g)
 {
-    *g = (struct kith_gauge){.asked_at = KITH_NEVER};
+    *g = (struct kith_gauge){.asked_at = KITH_NEVER, .doubt_at = KITH_NEVER};
 }
 
 /* ---- on and off ---- */
@@ -16,6 +16,7 @@ static void rest(struct kith_gauge *g, kith_time now)
     for (unsigned i = 0; i < g->failures && pause < KITH_GAUGE_REST_MAX; i++)
         pause *= 2;
     g->state = KITH_GAUGE_OFF;
+    g->doubt_at = KITH_NEVER;
     g->try_at = kith_after(now, pause < KITH_GAUGE_REST_MAX ? pause : KITH_GAUGE_REST_MAX);
     g->failures++;
 }
@@ -23,12 +24,14 @@ static void rest(struct kith_gauge *g, kith_time now)
 void kith_gauge_moved(struct kith_gauge *g, kith_time now)
 {
     g->state = KITH_GAUGE_OFF;
+    g->asked_at = g->doubt_at = KITH_NEVER;
     g->try_at = now;
     g->failures = 0;
     g->rtt = 0;
 }
 
-static bool is_silent(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+/* Whether it is odd that nobody has reported: QUIC was heard since. */
+static bool is_odd(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
 {
     return g->asked_at != KITH_NEVER && g->asked >= KITH_GAUGE_SILENT &&
            kith_since(now, g->asked_at) >= KITH_GAUGE_SILENCE + g->rtt &&
@@ -39,7 +42,11 @@ bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time 
 {
     if (g->state != KITH_GAUGE_ON)
         return false;
-    if (is_silent(g, quic_heard_at, now))
+    if (!is_odd(g, quic_heard_at, now))
+        return true;
+    if (g->doubt_at == KITH_NEVER)
+        g->doubt_at = now;
+    if (kith_since(now, g->doubt_at) >= KITH_GAUGE_DOUBT)
         rest(g, now);
     return g->state == KITH_GAUGE_ON;
 }
@@ -160,7 +167,7 @@ int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r,
         return KITH_OK;
     g->last = *r;
     g->any = true;
-    g->asked_at = KITH_NEVER;
+    g->asked_at = g->doubt_at = KITH_NEVER;
     measure_rtt(g, r, now);
     if (g->state == KITH_GAUGE_PROBING && r->highest >= g->first)
         begin_serving(g, r, now);

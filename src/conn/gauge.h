@@ -23,7 +23,10 @@ enum {
     KITH_GAUGE_SAMPLES = 64,
 };
 #define KITH_GAUGE_PROBE_EVERY (250 * KITH_MSEC)
-#define KITH_GAUGE_SILENCE KITH_SEC
+/* Packets unreported for so long make doubt, and doubt without a report for as long as three take
+ * makes silence: where QUIC was silent, too, and is heard again, the report is on its way. */
+#define KITH_GAUGE_SILENCE (700 * KITH_MSEC)
+#define KITH_GAUGE_DOUBT (300 * KITH_MSEC)
 /* Before it is tried again; doubles with every failure in a row. Having served for as long without
  * one, or a judgement without loss, ends the row. */
 #define KITH_GAUGE_REST (30 * KITH_SEC)
@@ -55,6 +58,7 @@ struct kith_gauge { /* init before use; by value */
     uint64_t first;     /* number of this try's first packet: reports below are of an older one */
     kith_time asked_at; /* when the first packet was sent that no report covers; KITH_NEVER */
     unsigned asked;     /* how many since */
+    kith_time doubt_at; /* when doubt began; KITH_NEVER */
     struct {
         uint64_t number;
         kith_time at;

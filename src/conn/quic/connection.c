@@ -481,7 +481,7 @@ static uint32_t number_for(struct kith_conn *c, const struct kith_path *path,
 
 /* Dialling side: an authenticated packet came from somewhere else. When that happens a few times
  * in a row the peer has moved: follow it, and let QUIC check the way. */
-static void notice_stray(struct kith_conn *c, const struct kith_path *path, kith_time now)
+void conn_notice_stray(struct kith_conn *c, const struct kith_path *path, kith_time now)
 {
     struct made_up_storage made_up;
     const struct kith_path *current = paths_current(&c->paths);
@@ -545,7 +545,7 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
         c->recv_seen = info.pkt_recv;
         c->heard_at = now;
         if (c->dialled)
-            notice_stray(c, path, now);
+            conn_notice_stray(c, path, now);
     }
     advance_handshake(c, now);
     if (c->state == CONN_CLOSED)

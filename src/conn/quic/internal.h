@@ -188,6 +188,8 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
  * (whatever happened is in the state and events). */
 int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_cid *dcid,
               uint8_t ecn, struct kith_span packet, kith_time now);
+/* Dialling side: an authentic packet came over `path`, maybe a peer's that has moved. */
+void conn_notice_stray(struct kith_conn *c, const struct kith_path *path, kith_time now);
 void conn_tick(struct kith_conn *c, kith_time now);
 /* Ends c: remembers why, writes the closing packet when the peer should hear of it. */
 void conn_end(struct kith_conn *c, const struct kith_conn_end *end, bool tell_peer, kith_time now);

@@ -1,7 +1,8 @@
 /* sealed.c: a connection's packets beside QUIC: the second plane (conn/plane.h) over its path.
  *
  * QUIC stays in charge: it proved the peer, finds the path and its MTU, and says when the
- * connection ends. Where plane packets come from means nothing; they are opened or they are not. */
+ * connection ends. Where plane packets come from does not decide whether they are opened; the
+ * dialling side follows them as it follows QUIC's (spec session 2.3.5). */
 #include "conn/quic/internal.h"
 
 #include "crypto/hash.h"
@@ -119,7 +120,6 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     uint64_t before, after;
     bool moved;
 
-    (void)path;
     if (c == NULL || c->sealed.plane == NULL || c->state != CONN_ESTABLISHED) {
         q->count.datagrams_unroutable++;
         return;
@@ -133,8 +133,11 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
         return;
     }
     (void)kith_plane_highest(c->sealed.plane, &after);
-    kith_gauge_opened(&c->sealed.gauge, !any || after > before, now);
+    const bool highest = !any || after > before;
+    kith_gauge_opened(&c->sealed.gauge, highest, now);
     call_for_report(c, now);
+    if (c->dialled && highest) /* the accepting side may be heard by no other packets */
+        conn_notice_stray(c, path, now);
     if (payload.n > 0 && q->sink.datagram != NULL)
         q->sink.datagram(q->sink.ctx, c, payload, ecn, now);
 }
