@@ -9,6 +9,7 @@
 struct plane_key {
     bool there;
     struct kith_plane_index index;
+    uint64_t mask; /* over the numbers in packets, which go on from key to key */
     struct kith_aead_key key;
     struct kith_aead *aead; /* NULL until used */
 };
@@ -41,23 +42,33 @@ static void key_forget(const struct kith_plane *p, struct plane_key *k)
     kith_wipe(k, sizeof *k);
 }
 
+static uint64_t load_u64(const uint8_t *p)
+{
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
 /* Takes the keys of one step out of the secret, which becomes the next step's: consecutive parts of
  * one HKDF-Expand, none of which tells anything about another. */
 static int ratchet(uint8_t secret[KITH_PLANE_SECRET], struct plane_key *ret)
 {
     struct step {
         uint8_t next[KITH_PLANE_SECRET], key[KITH_AEAD_KEY], iv[KITH_AEAD_IV];
-        uint8_t index[KITH_PLANE_INDEX - 1];
+        uint8_t index[KITH_PLANE_INDEX - 1], mask[8];
     } step;
     static_assert(sizeof step ==
-                      KITH_PLANE_SECRET + KITH_AEAD_KEY + KITH_AEAD_IV + KITH_PLANE_INDEX - 1,
+                      KITH_PLANE_SECRET + KITH_AEAD_KEY + KITH_AEAD_IV + KITH_PLANE_INDEX - 1 + 8,
                   "no padding");
     int err = kith_hkdf_expand(KITH_HKDF_SHA384, (struct kith_span){secret, KITH_PLANE_SECRET},
                                kith_span_text("kith plane v1 step"), (uint8_t *)&step, sizeof step);
 
     if (err >= 0) {
         memcpy(secret, step.next, sizeof step.next);
-        *ret = (struct plane_key){.there = true, .index.b[0] = KITH_PLANE_TYPE};
+        *ret = (struct plane_key){
+            .there = true, .index.b[0] = KITH_PLANE_TYPE, .mask = load_u64(step.mask)};
         memcpy(ret->index.b + 1, step.index, sizeof step.index);
         memcpy(ret->key.key, step.key, sizeof step.key);
         memcpy(ret->key.iv, step.iv, sizeof step.iv);
@@ -135,11 +146,11 @@ static int rekey(struct kith_plane *p)
     return KITH_OK;
 }
 
-static void put_head(uint8_t *out, const struct kith_plane_index *index, uint64_t number)
+static void put_head(uint8_t *out, const struct plane_key *k, uint64_t number)
 {
-    memcpy(out, index->b, KITH_PLANE_INDEX);
+    memcpy(out, k->index.b, KITH_PLANE_INDEX);
     for (int i = 0; i < 8; i++)
-        out[KITH_PLANE_INDEX + i] = (uint8_t)(number >> (56 - 8 * i));
+        out[KITH_PLANE_INDEX + i] = (uint8_t)((number ^ k->mask) >> (56 - 8 * i));
 }
 
 int kith_plane_seal(struct kith_plane *p, const struct kith_span *parts, size_t n, uint8_t *out,
@@ -159,7 +170,7 @@ int kith_plane_seal(struct kith_plane *p, const struct kith_span *parts, size_t 
         return err;
     for (size_t i = 0; i < n; i++)
         len += parts[i].n;
-    put_head(out, &p->send.index, p->next);
+    put_head(out, &p->send, p->next);
     err = kith_aead_seal(p->send.aead, p->next, (struct kith_span){out, KITH_PLANE_HEAD}, parts, n,
                          out + KITH_PLANE_HEAD);
     p->next++; /* whatever came of it, the number is spent */
@@ -220,15 +231,6 @@ static size_t key_of(const struct kith_plane *p, const uint8_t *packet)
     return KITH_PLANE_KEYS;
 }
 
-static uint64_t number_of(const uint8_t *packet)
-{
-    uint64_t number = 0;
-
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | packet[KITH_PLANE_INDEX + i];
-    return number;
-}
-
 int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time now,
                     struct kith_span *ret_payload, bool *ret_moved)
 {
@@ -238,7 +240,7 @@ int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time n
     size_t at = key_of(p, packet);
     if (at == KITH_PLANE_KEYS)
         return KITH_E_NOTFOUND;
-    uint64_t number = number_of(packet);
+    uint64_t number = load_u64(packet + KITH_PLANE_INDEX) ^ p->receive[at].mask;
     if (!kith_replay_admits(&p->replay, number)) {
         p->count.replayed++;
         return KITH_E_USED;

@@ -2,10 +2,11 @@
  *
  * Both ends derive its keys from the connection's TLS session, so whoever could open a packet is
  * who the handshake proved. A packet is 16 bytes of header (its type and an index that names
- * connection and key, then its number), the sealed payload, and a tag. Nothing is acknowledged or
- * sent again. Each direction has its own keys; its sender ratchets them forward (a one-way hash)
- * after 2^20 packets or 120 s, as soon as the receiver is known to have followed the step before.
- * The index changes with the key, so that nothing in the clear lasts longer.
+ * connection and key, then its number under a mask), the sealed payload, and a tag. Nothing is
+ * acknowledged or sent again. Each direction has its own keys; its sender ratchets them forward (a
+ * one-way hash) after 2^20 packets, 120 s or a change of path, as soon as the receiver is known to
+ * have followed the step before. Index and mask change with the key, so that nothing in the clear
+ * lasts longer.
  *
  * It knows no addresses and no clock, and does not decide whether to be used: that is the gauge's
  * (conn/gauge.h) and the connection's. Order: new; seal; open with what came under one of

@@ -72,7 +72,7 @@ struct world {
     kith_time now;
 };
 
-/* The payload of a packet says which it is, in bytes that are unlike any other's. */
+/* The payload of a packet says which it is, twice: as a number, and in bytes of its own. */
 static void payload_of(uint64_t number, uint8_t out[PAYLOAD])
 {
     struct kith_random_seeded source;
@@ -80,6 +80,7 @@ static void payload_of(uint64_t number, uint8_t out[PAYLOAD])
     kith_random_seeded_init(&source, number + 1);
     struct kith_random r = kith_random_from_seed(&source);
     kith_random_fill(&r, out, PAYLOAD);
+    memcpy(out, &number, sizeof number);
 }
 
 static void arrive(struct world *w, const struct a_packet *p)
@@ -87,18 +88,17 @@ static void arrive(struct world *w, const struct a_packet *p)
     struct a_packet copy = *p;
     uint8_t want[PAYLOAD];
     struct kith_span payload;
-    uint64_t number = 0;
+    uint64_t number;
     bool moved;
 
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | p->b[KITH_PLANE_INDEX + i];
     if (kith_plane_open(w->b, copy.b, copy.n, w->now, &payload, &moved) != KITH_OK)
         return;
+    assert_int_equal(payload.n, PAYLOAD);
+    memcpy(&number, payload.p, sizeof number);
     assert_true(number < kith_plane_next(w->a));
     assert_false(w->opened[number]);
     w->opened[number] = true;
     payload_of(number, want);
-    assert_int_equal(payload.n, PAYLOAD);
     assert_memory_equal(payload.p, want, PAYLOAD);
     w->any = true;
     w->highest = number > w->highest ? number : w->highest;

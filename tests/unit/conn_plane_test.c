@@ -97,12 +97,13 @@ static void assert_packet(const struct packet *p, const char *want)
 
 /* Computed with Python's hmac and hashlib, and the ciphers of the package `cryptography`:
  *   t, out, i = b"", b"", 1
- *   while len(out) < 99:
+ *   while len(out) < 107:
  *       t = hmac.new(secret, t + b"kith plane v1 step" + bytes([i]), hashlib.sha384).digest()
  *       out, i = out + t, i + 1
  *   secret, key, iv, index = out[:48], out[48:80], out[80:92], b"\x30" + out[92:99]
- *   head = index + number.to_bytes(8, "big")
- *   nonce = bytes(x ^ y for x, y in zip(iv, bytes(4) + number.to_bytes(8, "big")))
+ *   mask, n = out[99:107], number.to_bytes(8, "big")
+ *   head = index + bytes(x ^ y for x, y in zip(mask, n))
+ *   nonce = bytes(x ^ y for x, y in zip(iv, bytes(4) + n))
  *   packet = head + CIPHER(key).encrypt(nonce, payload, head)
  * beginning with secret = bytes(range(48)). */
 static const struct {
@@ -110,11 +111,11 @@ static const struct {
     const char *first, *second;
 } known[] = {
     {KITH_AEAD_AES256GCM,
-     "30d311b522a162e50000000000000000866f7acfee9adf2976e7651d2a7cd21cd8d7e2ee48",
-     "30ad730e3937a059000000000000000137ae30929a219463240d190f9135fa32acebafe32d13"},
+     "30d311b522a162e595b1a59cc74807e8866f7acfeecd5cb9f8dfea199b156ddc271afe3c02",
+     "30ad730e3937a059f7679c7896e0498237ae30929a211b67ca0d0be16d2a089ddfe253a4ad42"},
     {KITH_AEAD_CHACHA20POLY1305,
-     "30d311b522a162e50000000000000000b707ddb5c19a54168e50e240c4dbce21e308b6d78b",
-     "30ad730e3937a0590000000000000001aebbe18d10f335465ada9db824675b2074dab18f96e9"},
+     "30d311b522a162e595b1a59cc74807e8b707ddb5c137ff8d2ab319eb6458bf8de83ea7fdb6",
+     "30ad730e3937a059f7679c7896e04982aebbe18d10f3863fc540d0f4263d9f47799c9894f342"},
 };
 
 static void packets_of_two_steps_are_those_of_an_independent_computation(void **state)
@@ -139,6 +140,7 @@ static void what_one_end_seals_the_other_opens_and_the_header_is_as_specified(vo
     struct kith_plane_index at[KITH_PLANE_KEYS];
     struct kith_span payload;
     struct packet p;
+    uint8_t mask[8];
     bool moved;
 
     (void)state;
@@ -148,8 +150,10 @@ static void what_one_end_seals_the_other_opens_and_the_header_is_as_specified(vo
         assert_int_equal(kith_plane_seal(e.a, parts, 3, p.b, T0, &p.n), KITH_OK);
         assert_int_equal(p.n, 8 + KITH_PLANE_OVERHEAD);
         assert_int_equal(p.b[0], 0x30);
-        assert_int_equal(p.b[14], number >> 8);
-        assert_int_equal(p.b[15], number & 0xff);
+        if (number == 0)
+            memcpy(mask, p.b + KITH_PLANE_INDEX, sizeof mask);
+        for (size_t i = 0; i < 8; i++)
+            assert_int_equal(p.b[KITH_PLANE_INDEX + i] ^ mask[i], number >> (56 - 8 * i) & 0xff);
         kith_plane_indices(e.b, at);
         assert_memory_equal(p.b, at[1].b, KITH_PLANE_INDEX);
         assert_int_equal(kith_plane_open(e.b, p.b, p.n, T0, &payload, &moved), KITH_OK);
@@ -241,9 +245,10 @@ static void a_forged_high_number_does_not_move_the_window(void **state)
     (void)state;
     struct ends e = meet(KITH_AEAD_AES256GCM);
     struct packet good = seal(e.a, word, T0), p = good;
-    memset(p.b + KITH_PLANE_INDEX, 0xff, 8);
-    refuses(e.b, &p, T0, KITH_E_USED); /* the last number there is has no successor */
-    p.b[15] = 0;
+    for (size_t i = KITH_PLANE_INDEX; i < KITH_PLANE_HEAD; i++)
+        p.b[i] = (uint8_t)~good.b[i];  /* it has number 0: now it has the last there is */
+    refuses(e.b, &p, T0, KITH_E_USED); /* which has no successor */
+    p.b[15] ^= 1;
     refuses(e.b, &p, T0, KITH_E_AUTH);
     opens(e.b, &good, T0, false);
     part(&e);
@@ -343,6 +348,26 @@ static void rekey(struct ends *e, kith_time *now, struct packet *ret_first)
     *now += 120 * KITH_SEC;
     kith_plane_followed(e->a, kith_plane_next(e->a) - 1);
     *ret_first = seal(e->a, word, *now);
+}
+
+/* Numbers go on from key to key, and nobody who sees packets of both can tell by them. */
+static void numbers_are_under_another_mask_with_every_key(void **state)
+{
+    struct packet first;
+    kith_time now = T0;
+    uint64_t highest;
+
+    (void)state;
+    struct ends e = meet(KITH_AEAD_AES256GCM);
+    struct packet p = seal(e.a, word, now);
+    for (uint64_t number = 1; number <= 20; number++, p = first) {
+        rekey(&e, &now, &first);
+        assert_memory_not_equal(first.b + KITH_PLANE_INDEX, p.b + KITH_PLANE_INDEX, 4);
+        opens(e.b, &first, now, true);
+        assert_true(kith_plane_highest(e.b, &highest));
+        assert_int_equal(highest, number);
+    }
+    part(&e);
 }
 
 static void a_step_whose_first_packets_are_lost_is_followed_by_any_later_one(void **state)
@@ -549,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_receiver_cannot_have_followed_what_was_never_sent),
         cmocka_unit_test(the_key_changes_after_2_to_the_20_packets),
         cmocka_unit_test(the_key_changes_when_the_path_did_as_soon_as_it_may),
+        cmocka_unit_test(numbers_are_under_another_mask_with_every_key),
         cmocka_unit_test(a_step_whose_first_packets_are_lost_is_followed_by_any_later_one),
         cmocka_unit_test(the_old_key_is_good_for_10_s_after_the_step_and_then_gone),
         cmocka_unit_test(packets_come_under_three_indices_at_most_and_never_an_old_one),
