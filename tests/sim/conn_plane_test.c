@@ -219,8 +219,12 @@ static void bursts_with_pauses_stay_on_the_plane(void **state)
     (void)talk(&p, A, 5 * KITH_MSEC, 600 * KITH_MSEC);
     assert_true(sealed(&p.a));
     for (int i = 0; i < 20; i++) {
+        assert_true(say(&p.a, 0)); /* reported, and all of that done when the burst comes */
+        wait_for(&p, (kith_dur)(i * 5) * KITH_MSEC);
         (void)talk(&p, A, 4 * KITH_MSEC, 40 * KITH_MSEC);
         wait_for(&p, 3 * KITH_SEC);
+        const struct kith_conn *c = p.a.established[0]; /* it has heard of the last of them */
+        assert_int_equal(c->sealed.gauge.last.highest + 1, kith_plane_next(c->sealed.plane));
         assert_true(say(&p.a, 0));
         assert_true(sealed(&p.a));
     }

@@ -399,9 +399,12 @@ static void a_report_of_what_was_never_sent_is_refused_and_changes_nothing(void 
     assert_int_equal(tell(&p, UINT64_MAX, 0, 0), KITH_E_PROTOCOL);
     assert_int_equal(tell(&p, UINT64_MAX, UINT64_MAX, 0), KITH_E_PROTOCOL);
     assert_int_equal(tell(&p, 0, 2, 0), KITH_E_PROTOCOL); /* more than there are numbers */
+    for (int i = 0; i < 10; i++)
+        send(&p);
+    assert_int_equal(tell(&p, 4, 6, 0), KITH_E_PROTOCOL); /* also of those that were sent */
     assert_false(serves(&p));
     assert_false(p.g.any);
-    assert_int_equal(tell(&p, 0, 1, 0), KITH_OK);
+    assert_int_equal(tell(&p, 4, 5, 0), KITH_OK);
 }
 
 static void a_report_that_goes_backward_changes_nothing(void **state)
