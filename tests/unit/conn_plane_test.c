@@ -27,9 +27,9 @@ static struct kith_plane_secrets secrets_of(bool a)
 {
     struct kith_plane_secrets s;
 
-    for (uint8_t i = 0; i < KITH_PLANE_SECRET; i++) {
-        s.send[i] = (uint8_t)(a ? i : 128 + i);
-        s.receive[i] = (uint8_t)(a ? 128 + i : i);
+    for (size_t i = 0; i < KITH_PLANE_SECRET; i++) {
+        s.send[i] = (uint8_t)(i + (a ? 0 : 128));
+        s.receive[i] = (uint8_t)(i + (a ? 128 : 0));
     }
     return s;
 }
