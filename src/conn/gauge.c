@@ -2,7 +2,7 @@
 
 void kith_gauge_init(struct kith_gauge *g)
 {
-    *g = (struct kith_gauge){.asked_at = KITH_NEVER};
+    *g = (struct kith_gauge){.asked_at = KITH_NEVER, .doubt_at = KITH_NEVER};
 }
 
 /* ---- on and off ---- */
@@ -11,9 +11,12 @@ static void rest(struct kith_gauge *g, kith_time now)
 {
     kith_dur pause = KITH_GAUGE_REST;
 
+    if (g->state == KITH_GAUGE_ON && kith_since(now, g->on_since) >= KITH_GAUGE_REST)
+        g->failures = 0;
     for (unsigned i = 0; i < g->failures && pause < KITH_GAUGE_REST_MAX; i++)
         pause *= 2;
     g->state = KITH_GAUGE_OFF;
+    g->doubt_at = KITH_NEVER;
     g->try_at = kith_after(now, pause < KITH_GAUGE_REST_MAX ? pause : KITH_GAUGE_REST_MAX);
     g->failures++;
 }
@@ -21,12 +24,14 @@ static void rest(struct kith_gauge *g, kith_time now)
 void kith_gauge_moved(struct kith_gauge *g, kith_time now)
 {
     g->state = KITH_GAUGE_OFF;
+    g->asked_at = g->doubt_at = KITH_NEVER;
     g->try_at = now;
     g->failures = 0;
     g->rtt = 0;
 }
 
-static bool is_silent(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+/* Whether it is odd that nobody has reported: QUIC was heard since. */
+static bool is_odd(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
 {
     return g->asked_at != KITH_NEVER && g->asked >= KITH_GAUGE_SILENT &&
            kith_since(now, g->asked_at) >= KITH_GAUGE_SILENCE + g->rtt &&
@@ -37,7 +42,11 @@ bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time 
 {
     if (g->state != KITH_GAUGE_ON)
         return false;
-    if (is_silent(g, quic_heard_at, now))
+    if (!is_odd(g, quic_heard_at, now))
+        return true;
+    if (g->doubt_at == KITH_NEVER)
+        g->doubt_at = now;
+    if (kith_since(now, g->doubt_at) >= KITH_GAUGE_DOUBT)
         rest(g, now);
     return g->state == KITH_GAUGE_ON;
 }
@@ -77,80 +86,93 @@ void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
     }
     g->asked++;
     const size_t latest = (g->sampled + KITH_GAUGE_SAMPLES - 1) % KITH_GAUGE_SAMPLES;
-    if (g->sampled > 0 && kith_since(now, g->sample[latest].at) < KITH_GAUGE_SAMPLE_EVERY &&
-        now != g->sample[latest].at)
+    kith_dur every = g->rtt / 16;
+    if (every < KITH_GAUGE_SAMPLE_EVERY)
+        every = KITH_GAUGE_SAMPLE_EVERY;
+    if (g->sampled > 0 && kith_since(now, g->sample[latest].at) < every)
         return;
-    /* of packets that left at one instant the last stands for all */
-    size_t at =
-        g->sampled > 0 && g->sample[latest].at == now ? latest : g->sampled++ % KITH_GAUGE_SAMPLES;
-    g->sample[at].number = number;
-    g->sample[at].at = now;
+    g->sample[g->sampled % KITH_GAUGE_SAMPLES].number = number;
+    g->sample[g->sampled++ % KITH_GAUGE_SAMPLES].at = now;
 }
 
-/* When the packet that was reported left, or the sampled one just before it. */
-static bool left_at(const struct kith_gauge *g, uint64_t number, kith_time *ret)
+/* When the packet that was reported left, or the sampled one just before it. For one older than all
+ * samples the oldest stands: the time is too short then, but the samples reach back further the
+ * longer it is. */
+static kith_time left_at(const struct kith_gauge *g, uint64_t number)
 {
-    bool found = false;
-    uint64_t best = 0;
+    size_t n = g->sampled < KITH_GAUGE_SAMPLES ? g->sampled : KITH_GAUGE_SAMPLES;
+    kith_time at = KITH_NEVER;
 
-    for (size_t i = 0; i < KITH_GAUGE_SAMPLES && i < g->sampled; i++) {
-        if (g->sample[i].number > number || (found && g->sample[i].number < best))
-            continue;
-        found = true;
-        best = g->sample[i].number;
-        *ret = g->sample[i].at;
+    for (size_t i = 1; i <= n; i++) { /* the newest first */
+        const size_t s = (g->sampled - i) % KITH_GAUGE_SAMPLES;
+        at = g->sample[s].at;
+        if (g->sample[s].number <= number)
+            break;
     }
-    return found;
+    return at;
 }
 
 /* Smoothed as TCP does (RFC 6298 2.3). */
 static void measure_rtt(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
 {
-    kith_time left;
+    kith_dur gone = kith_since(now, left_at(g, r->highest));
 
-    if (!left_at(g, r->highest, &left))
-        return;
-    kith_dur gone = kith_since(now, left);
-    if (gone < r->delay)
+    if (gone <= r->delay)
         return;
     gone -= r->delay;
     g->rtt = g->rtt == 0 ? gone : g->rtt - g->rtt / 8 + gone / 8;
 }
 
+/* Takes what was reported since the last judgement into account; whether too much of it was lost.
+ */
+static bool judge(struct kith_gauge *g, const struct kith_gauge_report *r)
+{
+    uint64_t sent = r->highest + 1 - g->judged, came = r->received - g->judged_received;
+    uint64_t lost = sent > came ? sent - came : 0;
+
+    g->judged = r->highest + 1;
+    g->judged_received = r->received;
+    g->lost += lost;
+    return lost * 100 > sent * KITH_GAUGE_LOSS_PERCENT;
+}
+
+/* A try that succeeded: what went before it was judged by its silence. */
+static void begin_serving(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
+{
+    g->state = KITH_GAUGE_ON;
+    g->on_since = now;
+    (void)judge(g, r);
+    g->lossy = 0;
+}
+
 static void judge_loss(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
 {
-    uint64_t sent = r->highest - g->last.highest, came = r->received - g->last.received;
-
-    if (g->any && sent < KITH_GAUGE_LOSS_PACKETS)
+    if (r->highest + 1 - g->judged < KITH_GAUGE_LOSS_PACKETS)
         return;
-    if (g->any) {
-        uint64_t lost = sent > came ? sent - came : 0;
-        g->sent_counted += sent;
-        g->lost += lost;
-        g->lossy = lost * 100 > sent * KITH_GAUGE_LOSS_PERCENT ? g->lossy + 1 : 0;
+    if (!judge(g, r)) {
+        g->lossy = g->failures = 0;
+        return;
     }
-    g->any = true;
-    g->last = *r;
-    if (g->state == KITH_GAUGE_ON && g->lossy >= KITH_GAUGE_LOSS_TIMES) {
-        g->failures = 0;
+    g->lossy++;
+    if (g->state == KITH_GAUGE_ON && g->lossy >= KITH_GAUGE_LOSS_TIMES)
         rest(g, now);
-    }
 }
 
 int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
                         kith_time now)
 {
-    if (r->highest >= next || r->received > next)
+    if (r->highest >= next || r->received > r->highest + 1)
         return KITH_E_PROTOCOL;
     if (g->any && (r->highest < g->last.highest || r->received < g->last.received))
-        return KITH_OK; /* an older report, overtaken */
-    g->asked_at = KITH_NEVER;
+        return KITH_OK;
+    g->last = *r;
+    g->any = true;
+    g->asked_at = g->doubt_at = KITH_NEVER;
     measure_rtt(g, r, now);
-    if (g->state == KITH_GAUGE_PROBING && r->highest >= g->first) {
-        g->state = KITH_GAUGE_ON;
-        g->failures = 0;
-    }
-    judge_loss(g, r, now);
+    if (g->state == KITH_GAUGE_PROBING && r->highest >= g->first)
+        begin_serving(g, r, now);
+    else
+        judge_loss(g, r, now);
     return KITH_OK;
 }
 
@@ -161,6 +183,11 @@ void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now)
     g->news = true;
     if (highest)
         g->highest_at = now;
+}
+
+kith_time kith_gauge_report_at(const struct kith_gauge *g)
+{
+    return g->news ? g->report_at : KITH_NEVER;
 }
 
 bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now)

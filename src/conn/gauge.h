@@ -23,9 +23,15 @@ enum {
     KITH_GAUGE_SAMPLES = 64,
 };
 #define KITH_GAUGE_PROBE_EVERY (250 * KITH_MSEC)
-#define KITH_GAUGE_SILENCE KITH_SEC
-#define KITH_GAUGE_REST (30 * KITH_SEC) /* before it is tried again; doubles with every failure */
+/* Packets unreported for so long make doubt, and doubt without a report for as long as three take
+ * makes silence: where QUIC was silent, too, and is heard again, the report is on its way. */
+#define KITH_GAUGE_SILENCE (700 * KITH_MSEC)
+#define KITH_GAUGE_DOUBT (300 * KITH_MSEC)
+/* Before it is tried again; doubles with every failure in a row. Having served for as long without
+ * one, or a judgement without loss, ends the row. */
+#define KITH_GAUGE_REST (30 * KITH_SEC)
 #define KITH_GAUGE_REST_MAX (600 * KITH_SEC)
+/* At least, and a sixteenth of the round trip: so the samples reach back for four. */
 #define KITH_GAUGE_SAMPLE_EVERY KITH_MSEC
 #define KITH_GAUGE_REPORT_EVERY (100 * KITH_MSEC)
 
@@ -46,23 +52,25 @@ struct kith_gauge { /* init before use; by value */
     /* sending */
     enum kith_gauge_state state;
     kith_time try_at;   /* OFF: when to begin again */
-    kith_time began_at; /* PROBING: when */
     kith_time probe_at; /* PROBING: when the next is due */
+    kith_time on_since; /* ON: when it began to serve */
     unsigned probes, failures;
     uint64_t first;     /* number of this try's first packet: reports below are of an older one */
     kith_time asked_at; /* when the first packet was sent that no report covers; KITH_NEVER */
     unsigned asked;     /* how many since */
+    kith_time doubt_at; /* when doubt began; KITH_NEVER */
     struct {
         uint64_t number;
         kith_time at;
-    } sample[KITH_GAUGE_SAMPLES]; /* some packets, and when they left */
+    } sample[KITH_GAUGE_SAMPLES]; /* some packets, and when they left; never the second of an
+                                     instant, so that those between are not much younger */
     size_t sampled;
-    struct kith_gauge_report last; /* that was judged for loss */
+    struct kith_gauge_report last; /* the newest report, when there was `any` */
     bool any;
-    unsigned lossy; /* judgements in a row above the limit */
-    uint64_t sent_counted,
-        lost;     /* packets that reports have covered, and how many of them were lost */
-    kith_dur rtt; /* smoothed; 0: not known */
+    uint64_t judged, judged_received; /* packets whose loss was judged, and which of them came */
+    unsigned lossy;                   /* judgements in a row above the limit */
+    uint64_t lost;                    /* of those judged */
+    kith_dur rtt;                     /* smoothed; 0: not known */
     /* receiving */
     kith_time report_at; /* no report before */
     bool news;           /* packets came since the last */
@@ -81,12 +89,14 @@ bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now);
 /* A packet with this number was sent. */
 void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
 /* The peer reported; `next` is the number of our next packet. KITH_E_PROTOCOL: it reports what was
- * never sent. */
+ * never sent, or more packets than there are numbers. One that was overtaken changes nothing. */
 int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
                         kith_time now) KITH_MUST_CHECK;
 
 /* A packet was opened; `highest`: none before had so high a number. */
 void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now);
+/* When a report is due; KITH_NEVER. */
+kith_time kith_gauge_report_at(const struct kith_gauge *g);
 /* Whether a report is due. */
 bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now);
 /* It is being sent: `delay` of the report. */

@@ -9,6 +9,7 @@
 struct plane_key {
     bool there;
     struct kith_plane_index index;
+    uint64_t mask; /* over the numbers in packets, which go on from key to key */
     struct kith_aead_key key;
     struct kith_aead *aead; /* NULL until used */
 };
@@ -24,6 +25,7 @@ struct kith_plane {
     uint64_t next, key_first; /* number of the next packet, and of this key's first */
     kith_time key_since;      /* when this key's first packet was sealed */
     bool followed;            /* the receiver has opened one of this key's */
+    bool turn;                /* the path changed under this key */
     /* receiving */
     uint8_t receive_secret[KITH_PLANE_SECRET]; /* of the step after NEXT */
     struct plane_key receive[KITH_PLANE_KEYS];
@@ -40,23 +42,33 @@ static void key_forget(const struct kith_plane *p, struct plane_key *k)
     kith_wipe(k, sizeof *k);
 }
 
+static uint64_t load_u64(const uint8_t *p)
+{
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
 /* Takes the keys of one step out of the secret, which becomes the next step's: consecutive parts of
  * one HKDF-Expand, none of which tells anything about another. */
 static int ratchet(uint8_t secret[KITH_PLANE_SECRET], struct plane_key *ret)
 {
     struct step {
         uint8_t next[KITH_PLANE_SECRET], key[KITH_AEAD_KEY], iv[KITH_AEAD_IV];
-        uint8_t index[KITH_PLANE_INDEX - 1];
+        uint8_t index[KITH_PLANE_INDEX - 1], mask[8];
     } step;
     static_assert(sizeof step ==
-                      KITH_PLANE_SECRET + KITH_AEAD_KEY + KITH_AEAD_IV + KITH_PLANE_INDEX - 1,
+                      KITH_PLANE_SECRET + KITH_AEAD_KEY + KITH_AEAD_IV + KITH_PLANE_INDEX - 1 + 8,
                   "no padding");
     int err = kith_hkdf_expand(KITH_HKDF_SHA384, (struct kith_span){secret, KITH_PLANE_SECRET},
                                kith_span_text("kith plane v1 step"), (uint8_t *)&step, sizeof step);
 
     if (err >= 0) {
         memcpy(secret, step.next, sizeof step.next);
-        *ret = (struct plane_key){.there = true, .index.b[0] = KITH_PLANE_TYPE};
+        *ret = (struct plane_key){
+            .there = true, .index.b[0] = KITH_PLANE_TYPE, .mask = load_u64(step.mask)};
         memcpy(ret->index.b + 1, step.index, sizeof step.index);
         memcpy(ret->key.key, step.key, sizeof step.key);
         memcpy(ret->key.iv, step.iv, sizeof step.iv);
@@ -114,7 +126,7 @@ void kith_plane_free(struct kith_plane *p)
  * it never has to guess more than one step ahead. */
 static bool rekey_due(const struct kith_plane *p, kith_time now)
 {
-    return p->followed && (p->next - p->key_first >= KITH_PLANE_REKEY_PACKETS ||
+    return p->followed && (p->turn || p->next - p->key_first >= KITH_PLANE_REKEY_PACKETS ||
                            kith_since(now, p->key_since) >= KITH_PLANE_REKEY_AFTER);
 }
 
@@ -129,16 +141,16 @@ static int rekey(struct kith_plane *p)
     p->send = fresh;
     kith_wipe(&fresh, sizeof fresh);
     p->key_first = p->next;
-    p->followed = false;
+    p->followed = p->turn = false;
     p->count.rekeyed++;
     return KITH_OK;
 }
 
-static void put_head(uint8_t *out, const struct kith_plane_index *index, uint64_t number)
+static void put_head(uint8_t *out, const struct plane_key *k, uint64_t number)
 {
-    memcpy(out, index->b, KITH_PLANE_INDEX);
+    memcpy(out, k->index.b, KITH_PLANE_INDEX);
     for (int i = 0; i < 8; i++)
-        out[KITH_PLANE_INDEX + i] = (uint8_t)(number >> (56 - 8 * i));
+        out[KITH_PLANE_INDEX + i] = (uint8_t)((number ^ k->mask) >> (56 - 8 * i));
 }
 
 int kith_plane_seal(struct kith_plane *p, const struct kith_span *parts, size_t n, uint8_t *out,
@@ -158,7 +170,7 @@ int kith_plane_seal(struct kith_plane *p, const struct kith_span *parts, size_t 
         return err;
     for (size_t i = 0; i < n; i++)
         len += parts[i].n;
-    put_head(out, &p->send.index, p->next);
+    put_head(out, &p->send, p->next);
     err = kith_aead_seal(p->send.aead, p->next, (struct kith_span){out, KITH_PLANE_HEAD}, parts, n,
                          out + KITH_PLANE_HEAD);
     p->next++; /* whatever came of it, the number is spent */
@@ -179,6 +191,11 @@ void kith_plane_followed(struct kith_plane *p, uint64_t number)
 {
     if (number >= p->key_first && number < p->next)
         p->followed = true;
+}
+
+void kith_plane_turn(struct kith_plane *p)
+{
+    p->turn = p->next > p->key_first; /* else nobody has seen this key's index */
 }
 
 /* ---- receiving ---- */
@@ -214,15 +231,6 @@ static size_t key_of(const struct kith_plane *p, const uint8_t *packet)
     return KITH_PLANE_KEYS;
 }
 
-static uint64_t number_of(const uint8_t *packet)
-{
-    uint64_t number = 0;
-
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | packet[KITH_PLANE_INDEX + i];
-    return number;
-}
-
 int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time now,
                     struct kith_span *ret_payload, bool *ret_moved)
 {
@@ -232,11 +240,13 @@ int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time n
     size_t at = key_of(p, packet);
     if (at == KITH_PLANE_KEYS)
         return KITH_E_NOTFOUND;
-    uint64_t number = number_of(packet);
+    uint64_t number = load_u64(packet + KITH_PLANE_INDEX) ^ p->receive[at].mask;
     if (!kith_replay_admits(&p->replay, number)) {
         p->count.replayed++;
         return KITH_E_USED;
     }
+    if (p->count.forged >= KITH_PLANE_FORGED_MAX)
+        return KITH_E_LIMIT;
     int err = key_use(p, &p->receive[at], false);
     if (err >= 0)
         err =
@@ -246,7 +256,7 @@ int kith_plane_open(struct kith_plane *p, uint8_t *packet, size_t n, kith_time n
         p->count.forged++;
     if (err >= 0 && at == NEXT) {
         err = step(p, now);
-        *ret_moved = true;
+        *ret_moved = *ret_moved || err >= 0;
     }
     if (err < 0)
         return err;
@@ -263,6 +273,11 @@ bool kith_plane_tick(struct kith_plane *p, kith_time now)
         return false;
     key_forget(p, &p->receive[BEFORE]);
     return true;
+}
+
+kith_time kith_plane_deadline(const struct kith_plane *p)
+{
+    return p->receive[BEFORE].there ? p->old_until : KITH_NEVER;
 }
 
 bool kith_plane_highest(const struct kith_plane *p, uint64_t *ret_number)

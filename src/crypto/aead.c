@@ -78,7 +78,9 @@ static size_t gather(const struct kith_span *parts, size_t n, uint8_t *out,
     if (fill > last.n)
         fill = last.n;
     kith_copy(out + len, last.p, fill);
-    *ret_rest = (struct kith_span){last.n > fill ? last.p + fill : NULL, last.n - fill};
+    *ret_rest = (struct kith_span){0};
+    if (last.n > fill)
+        *ret_rest = (struct kith_span){last.p + fill, last.n - fill};
     return len + fill;
 }
 

@@ -3,8 +3,9 @@
  *
  * One object is one key in one direction, either sealing or opening. The nonce of a packet is its
  * number, exclusive-or'd into an initialisation vector derived with the key (RFC 8446 5.3); who
- * seals never uses a number twice. At most 2^24 packets under one key (RFC 9001 6.6 has 2^23 for
- * packets of any size; ours are below 2^11 bytes): the caller counts.
+ * seals never uses a number twice. Who uses it counts what one key seals, and what it refuses: RFC
+ * 9001 B.1 allows 2^28 packets of at most 2^11 bytes under AES-GCM, B.2 forgeries without effect
+ * by the million (docs/spec/plane.md 3.3).
  * For things at rest there is seal.h. Test: tests/unit/crypto_aead_test.c. */
 #ifndef KITH_CRYPTO_AEAD_H
 #define KITH_CRYPTO_AEAD_H

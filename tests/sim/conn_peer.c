@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "wire/datagram.h"
 
 static void on_event(void *ctx, const struct kith_event *ev)
 {
@@ -19,12 +20,49 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
     kith_quic_receive(p->quic, run, now);
 }
 
+/* What a session does with a report. */
+static void take_report(struct conn_peer *p, struct kith_conn *c, struct kith_span payload,
+                        kith_time now)
+{
+    struct kith_plane_report report;
+
+    if (kith_plane_report_decode(payload, &report) < 0)
+        abort();
+    const struct kith_gauge_report r = {report.highest, report.received, report.delay * KITH_USEC};
+    if (kith_conn_reported(c, &r, now) < 0)
+        p->reports_refused++;
+    else
+        p->reports_taken++;
+}
+
+static void send_report(struct conn_peer *p)
+{
+    struct kith_gauge_report r;
+    uint8_t buf[32];
+    size_t n;
+    kith_time now = sim_net_now(p->net);
+    struct kith_conn *c = p->owes;
+
+    p->owes = NULL;
+    if (c == NULL || !kith_conn_report(c, &r, now))
+        return;
+    struct kith_plane_report report = {r.highest, r.received, (uint32_t)(r.delay / KITH_USEC)};
+    if (kith_plane_report_encode(&report, buf, sizeof buf, &n) < 0)
+        abort();
+    if (kith_conn_datagram_send(c, &p->batch, &(struct kith_span){buf, n}, 1, now) == KITH_OK)
+        p->reports_sent++;
+}
+
 static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, uint8_t ecn,
                         kith_time now)
 {
     struct conn_peer *p = ctx;
 
-    (void)c, (void)ecn, (void)now;
+    if (p->reports && payload.n > 0 && payload.p[0] == KITH_WIRE_plane_report) {
+        take_report(p, c, payload, now);
+        return;
+    }
+    p->last_ecn = ecn;
     p->datagrams++;
     p->datagram_bytes += payload.n;
     p->last_datagram_len = payload.n;
@@ -137,11 +175,12 @@ static void take_events(struct conn_peer *p)
             break;
         case KITH_CONN_MOVED: p->n_moved++; break;
         case KITH_CONN_STREAM: (p->on_stream != NULL ? p->on_stream : on_stream)(p, &ev); break;
-        case KITH_CONN_REPORT: break;
+        case KITH_CONN_REPORT: p->owes = ev.conn; break;
         case KITH_CONN_WRITABLE: p->writable++; break;
         case KITH_CONN_CLOSED:
             p->n_closed++;
             p->last_end = *kith_conn_end(ev.conn);
+            p->owes = p->owes == ev.conn ? NULL : p->owes;
             kith_conn_free(ev.conn, sim_net_now(p->net));
             break;
         }
@@ -155,6 +194,7 @@ void conn_peer_pump(struct conn_peer *p)
     if (kith_quic_deadline(p->quic) <= now)
         kith_quic_tick(p->quic, now);
     take_events(p);
+    send_report(p);
     kith_quic_flush(p->quic, &p->batch, now);
     take_events(p);
     kith_tx_flush(&p->batch);

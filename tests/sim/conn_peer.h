@@ -35,6 +35,11 @@ struct conn_peer {
     bool echo;   /* send stream bytes back */
     bool unread; /* leave stream bytes where they are */
     unsigned seen[KITH_EVENT_COUNT];
+    /* of the second plane: whether datagrams may be reports and are taken as such; who owes one */
+    bool reports;
+    struct kith_conn *owes;
+    uint64_t reports_sent, reports_taken, reports_refused;
+    uint8_t last_ecn;
 };
 
 /* `seed` makes the key; cfg may be NULL. */

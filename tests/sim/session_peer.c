@@ -34,7 +34,8 @@ static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct ki
 
 static void start(struct session_peer *p)
 {
-    struct kith_sessions_config cfg = {.self = p->id, .software = "kith test", .quic = p->quic};
+    struct kith_sessions_config cfg = {
+        .self = p->id, .software = "kith test", .capabilities = p->capabilities, .quic = p->quic};
     struct kith_packet_sink sink = {.packet = on_packet, .ctx = p};
 
     cfg.quic.key = p->key;

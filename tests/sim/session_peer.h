@@ -18,9 +18,10 @@ struct session_peer {
     struct kith_transport transport;
     struct kith_quic_config quic;
     uint64_t boots;
-    bool trusting; /* trust whoever comes up, and let slot 0 through */
-    bool echo;     /* send IP packets back */
-    bool greets;   /* sends a control message as soon as it is told UP, RESTARTED or MOVED */
+    uint64_t capabilities; /* told in hello; from the next start on */
+    bool trusting;         /* trust whoever comes up, and let slot 0 through */
+    bool echo;             /* send IP packets back */
+    bool greets; /* sends a control message as soon as it is told UP, RESTARTED or MOVED */
     /* a letter for each effect, in order: Up, Restarted, Moved, Control, Stream, Pong, dial Failed,
      * Down; what does not fit is left out */
     char told[128];

@@ -15,6 +15,7 @@ struct a_sent sent[KEPT];
 size_t sent_n, send_calls;
 size_t session_takes;            /* how many packets it will still take */
 enum kith_vpn_sent session_says; /* about the rest */
+bool takes_partial;
 
 struct a_written written[KEPT];
 size_t written_n;
@@ -50,10 +51,17 @@ static size_t send_to_session(void *ctx, uint32_t member, uint8_t slot,
         sent[sent_n].len = p->head.n + p->body.n;
         sent[sent_n].member = member;
         sent[sent_n].slot = slot;
+        sent[sent_n].marks = p->marks;
     }
     session_takes -= take;
     *ret_state = take == n ? KITH_VPN_SENT : session_says;
     return take;
+}
+
+static bool member_takes_partial(void *ctx, uint32_t member, uint8_t slot)
+{
+    (void)ctx, (void)member, (void)slot;
+    return takes_partial;
 }
 
 static bool write_to_device(void *ctx, const struct kith_span *parts, size_t n)
@@ -66,6 +74,8 @@ static bool write_to_device(void *ctx, const struct kith_span *parts, size_t n)
         memcpy(all + len, parts[i].p, parts[i].n);
         len += parts[i].n;
     }
+    if (vnet_len > 0)
+        assert_int_equal(kith_vnet_read((struct kith_span){all, len}, &written[written_n].vnet), 0);
     written[written_n].len = len - vnet_len;
     memcpy(written[written_n++].bytes, all + vnet_len, len - vnet_len);
     return true;
@@ -103,8 +113,10 @@ int make(const struct kith_vpn_config *config)
     rnd = kith_random_from_seed(&source);
     env = (struct kith_env){.alloc = &memory, .random = &rnd, .events = &events};
     vnet_len = config->offload ? KITH_VNET_LEN : 0;
-    return kith_vpn_new(config, &env, (struct kith_vpn_out){.send = send_to_session},
-                        (struct kith_vpn_in){write_to_device, NULL}, &v);
+    return kith_vpn_new(
+        config, &env,
+        (struct kith_vpn_out){.send = send_to_session, .partial = member_takes_partial},
+        (struct kith_vpn_in){write_to_device, NULL}, &v);
 }
 
 struct kith_vpn_network home(void)
@@ -138,6 +150,7 @@ static void begin(const struct kith_vpn_config *config)
 {
     sent_n = send_calls = written_n = events_n = 0;
     session_takes = SIZE_MAX;
+    takes_partial = false;
     fail_at = 0;
     assert_int_equal(make(config), KITH_OK);
     populate();
@@ -218,6 +231,15 @@ void peer(const struct a_packet *p)
     size_t n = make_packet(p, buf);
 
     kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, (struct kith_marks){0}, T0);
+}
+
+void peer_marked(const struct a_packet *p, struct kith_marks marks, uint16_t checksum)
+{
+    uint8_t buf[2048];
+    size_t n = make_packet(p, buf), l4 = buf[0] >> 4 == 4 ? 20 : 40;
+
+    kith_store_u16(buf + l4 + (p->proto == TCP ? 16 : 6), checksum);
+    kith_vpn_from_peer(v, BOB, 1, (struct kith_span){buf, n}, marks, T0);
 }
 
 uint64_t dropped(enum kith_vpn_drop why)

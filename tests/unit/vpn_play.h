@@ -16,16 +16,19 @@ struct a_sent {
     size_t len;
     uint32_t member;
     uint8_t slot;
+    struct kith_marks marks;
 };
 struct a_written { /* without its virtio-net header */
     uint8_t bytes[65536];
     size_t len;
+    struct kith_vnet vnet; /* with offload: that header */
 };
 
 extern struct a_sent sent[KEPT]; /* what the sessions took */
 extern size_t sent_n, send_calls;
 extern size_t session_takes;            /* how many packets they will still take */
 extern enum kith_vpn_sent session_says; /* about the rest */
+extern bool takes_partial;              /* whether members make checksums themselves */
 extern struct a_written written[KEPT];  /* what the device took */
 extern size_t written_n;
 extern size_t vnet_len; /* of the device */
@@ -58,6 +61,8 @@ void tun(const struct a_packet *p);
 void tun_at(const struct a_packet *p, kith_time now);
 /* Bob sends it. */
 void peer(const struct a_packet *p);
+/* The same with marks, and with `checksum` in the place of that of TCP or UDP. */
+void peer_marked(const struct a_packet *p, struct kith_marks marks, uint16_t checksum);
 
 uint64_t dropped(enum kith_vpn_drop why);
 uint64_t all_drops(void);

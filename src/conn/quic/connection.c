@@ -482,7 +482,7 @@ static uint32_t number_for(struct kith_conn *c, const struct kith_path *path,
 
 /* Dialling side: an authenticated packet came from somewhere else. When that happens a few times
  * in a row the peer has moved: follow it, and let QUIC check the way. */
-static void notice_stray(struct kith_conn *c, const struct kith_path *path, kith_time now)
+void conn_notice_stray(struct kith_conn *c, const struct kith_path *path, kith_time now)
 {
     struct made_up_storage made_up;
     const struct kith_path *current = paths_current(&c->paths);
@@ -546,7 +546,7 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
         c->recv_seen = info.pkt_recv;
         c->heard_at = now;
         if (c->dialled)
-            notice_stray(c, path, now);
+            conn_notice_stray(c, path, now);
     }
     advance_handshake(c, now);
     if (c->state == CONN_CLOSED)
@@ -568,6 +568,7 @@ void conn_refresh_due(struct kith_conn *c, kith_time now)
     kith_time at = c->state == CONN_CLOSED ? c->linger_until : ngtcp2_conn_get_expiry(c->nc);
 
     (void)now;
+    at = kith_sooner(at, sealed_deadline(c));
     /* its place in the heap was made with the connection, so this cannot fail */
     if (kith_due_set(&c->q->due, &c->due, at == KITH_NEVER ? at - 1 : at) < 0)
         conn_mark_dirty(c);
@@ -582,6 +583,7 @@ void conn_tick(struct kith_conn *c, kith_time now)
         conn_settle(c, now);
         return;
     }
+    sealed_tick(c, now);
     int rv = ngtcp2_conn_handle_expiry(c->nc, now);
     if (rv != 0) {
         conn_fail(c, rv, now);

@@ -110,6 +110,7 @@ struct kith_conn {
         struct kith_plane *plane;                       /* NULL: not opened */
         struct kith_plane_index index[KITH_PLANE_KEYS]; /* in kith_quic.planes; all-zero: none */
         struct kith_gauge gauge;
+        bool called; /* for a report that nobody has taken yet */
     } sealed;
     struct conn_paths paths;
     struct kith_conn_end end;
@@ -201,6 +202,8 @@ int conn_accept(struct kith_quic *q, const struct kith_path *path, const struct 
  * (whatever happened is in the state and events). */
 int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_cid *dcid,
               uint8_t ecn, struct kith_span packet, kith_time now);
+/* Dialling side: an authentic packet came over `path`, maybe a peer's that has moved. */
+void conn_notice_stray(struct kith_conn *c, const struct kith_path *path, kith_time now);
 void conn_tick(struct kith_conn *c, kith_time now);
 /* Ends c: remembers why, writes the closing packet when the peer should hear of it. */
 void conn_end(struct kith_conn *c, const struct kith_conn_end *end, bool tell_peer, kith_time now);
@@ -237,6 +240,9 @@ void cid_reset_token(const struct kith_quic *q, const ngtcp2_cid *cid, uint8_t t
 void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *packet, size_t n,
                     uint8_t ecn, kith_time now);
 void sealed_moved(struct kith_conn *c, kith_time now);
+/* When sealed_tick has something to do; KITH_NEVER. */
+kith_time sealed_deadline(const struct kith_conn *c);
+void sealed_tick(struct kith_conn *c, kith_time now);
 void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats);
 /* Forgets and wipes all of it. */
 void sealed_end(struct kith_conn *c);

@@ -1,7 +1,8 @@
 /* sealed.c: a connection's packets beside QUIC: the second plane (conn/plane.h) over its path.
  *
  * QUIC stays in charge: it proved the peer, finds the path and its MTU, and says when the
- * connection ends. Where plane packets come from means nothing; they are opened or they are not. */
+ * connection ends. Where plane packets come from does not decide whether they are opened; the
+ * dialling side follows them as it follows QUIC's (spec session 2.3.5). */
 #include "conn/quic/internal.h"
 
 #include "crypto/hash.h"
@@ -76,6 +77,41 @@ static struct kith_conn *find(struct kith_quic *q, const uint8_t *packet)
     return q->plane_latest;
 }
 
+/* Says that a report is owed, or has the connection woken when it will be: the last packets of a
+ * burst are to be reported as well, or the sender takes that for silence. */
+static void call_for_report(struct kith_conn *c, kith_time now)
+{
+    kith_time at = kith_gauge_report_at(&c->sealed.gauge);
+
+    if (c->sealed.called || at == KITH_NEVER)
+        return;
+    if (at <= now) {
+        c->sealed.called = c->tell_report = true;
+        conn_mark_ready(c);
+    } else if (c->due.at > at && kith_due_set(&c->q->due, &c->due, at) < 0) {
+        conn_mark_dirty(c); /* cannot be: its place in the heap was made with the connection */
+    }
+}
+
+kith_time sealed_deadline(const struct kith_conn *c)
+{
+    kith_time report;
+
+    if (c->sealed.plane == NULL)
+        return KITH_NEVER;
+    report = c->sealed.called ? KITH_NEVER : kith_gauge_report_at(&c->sealed.gauge);
+    return kith_sooner(report, kith_plane_deadline(c->sealed.plane));
+}
+
+void sealed_tick(struct kith_conn *c, kith_time now)
+{
+    if (c->sealed.plane == NULL)
+        return;
+    if (kith_plane_tick(c->sealed.plane, now))
+        route(c);
+    call_for_report(c, now);
+}
+
 void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *packet, size_t n,
                     uint8_t ecn, kith_time now)
 {
@@ -84,7 +120,6 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     uint64_t before, after;
     bool moved;
 
-    (void)path;
     if (c == NULL || c->sealed.plane == NULL || c->state != CONN_ESTABLISHED) {
         q->count.datagrams_unroutable++;
         return;
@@ -99,11 +134,11 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     }
     q->count.sealed_in++;
     (void)kith_plane_highest(c->sealed.plane, &after);
-    kith_gauge_opened(&c->sealed.gauge, !any || after > before, now);
-    if (!c->tell_report && kith_gauge_report_due(&c->sealed.gauge, now)) {
-        c->tell_report = true;
-        conn_mark_ready(c);
-    }
+    const bool highest = !any || after > before;
+    kith_gauge_opened(&c->sealed.gauge, highest, now);
+    call_for_report(c, now);
+    if (c->dialled && highest) /* the accepting side may be heard by no other packets */
+        conn_notice_stray(c, path, now);
     if (payload.n > 0 && q->sink.datagram != NULL)
         q->sink.datagram(q->sink.ctx, c, payload, ecn, now);
 }
@@ -162,6 +197,7 @@ bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_t
         return false;
     r.received = kith_plane_counters(c->sealed.plane)->opened;
     r.delay = kith_gauge_report(&c->sealed.gauge, now);
+    c->sealed.called = false;
     *ret = r;
     return true;
 }
@@ -178,8 +214,10 @@ int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, k
 
 void sealed_moved(struct kith_conn *c, kith_time now)
 {
-    if (c->sealed.plane != NULL)
-        kith_gauge_moved(&c->sealed.gauge, now);
+    if (c->sealed.plane == NULL)
+        return;
+    kith_gauge_moved(&c->sealed.gauge, now);
+    kith_plane_turn(c->sealed.plane);
 }
 
 void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats)
