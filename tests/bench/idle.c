@@ -1,0 +1,130 @@
+/* What a node keeps for a session in which nothing happens. Members come up over loopback in
+ * groups; after each group the node rests until handshakes are over and the paths' MTU is found.
+ * Memory is measured three ways: what Kith and ngtcp2 hold and what OpenSSL holds, in sizes as the
+ * C library's heap gives them, and the growth of the resident set, in which its gaps are.
+ *
+ * bench_idle [SESSIONS]: 1,000 unless told otherwise. */
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "crowd.h"
+#include "report.h"
+
+enum { SESSIONS = 1000, SESSIONS_MAX = 10000, FIRST = 50, GROUPS = 5 };
+#define REST (3 * KITH_SEC)
+#define LIMIT (60 * KITH_SEC) /* for a group */
+
+static struct report report;
+
+/* ---- counting ---- */
+
+static size_t ours, openssl; /* bytes */
+
+static void *count_resize(size_t *total, void *p, size_t n)
+{
+    size_t was = malloc_usable_size(p);
+
+    if (n == 0) {
+        *total -= was;
+        free(p);
+        return NULL;
+    }
+    void *q = realloc(p, n);
+    if (q != NULL)
+        *total += malloc_usable_size(q) - was;
+    return q;
+}
+
+static void *resize_ours(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    return count_resize(&ours, p, n);
+}
+
+static void *openssl_malloc(size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    return n > 0 ? count_resize(&openssl, NULL, n) : NULL;
+}
+
+static void *openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    return count_resize(&openssl, p, n);
+}
+
+static void openssl_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    (void)count_resize(&openssl, p, 0);
+}
+
+static double resident(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long size, pages;
+
+    if (f == NULL || fscanf(f, "%lu %lu", &size, &pages) != 2)
+        bench_give_up("/proc/self/statm");
+    (void)fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- groups ---- */
+
+static void group(struct node *n, uint32_t more)
+{
+    double kith = (double)ours, tls = (double)openssl, rss = resident(), per = (double)more;
+    uint32_t wanted = atomic_load(&n->orders->wanted) + more;
+
+    atomic_store(&n->orders->wanted, wanted);
+    node_until_up(n, wanted, REST, LIMIT);
+    kith = ((double)ours - kith) / per;
+    tls = ((double)openssl - tls) / per;
+    report_add(&report, "session_bytes", "B", "heap of an idle session", kith + tls);
+    report_add(&report, "session_bytes_kith", "B", "of these: Kith and ngtcp2", kith);
+    report_add(&report, "session_bytes_openssl", "B", "of these: OpenSSL", tls);
+    report_add(&report, "session_rss_bytes", "B", "growth of the resident set by a session",
+               (resident() - rss) / per);
+}
+
+/* Processor time of holding them all, doing nothing. */
+static void rest(struct node *n)
+{
+    kith_time from = bench_now();
+    kith_dur cpu = bench_cpu();
+
+    node_for(n, REST);
+    report_add(&report, "idle_cpu_share", "1", "processor time while nothing happens, by the clock",
+               (double)(bench_cpu() - cpu) / (double)(bench_now() - from));
+}
+
+int main(int argc, char **argv)
+{
+    const struct kith_alloc counting = {.resize = resize_ours};
+    long sessions = argc > 1 ? strtol(argv[1], NULL, 10) : SESSIONS;
+    struct crowd_orders *orders = crowd_share();
+    static struct node n;
+
+    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+        bench_give_up("OpenSSL has allocated already");
+    if (sessions < GROUPS || sessions > SESSIONS_MAX)
+        bench_give_up("sessions: 5 to 10000");
+    const struct crowd_config cfg = {.members = FIRST + (size_t)sessions, .under_way = 32};
+    node_init(&n, 0, orders, &counting);
+    pid_t crowd = crowd_start(&cfg, &n);
+    atomic_store(&orders->wanted, FIRST);
+    node_until_up(&n, FIRST, REST, LIMIT); /* tables and pools are there from now on */
+    for (int i = 0; i < GROUPS; i++)
+        group(&n, (uint32_t)(sessions / GROUPS));
+    rest(&n);
+    report_add(&report, "sessions", "1", "sessions in the end", (double)n.up);
+    report_add(&report, "sessions_lost", "1", "sessions that ended meanwhile", (double)n.down);
+    crowd_stop(crowd);
+    node_fini(&n);
+    report_print(&report);
+    return 0;
+}
