@@ -350,11 +350,11 @@ static void member_read(struct member *m)
     ssize_t n;
 
     while ((n = recv(m->fd, buf, sizeof buf, MSG_DONTWAIT)) > 0) {
-        const struct kith_rx run = {.path = {.local = {.ip = kith_ip4(127, 0, 0, 1)},
-                                             .remote = c->node->addr},
-                                    .data = buf,
-                                    .len = (size_t)n,
-                                    .segment = (size_t)n};
+        const struct kith_rx run = {
+            .path = {.local = {.ip = kith_ip4(127, 0, 0, 1)}, .remote = c->node->addr},
+            .data = buf,
+            .len = (size_t)n,
+            .segment = (size_t)n};
         atomic_fetch_add_explicit(&c->orders->datagrams, 1, memory_order_relaxed);
         if (buf[0] == KITH_PLANE_TYPE)
             atomic_fetch_add_explicit(&c->orders->sealed, 1, memory_order_relaxed);

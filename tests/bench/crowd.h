@@ -23,12 +23,12 @@ enum { CROWD_PACKET = 200 }; /* bytes of an IP packet that members send */
 
 /* What the crowd is to do, and what it saw; in memory that both processes have. */
 struct crowd_orders {
-    _Atomic uint32_t wanted; /* members that shall have a session */
-    _Atomic bool talk;       /* each sends a packet every CROWD_EVERY */
-    _Atomic uint64_t up;     /* sessions that came up, ever */
-    _Atomic uint64_t sent, echoed; /* packets */
+    _Atomic uint32_t wanted;            /* members that shall have a session */
+    _Atomic bool talk;                  /* each sends a packet every CROWD_EVERY */
+    _Atomic uint64_t up;                /* sessions that came up, ever */
+    _Atomic uint64_t sent, echoed;      /* packets */
     _Atomic uint64_t datagrams, sealed; /* that came from the node; of these by the second plane */
-    _Atomic uint64_t packets_in; /* at the node */
+    _Atomic uint64_t packets_in;        /* at the node */
 };
 #define CROWD_EVERY (100 * KITH_MSEC)
 

@@ -31,8 +31,8 @@ static void round_of(struct node *n)
 
 int main(void)
 {
-    static const struct crowd_config cfg = {.members = MEMBERS, .under_way = MEMBERS,
-                                            .churn = true};
+    static const struct crowd_config cfg = {
+        .members = MEMBERS, .under_way = MEMBERS, .churn = true};
     static struct node n;
     struct crowd_orders *orders = crowd_share();
 
