@@ -102,7 +102,7 @@ static void add_wire(const struct wire_count *w)
 /* The dialling side has all it needs, and sends, one way before the other is sure of it. */
 static void add_times(const struct pair *p, kith_time start)
 {
-    const double rtt = 2.0 * DELAY_MS * (double)KITH_MSEC;
+    const double rtt = (double)(2 * DELAY_MS * KITH_MSEC);
     double accepted = (double)(p->accepted_at - start) / rtt;
 
     report_add(&report, "handshake_round_trips", "1",
@@ -140,11 +140,11 @@ static void measure_idle(struct pair *p)
         shake(p);
     (void)conn_peers_run(p->both, 2, NULL, NULL, KITH_SEC);
     report_add(&report, "connection_bytes_dialled", "B", "heap without OpenSSL, idle connection",
-               (double)(p->heap[0].bytes - ours[0]) / IDLE_PAIRS);
+               (double)(p->heap[0].bytes - ours[0]) / (double)IDLE_PAIRS);
     report_add(&report, "connection_bytes_accepted", "B", "heap without OpenSSL, idle connection",
-               (double)(p->heap[1].bytes - ours[1]) / IDLE_PAIRS);
+               (double)(p->heap[1].bytes - ours[1]) / (double)IDLE_PAIRS);
     report_add(&report, "connection_bytes_pair", "B", "heap with OpenSSL, both ends of one",
-               (double)(mallinfo2().uordblks - all) / IDLE_PAIRS);
+               (double)(mallinfo2().uordblks - all) / (double)IDLE_PAIRS);
 }
 
 int main(void)

@@ -128,7 +128,7 @@ static void turn(struct side *s, kith_dur length)
                (b.sealed - a.sealed) / echoed);
     report_add(&report, s->datagrams, "1", "datagrams the node sent for each packet it sent back",
                (b.datagrams - a.datagrams) / echoed);
-    if (sent < 0.9 * MEMBERS * 10 * wall)
+    if (sent < 0.9 * (double)(10 * MEMBERS) * wall)
         bench_give_up("the crowd had no time to say all it should: is the machine busy?");
 }
 
