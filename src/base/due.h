@@ -14,9 +14,15 @@ struct kith_due { /* all-zero is valid: not in a heap */
     size_t place; /* 1 + index in the heap; 0: not in it */
 };
 
+/* The instant once more: objects lie far apart in memory, and comparing would fetch each. */
+struct kith_due_entry {
+    kith_time at;
+    struct kith_due *due;
+};
+
 struct kith_due_heap { /* all-zero with `alloc` set is a valid empty heap */
     const struct kith_alloc *alloc;
-    struct kith_due **entry;
+    struct kith_due_entry *entry;
     size_t n, cap;
 };
 

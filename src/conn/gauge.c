@@ -180,24 +180,30 @@ int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r,
 
 void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now)
 {
-    g->news = true;
+    if (g->news < UINT32_MAX)
+        g->news++;
     if (highest)
         g->highest_at = now;
 }
 
 kith_time kith_gauge_report_at(const struct kith_gauge *g)
 {
-    return g->news ? g->report_at : KITH_NEVER;
+    if (g->news == 0)
+        return KITH_NEVER;
+    if (g->reported_at == 0)
+        return 0;
+    return kith_after(g->reported_at,
+                      g->news < KITH_GAUGE_FEW ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY);
 }
 
 bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now)
 {
-    return g->news && now >= g->report_at;
+    return g->news > 0 && now >= kith_gauge_report_at(g);
 }
 
 kith_dur kith_gauge_report(struct kith_gauge *g, kith_time now)
 {
-    g->news = false;
-    g->report_at = kith_after(now, KITH_GAUGE_REPORT_EVERY);
+    g->news = 0;
+    g->reported_at = now;
     return kith_since(now, g->highest_at);
 }

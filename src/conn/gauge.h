@@ -16,6 +16,7 @@
 
 enum {
     KITH_GAUGE_PROBES = 4,         /* per try */
+    KITH_GAUGE_FEW = 64,           /* packets below which a report can wait */
     KITH_GAUGE_SILENT = 4,         /* packets that nobody reports make silence */
     KITH_GAUGE_LOSS_PACKETS = 256, /* judged together, at least */
     KITH_GAUGE_LOSS_PERCENT = 5,
@@ -34,6 +35,8 @@ enum {
 /* At least, and a sixteenth of the round trip: so the samples reach back for four. */
 #define KITH_GAUGE_SAMPLE_EVERY KITH_MSEC
 #define KITH_GAUGE_REPORT_EVERY (100 * KITH_MSEC)
+/* The same where little comes: a report costs as much as a packet. Before doubt arises. */
+#define KITH_GAUGE_REPORT_FEW (400 * KITH_MSEC)
 
 /* What a receiver tells. */
 struct kith_gauge_report {
@@ -72,8 +75,8 @@ struct kith_gauge { /* init before use; by value */
     uint64_t lost;                    /* of those judged */
     kith_dur rtt;                     /* smoothed; 0: not known */
     /* receiving */
-    kith_time report_at; /* no report before */
-    bool news;           /* packets came since the last */
+    kith_time reported_at; /* when the last report left; 0: none has */
+    uint32_t news;         /* packets that came since */
     kith_time highest_at;
 };
 

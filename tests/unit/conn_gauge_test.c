@@ -504,6 +504,11 @@ static void a_report_is_due_when_packets_came_and_at_most_ten_times_a_second(voi
     assert_true(kith_gauge_report_due(&p.g, T0));
     assert_int_equal(kith_gauge_report(&p.g, T0), 0);
     assert_false(kith_gauge_report_due(&p.g, T0 + 600 * KITH_SEC));
+    for (int i = 0; i < 63; i++)
+        kith_gauge_opened(&p.g, true, T0 + KITH_MSEC);
+    assert_false(kith_gauge_report_due(&p.g, T0 + 400 * KITH_MSEC - 1)); /* few can wait */
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 400 * KITH_MSEC);
+    assert_true(kith_gauge_report_due(&p.g, T0 + 400 * KITH_MSEC));
     kith_gauge_opened(&p.g, true, T0 + KITH_MSEC);
     assert_false(kith_gauge_report_due(&p.g, T0 + 100 * KITH_MSEC - 1));
     assert_int_equal(kith_gauge_report_at(&p.g), T0 + 100 * KITH_MSEC);
