@@ -54,6 +54,7 @@ enum {
 #define CLOCK_JUMP 5 /* seconds by which the calendar may drift between two ticks */
 #define UNWELCOME_TIME (60 * KITH_SEC)
 #define STOP_PATIENCE (KITH_SEC / 2)
+#define REFUSAL_INTERVAL KITH_SEC /* memory that is short is short many times: told so often */
 
 struct node_network {
     bool used;
@@ -145,7 +146,11 @@ struct node_pong {
 };
 
 struct kith_node {
-    const struct kith_env *env;
+    const struct kith_env *env; /* own_env */
+    struct kith_env own_env;    /* the caller's, its memory watched */
+    struct kith_alloc_watch memory;
+    uint64_t refused_told; /* of memory.refused */
+    kith_time refusal_at;  /* the next is told of then at the earliest */
     struct kith_store *store;
     const struct kith_identity *identity;
     char name[KITH_LABEL_MAX + 1];

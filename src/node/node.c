@@ -107,7 +107,10 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
 
     if (n == NULL)
         return node_say(why, KITH_E_NOMEM, "", "out of memory");
-    n->env = env;
+    kith_alloc_watch_init(&n->memory, env->alloc);
+    n->own_env = *env;
+    n->own_env.alloc = &n->memory.alloc;
+    n->env = &n->own_env;
     n->store = store;
     n->identity = cfg->identity;
     n->renew_before = cfg->renew_before != 0 ? cfg->renew_before : (kith_wall)10 * 86400;
@@ -120,9 +123,9 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->peers_at = now.mono;
     set_name(n, cfg->name);
     n->peers_max = cfg->peers_max != 0 ? cfg->peers_max : PEERS_MAX;
-    kith_map_init(&n->peers, env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
-    n->scratch = kith_new_array(env->alloc, KITH_FRAME_MAX, 1);
-    int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(env, 0, &n->limits);
+    kith_map_init(&n->peers, n->env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
+    n->scratch = kith_new_array(n->env->alloc, KITH_FRAME_MAX, 1);
+    int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(n->env, 0, &n->limits);
     if (err >= 0)
         err = start_sessions(n, cfg);
     if (err >= 0)
@@ -152,7 +155,7 @@ void kith_node_free(struct kith_node *n)
     if (n->scratch != NULL)
         kith_wipe(n->scratch, KITH_FRAME_MAX);
     kith_free(n->env->alloc, n->scratch);
-    kith_free(n->env->alloc, n);
+    kith_free(n->memory.below, n);
 }
 
 /* ---- the turn of the loop ---- */
@@ -217,8 +220,19 @@ kith_time kith_node_deadline(const struct kith_node *n)
     return kith_sooner(at, n->stop_at);
 }
 
+/* Whoever went without memory made do; the person who runs the machine should know. */
+static void tell_of_memory(struct kith_node *n, struct kith_now now)
+{
+    if (n->memory.refused == n->refused_told || now.mono < n->refusal_at)
+        return;
+    n->refused_told = n->memory.refused;
+    n->refusal_at = kith_after(now.mono, REFUSAL_INTERVAL);
+    kith_event_out_of_memory(n->env->events, "the node", n->memory.bytes);
+}
+
 void kith_node_flush(struct kith_node *n, struct kith_now now)
 {
+    tell_of_memory(n, now);
     kith_vpn_flush(n->vpn);
     kith_sessions_flush(n->sessions, n->batch, now.mono);
     (void)kith_tx_flush(n->batch); /* what is left waits until the transport is writable */
