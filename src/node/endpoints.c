@@ -288,8 +288,10 @@ static void tell(struct kith_node *n, struct node_network *net, struct kith_now 
                                    now.wall, buf, sizeof buf, &len);
     if (err >= 0)
         err = object_publish(n, net, (struct kith_span){buf, len}, now);
-    if (err < 0)
+    if (err < 0) {
         kith_event_store_failed(n->env->events, "tell where this node is", kith_err_text(err));
+        net->endpoints_at = kith_after(now.mono, HOST_AGAIN);
+    }
 }
 
 void endpoints_tick(struct kith_node *n, struct kith_now now)

@@ -189,13 +189,29 @@ void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct nod
     peer_part(n, p, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER, now);
 }
 
+/* Who sent it cannot help it when this host had no room. */
+static void tell_refused(struct kith_node *n, const struct kith_peer_id *from, const char *what,
+                         int err, const char *why)
+{
+    if (err != KITH_E_NOMEM && err != KITH_E_CRYPTO)
+        kith_event_object_refused(n->env->events, from->b, what, why);
+}
+
+/* What this host could not take in is not said again in this connection: only a new one brings
+ * it, so this one ends. */
+static void hear_again(const struct kith_session_effect *fx, struct kith_now now)
+{
+    kith_conn_close(fx->conn, KITH_CLOSE_INTERNAL, "out of memory", now.mono);
+}
+
 static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
-                          struct kith_span message, struct kith_now now)
+                          const struct kith_session_effect *fx, struct kith_now now)
 {
     struct kith_membership m;
     enum kith_offer offer;
     const char *why = "";
-    int err = kith_membership_decode(message, &m);
+    uint64_t refused = n->memory.refused;
+    int err = kith_membership_decode(fx->message, &m);
 
     if (err < 0) {
         kith_event_peer_broke_rules(n->env->events, from->b, "a malformed membership");
@@ -215,10 +231,12 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     if (err >= 0)
         err = object_take(n, net, m.cert, from, now, &offer, &why);
     if (err < 0)
-        kith_event_object_refused(n->env->events, from->b, "membership", why);
+        tell_refused(n, from, "membership", err, why);
     struct node_peer *p = peer_find(n, from);
     if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
         membership_proved(n, p, net, m.slot, now);
+    else if (n->memory.refused != refused || err == KITH_E_CRYPTO)
+        hear_again(fx, now);
     else if (p != NULL)
         gossip_send_away(n, p, net, now);
 }
@@ -423,7 +441,7 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
     const struct kith_peer_id from = p->id;
     int err = object_take(n, net, push.object, &from, now, &offer, &why);
     if (err < 0 && err != KITH_E_LIMIT) /* who carries it cannot help how often it changes */
-        kith_event_object_refused(n->env->events, from.b, "object", why);
+        tell_refused(n, &from, "object", err, why);
     if (p->pulls_out > 0)
         p->pulls_out--;
     pull_more(n, p, now);
@@ -459,7 +477,7 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     struct node_peer *p = peer_find(n, &from);
 
     switch (fx->message.p[0]) {
-    case KITH_WIRE_membership: on_membership(n, &from, fx->message, now); return;
+    case KITH_WIRE_membership: on_membership(n, &from, fx, now); return;
     case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message); return;
     case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
     case KITH_WIRE_renew_request: issue_renew_request(n, &from, fx->message, now); return;

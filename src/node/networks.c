@@ -68,6 +68,7 @@ int network_add(struct kith_node *n, const struct kith_network_id *id, struct no
                                      .id = *id,
                                      .list_at = KITH_NEVER,
                                      .renew_at = KITH_NEVER,
+                                     .save_at = KITH_NEVER,
                                      .endpoints_at = KITH_NEVER};
         int err = kith_netview_new(n->env, id, &n->identity->id, &limits, &net->view);
         if (err < 0)

@@ -20,11 +20,27 @@ enum {
     PATIENCE = 60,     /* seconds of real time a telling may take before it counts as hanging */
     TOLD_MAX = 12,     /* bad tellings that are printed */
 };
+#define SHORTAGE (10 * KITH_SEC)
 #define RECOVERY (90 * KITH_SEC)      /* sessions and packets */
 #define CONVERGENCE (400 * KITH_SEC)  /* facts, for which digests are compared every 300 s */
 #define TICK (100 * KITH_MSEC)
 
 /* ---- the victim's memory ---- */
+
+/* A shortage ends by itself: what is asked for rarely would else fail for hours. */
+static void *scarce_resize(void *ctx, void *p, size_t n)
+{
+    struct torture *t = ctx;
+    uint64_t failed = t->lab.failed;
+    kith_time now = sim_net_now(t->w.net);
+
+    if (failed > 0 && now > t->shortage_ends)
+        t->lab.fail_at = 0;
+    void *got = t->lab.alloc.resize(t->lab.alloc.ctx, p, n);
+    if (failed == 0 && t->lab.failed > 0)
+        t->shortage_ends = kith_after(now, SHORTAGE);
+    return got;
+}
 
 static void memory_arm(struct torture *t, uint64_t n, uint64_t run)
 {
@@ -79,7 +95,7 @@ static void insist(struct torture *t, int (*ask)(struct torture *t), const char 
         if (err >= 0)
             return;
         t->refused++;
-        i += t->src->asked(t) >= t->armed_until;
+        i += t->src->asked(t) >= t->armed_until || sim_net_now(t->w.net) > t->shortage_ends;
         world_wait(&t->w, KITH_SEC);
     }
     fail_msg("%s: still %s", what, kith_err_name(err));
@@ -121,7 +137,7 @@ static bool all_agree(struct torture *t)
     for (size_t i = 0; i < WORLD_N; i++)
         n += is_in(t, i);
     for (size_t i = 0; i < WORLD_N; i++)
-        if (is_in(t, i) && !sees(t, i, n))
+        if (is_in(t, i) && !sees(t, i, n) && !(t->forgiven && sees(t, i, n + 1)))
             return false;
     return true;
 }
@@ -286,9 +302,8 @@ static void chapter_appoint(struct torture *t)
 static int ask_leave(struct torture *t)
 {
     struct kith_node_why why;
-    size_t told;
 
-    return kith_node_network_leave(node(t, 1), "home", now_of(t, 1), &told, &why);
+    return kith_node_network_leave(node(t, 1), "home", now_of(t, 1), &t->told, &why);
 }
 
 static bool others_are_two(struct torture *t)
@@ -301,10 +316,10 @@ static void chapter_leave(struct torture *t)
     insist(t, ask_leave, "leaving");
     if (world_networks(&t->w, 1) != 0)
         fail_msg("left, and still in it");
-    /* a leave is a courtesy: whoever is told of nothing has the member listed until it expires */
-    if (t->refused == 0 && t->lab.failed == 0)
-        must(t, others_are_two, CONVERGENCE, "the others know that one left");
-    (void)eventually(t, others_are_two, CONVERGENCE);
+    /* words that get lost are not said again by one that left: it is listed until it expires */
+    t->forgiven = t->told == 0 || t->src->failed(t) > 1;
+    if (!eventually(t, others_are_two, CONVERGENCE) && !t->forgiven)
+        fail_msg("the others never heard that one left, and it was told that they were told");
 }
 
 static void chapter_return(struct torture *t)
@@ -379,7 +394,8 @@ static void begin(struct torture *t, size_t victim, uint64_t seed)
     kith_node_free(p->node);
     p->node = NULL;
     kith_store_close(p->store);
-    p->env.alloc = &t->lab.alloc;
+    t->scarce = (struct kith_alloc){.resize = scarce_resize, .ctx = t};
+    p->env.alloc = &t->scarce;
     assert_int_equal(kith_store_open(":memory:", &p->env, &p->store, NULL), KITH_OK);
     node_sim_restart(p);
 }
@@ -439,14 +455,25 @@ static struct report *shared_report(void)
     return r;
 }
 
+/* What the child said goes to ours, for the first few that are bad. */
+static void show(FILE *said)
+{
+    char line[400];
+
+    rewind(said);
+    while (fgets(line, sizeof line, said) != NULL)
+        print_message("  %s", line);
+}
+
 /* In a process of its own; how it ended. */
 static bool tell_apart(struct torture *t, const struct torture_source *src,
-                       const struct chapter *ch, struct telling how, struct report *r,
-                       char *how_ended, size_t cap)
+                       const struct chapter *ch, struct telling how, struct report *r, FILE *said)
 {
     int status;
 
     memset(r, 0, sizeof *r);
+    rewind(said);
+    assert_int_equal(ftruncate(fileno(said), 0), 0);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -454,14 +481,13 @@ static bool tell_apart(struct torture *t, const struct torture_source *src,
         setenv("CMOCKA_TEST_ABORT", "1", 1); /* a failed assertion ends this process */
         signal(SIGABRT, SIG_DFL);
         alarm(PATIENCE);
+        dup2(fileno(said), STDOUT_FILENO);
+        dup2(fileno(said), STDERR_FILENO);
         tell(t, src, ch, how, r);
+        fflush(NULL);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFSIGNALED(status))
-        kith_format(how_ended, cap, "signal %d", WTERMSIG(status));
-    else
-        kith_format(how_ended, cap, "exit status %d", WEXITSTATUS(status));
     return r->done && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -504,12 +530,14 @@ static void read_plan(struct plan *p, unsigned sample)
 }
 
 static void note_bad(struct plan *p, const struct torture *t, const struct chapter *ch,
-                     struct telling how, const char *ended)
+                     struct telling how, FILE *said)
 {
     p->bad++;
-    if (p->told++ < TOLD_MAX)
-        print_message("bad (%s): victim %zu, KITH_TORTURE=%s:%llu:%llu\n", ended, t->victim,
-                      ch->name, (unsigned long long)how.n, (unsigned long long)how.run);
+    if (p->told++ >= TOLD_MAX)
+        return;
+    print_message("bad: victim %zu, KITH_TORTURE=%s:%llu:%llu\n", t->victim, ch->name,
+                  (unsigned long long)how.n, (unsigned long long)how.run);
+    show(said);
 }
 
 static struct telling pick(struct plan *p, uint64_t i, uint64_t asked)
@@ -525,24 +553,28 @@ static void tell_often(struct torture *t, const struct torture_source *src,
                        const struct chapter *ch, struct plan *p)
 {
     struct report *r = shared_report();
+    FILE *said = tmpfile();
     uint64_t struck = 0, count;
-    char ended[40];
 
-    if (!tell_apart(t, src, ch, (struct telling){0, 0}, r, ended, sizeof ended))
-        fail_msg("%s: not good without a failure (%s)", ch->name, ended);
+    assert_non_null(said);
+    if (!tell_apart(t, src, ch, (struct telling){0, 0}, r, said)) {
+        show(said);
+        fail_msg("%s: not good without a failure", ch->name);
+    }
     uint64_t asked = r->asked;
     count = asked == 0 ? 0 : p->all ? 2 * ((asked + p->step - 1) / p->step) : p->sample;
     unsigned bad = p->bad;
     for (uint64_t i = 0; i < count; i++) {
         struct telling how = pick(p, i, asked);
-        if (!tell_apart(t, src, ch, how, r, ended, sizeof ended))
-            note_bad(p, t, ch, how, ended);
+        if (!tell_apart(t, src, ch, how, r, said))
+            note_bad(p, t, ch, how, said);
         struck += r->failed > 0;
     }
     print_message("%s, %s, victim %zu: %llu requests, %llu tellings, %llu struck, %u bad\n",
                   src->name, ch->name, t->victim, (unsigned long long)asked,
                   (unsigned long long)count, (unsigned long long)struck, p->bad - bad);
     munmap(r, sizeof *r);
+    fclose(said);
 }
 
 unsigned torture_run(const struct torture_source *src, size_t victim, unsigned sample)

@@ -21,11 +21,15 @@ struct torture_source;
 struct torture {
     struct world w;
     const struct torture_source *src;
-    uint64_t armed_until; /* requests of the source, after which none fails any more */
-    size_t victim;        /* the node whose memory fails */
-    struct lab_alloc lab; /* the victim's */
-    unsigned refused;     /* requests answered by an error, in this telling */
-    uint64_t call;        /* the last request's number */
+    struct kith_alloc scarce;
+    kith_time shortage_ends; /* whatever `armed_until` says; from the first failure on */
+    uint64_t armed_until;    /* requests of the source, after which none fails any more */
+    size_t victim;           /* the node whose memory fails */
+    struct lab_alloc lab;    /* the victim's */
+    unsigned refused;        /* requests answered by an error, in this telling */
+    size_t told;             /* whom the one that left said it had told */
+    bool forgiven;           /* the others may not know that it left */
+    uint64_t call;           /* the last request's number */
     char ticket[KITH_TICKET_TEXT_MAX];
 };
 
