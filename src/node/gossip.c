@@ -134,21 +134,21 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     join_member_proved(n, &p->id, net);
 }
 
-/* Whether an object says that `peer` is a member, and nothing else. */
-static bool is_cert_of(struct kith_span object, const struct kith_peer_id *peer)
+/* Whether a membership is made of a certificate of `peer` and perhaps an office, and of nothing
+ * else. KITH_E_CRYPTO when this host cannot tell. */
+static int check_objects(const struct kith_membership *m, const struct kith_peer_id *peer)
 {
     struct kith_object o;
+    int err = kith_object_open(m->cert, &o);
 
-    return kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_member_body &&
-           kith_peer_id_equal(&o.member.peer, peer);
-}
-
-static bool is_office(struct kith_span object)
-{
-    struct kith_object o;
-
-    return object.n == 0 ||
-           (kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_admin_body);
+    if (err >= 0 &&
+        (o.env.kind != KITH_OBJECT_member_body || !kith_peer_id_equal(&o.member.peer, peer)))
+        err = KITH_E_PROTOCOL;
+    if (err >= 0 && m->admin.n > 0)
+        err = kith_object_open(m->admin, &o);
+    if (err >= 0 && m->admin.n > 0 && o.env.kind != KITH_OBJECT_admin_body)
+        err = KITH_E_PROTOCOL;
+    return err;
 }
 
 static int push(struct kith_node *n, const struct kith_peer_id *to,
@@ -220,10 +220,13 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_network *net = network_by_id(n, &m.network);
     if (net == NULL)
         return; /* whether we are in it is not its business */
-    if (!is_cert_of(m.cert, from) || !is_office(m.admin)) {
+    err = check_objects(&m, from);
+    if (err < 0 && err != KITH_E_CRYPTO)
         kith_event_peer_broke_rules(n->env->events, from->b, "a membership of somebody else");
+    if (err == KITH_E_CRYPTO)
+        hear_again(fx, now);
+    if (err < 0)
         return;
-    }
     if (!may_offer(peer_find(n, from), now.mono))
         return; /* its objects cost as much to judge as pushed ones */
     if (m.admin.n > 0)

@@ -27,19 +27,23 @@ enum {
 
 /* ---- the victim's memory ---- */
 
-/* A shortage ends by itself: what is asked for rarely would else fail for hours. */
+void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n)
+{
+    uint64_t failed = lab->failed;
+
+    if (failed > 0 && sim_net_now(t->w.net) > t->shortage_ends)
+        lab->fail_at = 0;
+    void *got = lab->alloc.resize(lab, p, n);
+    if (failed == 0 && lab->failed > 0)
+        t->shortage_ends = kith_after(sim_net_now(t->w.net), SHORTAGE);
+    return got;
+}
+
 static void *scarce_resize(void *ctx, void *p, size_t n)
 {
     struct torture *t = ctx;
-    uint64_t failed = t->lab.failed;
-    kith_time now = sim_net_now(t->w.net);
 
-    if (failed > 0 && now > t->shortage_ends)
-        t->lab.fail_at = 0;
-    void *got = t->lab.alloc.resize(t->lab.alloc.ctx, p, n);
-    if (failed == 0 && t->lab.failed > 0)
-        t->shortage_ends = kith_after(now, SHORTAGE);
-    return got;
+    return torture_resize(t, &t->lab, p, n);
 }
 
 static void memory_arm(struct torture *t, uint64_t n, uint64_t run)
@@ -95,7 +99,8 @@ static void insist(struct torture *t, int (*ask)(struct torture *t), const char 
         if (err >= 0)
             return;
         t->refused++;
-        i += t->src->asked(t) >= t->armed_until || sim_net_now(t->w.net) > t->shortage_ends;
+        i += t->src->asked(t) >= t->armed_until ||
+             (t->src->failed(t) > 0 && sim_net_now(t->w.net) > t->shortage_ends);
         world_wait(&t->w, KITH_SEC);
     }
     fail_msg("%s: still %s", what, kith_err_name(err));
@@ -157,14 +162,21 @@ static void must_be_whole(struct torture *t)
 
 static int ask_start(struct torture *t)
 {
-    return node_sim_try_start(&t->w.node[t->victim]);
+    return node_sim_try_start(&t->w.node[t->starts]);
+}
+
+/* Its node dies without a word and starts again. */
+static void start_again(struct torture *t, size_t who)
+{
+    kith_node_free(node(t, who));
+    t->w.node[who].node = NULL;
+    t->starts = who;
+    insist(t, ask_start, "starting");
 }
 
 static void chapter_start(struct torture *t)
 {
-    kith_node_free(node(t, t->victim));
-    t->w.node[t->victim].node = NULL;
-    insist(t, ask_start, "starting");
+    start_again(t, t->victim);
 }
 
 static int ask_create(struct torture *t)
@@ -262,14 +274,12 @@ static void chapter_move(struct torture *t)
     must_be_whole(t);
 }
 
-/* The other of the two dies without a word and starts again. */
 static void chapter_reconnect(struct torture *t)
 {
-    node_sim_restart(&t->w.node[1 - t->victim]);
+    start_again(t, 1 - t->victim);
     must_be_whole(t);
 }
 
-/* The victim itself does. */
 static void chapter_restart(struct torture *t)
 {
     chapter_start(t);
@@ -317,8 +327,9 @@ static void chapter_leave(struct torture *t)
     if (world_networks(&t->w, 1) != 0)
         fail_msg("left, and still in it");
     /* words that get lost are not said again by one that left: it is listed until it expires */
+    bool heard = eventually(t, others_are_two, CONVERGENCE);
     t->forgiven = t->told == 0 || t->src->failed(t) > 1;
-    if (!eventually(t, others_are_two, CONVERGENCE) && !t->forgiven)
+    if (!heard && !t->forgiven)
         fail_msg("the others never heard that one left, and it was told that they were told");
 }
 
@@ -577,6 +588,16 @@ static void tell_often(struct torture *t, const struct torture_source *src,
     fclose(said);
 }
 
+/* The whole story without a failure. */
+static void tell_plainly(struct torture *t, const struct torture_source *src, size_t victim)
+{
+    begin(t, victim, 4);
+    t->src = src;
+    for (size_t i = 0; i < KITH_COUNT(chapters); i++)
+        chapters[i].tell(t);
+    end(t);
+}
+
 unsigned torture_run(const struct torture_source *src, size_t victim, unsigned sample)
 {
     struct torture *t = calloc(1, sizeof *t);
@@ -585,6 +606,8 @@ unsigned torture_run(const struct torture_source *src, size_t victim, unsigned s
 
     assert_non_null(t);
     read_plan(&p, sample);
+    if (src->is_shared)
+        tell_plainly(t, src, victim);
     begin(t, victim, 5);
     t->src = src;
     for (size_t i = 0; i < KITH_COUNT(chapters); i++) {

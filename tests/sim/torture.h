@@ -29,6 +29,7 @@ struct torture {
     unsigned refused;        /* requests answered by an error, in this telling */
     size_t told;             /* whom the one that left said it had told */
     bool forgiven;           /* the others may not know that it left */
+    size_t starts;           /* who is being started */
     uint64_t call;           /* the last request's number */
     char ticket[KITH_TICKET_TEXT_MAX];
 };
@@ -40,8 +41,13 @@ struct torture_source {
     void (*arm)(struct torture *t, uint64_t n, uint64_t run);
     uint64_t (*asked)(const struct torture *t);  /* requests so far */
     uint64_t (*failed)(const struct torture *t); /* of them failed */
-    bool is_told; /* the node tells of each: else of what follows from it only */
+    bool is_shared; /* a library's: it may set itself up first (see torture_crypto_test.c) */
+    bool is_told;   /* the node tells of each: else of what follows from it only */
 };
+
+/* Asks `lab` for memory. A shortage ends by itself after 10 s: what is asked for rarely would else
+ * fail for hours. */
+void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n);
 
 extern const struct torture_source torture_memory; /* the victim's kith_alloc */
 
