@@ -238,7 +238,7 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_peer *p = peer_find(n, from);
     if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
         membership_proved(n, p, net, m.slot, now);
-    else if (n->memory.refused != refused || err == KITH_E_CRYPTO)
+    else if (n->memory.refused != refused || err == KITH_E_NOMEM || err == KITH_E_CRYPTO)
         hear_again(fx, now);
     else if (p != NULL)
         gossip_send_away(n, p, net, now);
