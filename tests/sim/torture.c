@@ -27,16 +27,20 @@ enum {
 
 /* ---- the victim's memory ---- */
 
+bool torture_is_over(struct torture *t, uint64_t failed)
+{
+    kith_time now = sim_net_now(t->w.net);
+
+    if (failed == 0)
+        t->shortage_ends = kith_after(now, SHORTAGE);
+    return now > t->shortage_ends;
+}
+
 void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n)
 {
-    uint64_t failed = lab->failed;
-
-    if (failed > 0 && sim_net_now(t->w.net) > t->shortage_ends)
+    if (torture_is_over(t, lab->failed))
         lab->fail_at = 0;
-    void *got = lab->alloc.resize(lab, p, n);
-    if (failed == 0 && lab->failed > 0)
-        t->shortage_ends = kith_after(sim_net_now(t->w.net), SHORTAGE);
-    return got;
+    return lab->alloc.resize(lab, p, n);
 }
 
 static void *scarce_resize(void *ctx, void *p, size_t n)
@@ -393,11 +397,12 @@ static const struct chapter {
 
 /* ---- telling a chapter ---- */
 
-static void begin(struct torture *t, size_t victim, uint64_t seed)
+static void begin(struct torture *t, const struct torture_source *src, size_t victim, uint64_t seed)
 {
     struct node_peer_sim *p = &t->w.node[victim];
 
     memset(t, 0, sizeof *t);
+    t->src = src;
     t->victim = victim;
     t->call = 1000;
     world_up(&t->w, seed);
@@ -407,7 +412,9 @@ static void begin(struct torture *t, size_t victim, uint64_t seed)
     kith_store_close(p->store);
     t->scarce = (struct kith_alloc){.resize = scarce_resize, .ctx = t};
     p->env.alloc = &t->scarce;
-    assert_int_equal(kith_store_open(":memory:", &p->env, &p->store, NULL), KITH_OK);
+    assert_int_equal(t->src->open != NULL ? t->src->open(t, &p->env, &p->store)
+                                          : kith_store_open(":memory:", &p->env, &p->store, NULL),
+                     KITH_OK);
     node_sim_restart(p);
 }
 
@@ -451,8 +458,11 @@ static void tell(struct torture *t, const struct torture_source *src, const stru
     if (src->is_told && r->failed > 0 && t->refused == 0 &&
         host_events(&t->w.node[t->victim]) == events)
         fail_msg("a failure that nobody was told of");
-    if (!ch->ends)
+    if (!ch->ends) {
         must_be_whole(t);
+        start_again(t, t->victim); /* what it says it knows, it knows from the store, too */
+        must_be_whole(t);
+    }
     end(t);
     r->done = true;
 }
@@ -591,8 +601,7 @@ static void tell_often(struct torture *t, const struct torture_source *src,
 /* The whole story without a failure. */
 static void tell_plainly(struct torture *t, const struct torture_source *src, size_t victim)
 {
-    begin(t, victim, 4);
-    t->src = src;
+    begin(t, src, victim, 4);
     for (size_t i = 0; i < KITH_COUNT(chapters); i++)
         chapters[i].tell(t);
     end(t);
@@ -608,8 +617,7 @@ unsigned torture_run(const struct torture_source *src, size_t victim, unsigned s
     read_plan(&p, sample);
     if (src->is_shared)
         tell_plainly(t, src, victim);
-    begin(t, victim, 5);
-    t->src = src;
+    begin(t, src, victim, 5);
     for (size_t i = 0; i < KITH_COUNT(chapters); i++) {
         const struct chapter *ch = &chapters[i];
         if (p.only != NULL && strcmp(p.only, ch->name) == 0 && p.one.n != 0) {

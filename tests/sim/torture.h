@@ -41,12 +41,16 @@ struct torture_source {
     void (*arm)(struct torture *t, uint64_t n, uint64_t run);
     uint64_t (*asked)(const struct torture *t);  /* requests so far */
     uint64_t (*failed)(const struct torture *t); /* of them failed */
+    /* The victim's store; NULL: in memory. */
+    int (*open)(struct torture *t, const struct kith_env *env, struct kith_store **ret);
     bool is_shared; /* a library's: it may set itself up first (see torture_crypto_test.c) */
     bool is_told;   /* the node tells of each: else of what follows from it only */
 };
 
-/* Asks `lab` for memory. A shortage ends by itself after 10 s: what is asked for rarely would else
- * fail for hours. */
+/* Whether a shortage of which `failed` requests fell victim so far has ended: 10 s after the first
+ * of them, as what is asked for rarely would else fail for hours. Asked before each request. */
+bool torture_is_over(struct torture *t, uint64_t failed);
+/* Asks `lab` for memory. */
 void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n);
 
 extern const struct torture_source torture_memory; /* the victim's kith_alloc */
