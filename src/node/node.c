@@ -170,6 +170,18 @@ void kith_node_from_tun(struct kith_node *n, uint8_t *data, size_t len, struct k
     kith_vpn_from_tun(n->vpn, data, len, now.mono);
 }
 
+/* What was refused for its date may be right now: it is heard again. */
+static void hear_anew(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    p->unwelcome_until = 0;
+    if (p->digest_at != KITH_NEVER)
+        p->digest_at = n->gossip_at = now.mono;
+    if (p->proved == 0 && s != NULL && kith_session_is_up(s))
+        kith_session_begin_anew(s, "the clock was set", now.mono);
+}
+
 /* Certificates begin and end by the calendar. When somebody sets it, everything is judged anew. */
 static void notice_clock(struct kith_node *n, struct kith_now now)
 {
@@ -180,9 +192,9 @@ static void notice_clock(struct kith_node *n, struct kith_now now)
     if (jump >= -CLOCK_JUMP && jump <= CLOCK_JUMP)
         return;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        n->network[i].wake_at = n->network[i].renew_at = now.mono;
+        n->network[i].wake_at = n->network[i].renew_at = n->network[i].endpoints_at = now.mono;
     for (size_t i = 0; i < n->n_handles; i++)
-        n->by_handle[i]->unwelcome_until = 0;
+        hear_anew(n, n->by_handle[i], now);
     n->peers_at = now.mono;
 }
 
