@@ -1,5 +1,6 @@
 /* lab_alloc.h: an allocator that counts what is alive and can fail at the n-th request, or at a
- * run of them that begins there. Sizes are kept in a header before each block, so freeing is counted exactly. */
+ * run of them that begins there. Sizes are kept in a header before each block, so freeing is
+ * counted exactly. */
 #ifndef KITH_TESTS_LAB_ALLOC_H
 #define KITH_TESTS_LAB_ALLOC_H
 
