@@ -192,7 +192,9 @@ static void notice_clock(struct kith_node *n, struct kith_now now)
     if (jump >= -CLOCK_JUMP && jump <= CLOCK_JUMP)
         return;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        n->network[i].wake_at = n->network[i].renew_at = n->network[i].endpoints_at = now.mono;
+        n->network[i].wake_at = n->network[i].renew_at = now.mono;
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX && jump < 0; i++)
+        n->network[i].endpoints_at = now.mono; /* perhaps signed while it was ahead */
     for (size_t i = 0; i < n->n_handles; i++)
         hear_anew(n, n->by_handle[i], now);
     n->peers_at = now.mono;

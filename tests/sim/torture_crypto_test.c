@@ -15,7 +15,7 @@
 
 #include "sim/torture.h"
 
-enum { SAMPLE = 48 }; /* tellings a chapter: there are thousands of requests */
+enum { SAMPLE = 16 }; /* tellings a chapter: there are thousands of requests */
 
 static struct lab_alloc library; /* not for threads */
 static struct torture *telling;  /* NULL: nothing fails yet */

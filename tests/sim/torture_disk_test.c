@@ -14,7 +14,7 @@
 #include "sim/ram_disk.h"
 #include "sim/torture.h"
 
-enum { SAMPLE = 30 }; /* tellings a chapter in the ordinary run */
+enum { SAMPLE = 8 }; /* tellings a chapter in the ordinary run */
 
 static char path[280];
 

@@ -9,7 +9,7 @@
 
 #include "sim/torture.h"
 
-enum { SAMPLE = 24 }; /* tellings a chapter in the ordinary run */
+enum { SAMPLE = 10 }; /* tellings a chapter in the ordinary run */
 
 static void a_founder_survives_any_failing_allocation(void **state)
 {
