@@ -581,6 +581,7 @@ static void repeat(struct kith_node *n, struct node_peer *p, struct kith_now now
         return;
     }
     p->pulls_out = 0; /* what did not come by now is asked for again */
+    pull_more(n, p, now);
     for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
         if (n->network[k].used && (p->proved & 1u << k) != 0)
             gossip_send_digest(n, p, &n->network[k], now);

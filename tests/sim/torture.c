@@ -587,6 +587,8 @@ static void tell_often(struct torture *t, const struct torture_source *src,
     unsigned bad = p->bad;
     for (uint64_t i = 0; i < count; i++) {
         struct telling how = pick(p, i, asked);
+        if (src->is_shared)
+            how.run = 1; /* a run would be everybody's at once */
         if (!tell_apart(t, src, ch, how, r, said))
             note_bad(p, t, ch, how, said);
         struck += r->failed > 0;

@@ -1,5 +1,5 @@
-/* A sample of OpenSSL's own requests for memory fails, alone and in runs: of all nodes, as they
- * share the library. A program of its own, because OpenSSL takes its allocator once.
+/* A sample of OpenSSL's own requests for memory fails, one at a time: of all nodes, as they share
+ * the library. A program of its own, because OpenSSL takes its allocator once.
  *
  * The story is told once before anything fails: when memory is short while OpenSSL makes the
  * methods of an operation for the first time, it never makes them again in that process
