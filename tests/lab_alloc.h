@@ -1,5 +1,6 @@
-/* lab_alloc.h: an allocator that counts what is alive and can fail from the n-th request on or at
- * it alone. Sizes are kept in a header before each block, so freeing is counted exactly. */
+/* lab_alloc.h: an allocator that counts what is alive and can fail at the n-th request, or at a
+ * run of them that begins there. Sizes are kept in a header before each block, so freeing is
+ * counted exactly. */
 #ifndef KITH_TESTS_LAB_ALLOC_H
 #define KITH_TESTS_LAB_ALLOC_H
 
@@ -14,6 +15,7 @@ struct lab_alloc {
     size_t live, bytes, peak; /* blocks alive, their bytes, the most bytes ever alive */
     uint64_t requests;        /* allocations and growths asked for so far */
     uint64_t fail_at;         /* the request that fails; 0: none */
+    uint64_t fail_run;        /* so many fail from there on; 0: one */
     uint64_t failed;
 };
 
@@ -34,7 +36,9 @@ static void *lab_alloc_resize(void *ctx, void *p, size_t n)
         free(old);
         return NULL;
     }
-    if (++a->requests == a->fail_at) {
+    a->requests++;
+    if (a->fail_at != 0 && a->requests >= a->fail_at &&
+        a->requests - a->fail_at < (a->fail_run == 0 ? 1 : a->fail_run)) {
         a->failed++;
         return NULL;
     }

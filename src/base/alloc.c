@@ -52,3 +52,22 @@ char *kith_text_copy(const struct kith_alloc *a, const char *text)
         memcpy(copy, text, n);
     return copy;
 }
+
+static void *watch_resize(void *ctx, void *p, size_t n)
+{
+    struct kith_alloc_watch *w = ctx;
+    const struct kith_alloc *below = w->below;
+    void *got =
+        below->resize(below->ctx, p, n); /* may have freed what holds the watch, if n == 0 */
+
+    if (got == NULL && n > 0) {
+        w->refused++;
+        w->bytes = n;
+    }
+    return got;
+}
+
+void kith_alloc_watch_init(struct kith_alloc_watch *w, const struct kith_alloc *below)
+{
+    *w = (struct kith_alloc_watch){.alloc = {.resize = watch_resize, .ctx = w}, .below = below};
+}

@@ -5,6 +5,7 @@
 #define KITH_BASE_ALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct kith_alloc {
     /* As realloc: p may be NULL; n == 0 frees and returns NULL. */
@@ -25,5 +26,16 @@ void *kith_resize(const struct kith_alloc *a, void *p, size_t n);
 void kith_free(const struct kith_alloc *a, void *p);
 /* A copy of text with its NUL, or NULL. */
 char *kith_text_copy(const struct kith_alloc *a, const char *text);
+
+/* Another table's memory, with a count of what it refused: whoever hands `alloc` on can tell of
+ * each refusal, however it was dealt with further down. */
+struct kith_alloc_watch {
+    struct kith_alloc alloc; /* valid while the watch stays where it is */
+    const struct kith_alloc *below;
+    uint64_t refused; /* requests so far */
+    size_t bytes;     /* asked for by the last of them */
+};
+
+void kith_alloc_watch_init(struct kith_alloc_watch *w, const struct kith_alloc *below);
 
 #endif

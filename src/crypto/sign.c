@@ -231,11 +231,24 @@ int kith_sign(const struct kith_sign_key *key, struct kith_span msg, struct kith
     return KITH_OK;
 }
 
+/* The library says 0 of a wrong signature, and also when it had no memory to look at it. Takes the
+ * errors since the last mark. */
+static bool was_short_of_memory(void)
+{
+    bool found = false;
+
+    while (ERR_count_to_mark() > 0) {
+        found |= ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+        (void)ERR_pop();
+    }
+    return found;
+}
+
 static int verdict(int verified)
 {
     if (verified == 1)
         return KITH_OK;
-    return verified == 0 ? KITH_E_AUTH : KITH_E_CRYPTO;
+    return verified == 0 && !was_short_of_memory() ? KITH_E_AUTH : KITH_E_CRYPTO;
 }
 
 int kith_verify(const struct kith_public_key *key, struct kith_span msg,

@@ -258,10 +258,10 @@ static bool retry_round(struct kith_netview *v, kith_wall now)
         const char *why;
         next = l->next;
         int err = superfluous(v, &h->obj, now, &what) ? KITH_E_USED : judge(v, &h->obj, now, &why);
-        if (err == KITH_E_STATE)
-            continue;
         if (err == KITH_OK)
             err = take_over(v, &h->obj, now);
+        if (err == KITH_E_STATE || err == KITH_E_NOMEM || err == KITH_E_CRYPTO)
+            continue; /* its time may come */
         if (err < 0) {
             forget_waiting(v, h);
             continue;

@@ -270,6 +270,13 @@ void kith_node_host_changed(struct kith_node *n, const struct kith_ip *addr, siz
 
 /* ---- telling ---- */
 
+/* Signed while the calendar here was ahead: others refused it, and one of today gives way to it
+ * nowhere. */
+static bool is_early(const struct kith_object *o, kith_wall now)
+{
+    return o->env.issued > kith_after(now, KITH_WALL_TOLERANCE);
+}
+
 /* Whether the object held says the same for long enough yet. */
 static bool is_told(const struct kith_member *self, const struct kith_addr *own, size_t count,
                     kith_wall now)
@@ -277,7 +284,7 @@ static bool is_told(const struct kith_member *self, const struct kith_addr *own,
     struct kith_addr_item item;
     size_t i = 0;
 
-    if (self->endpoints == NULL ||
+    if (self->endpoints == NULL || is_early(self->endpoints, now) ||
         self->endpoints->endpoints.valid_until < now + ENDPOINTS_VALID / 2)
         return false;
     struct kith_reader r = kith_reader_on(self->endpoints->endpoints.addrs.bytes);
@@ -299,14 +306,17 @@ static void tell(struct kith_node *n, struct node_network *net, struct kith_now 
     if (!network_self(n, net, now.wall, &self) || self.standing != KITH_STANDING_MEMBER ||
         is_told(&self, own, count, now.wall))
         return;
-    uint64_t before = self.endpoints != NULL ? self.endpoints->env.number : 0;
+    bool counts = self.endpoints != NULL && !is_early(self.endpoints, now.wall);
+    uint64_t before = counts ? self.endpoints->env.number : 0;
     int err = kith_issue_endpoints(n->identity, &net->id, own, count,
                                    kith_issuer_number(before, now.wall), now.wall + ENDPOINTS_VALID,
                                    now.wall, buf, sizeof buf, &len);
     if (err >= 0)
         err = object_publish(n, net, (struct kith_span){buf, len}, now);
-    if (err < 0)
+    if (err < 0) {
         kith_event_store_failed(n->env->events, "tell where this node is", kith_err_text(err));
+        net->endpoints_at = kith_after(now.mono, HOST_AGAIN);
+    }
 }
 
 void endpoints_tick(struct kith_node *n, struct kith_now now)

@@ -120,7 +120,9 @@ static bool given_before(struct enrolment *e)
     memcpy(e->cert, use.cert.p, use.cert.n);
     e->cert_len = use.cert.n;
     struct kith_object o;
-    if (kith_object_open((struct kith_span){e->cert, e->cert_len}, &o) < 0 ||
+    struct kith_span cert = {e->cert, e->cert_len};
+    /* it is in the store; there may have been no memory to take it over as well */
+    if (kith_object_open(cert, &o) < 0 || object_publish(e->n, e->net, cert, e->now) < 0 ||
         e->now.wall >= o.member.not_after ||
         !kith_netview_is_member(e->net->view, &e->peer, e->now.wall))
         return false;

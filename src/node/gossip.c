@@ -65,6 +65,8 @@ static bool may_answer(const struct kith_node *n, struct node_peer *p, struct ki
 void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const char *object,
                     int err, const char *why, struct kith_now now)
 {
+    if (err == KITH_E_NOMEM || err == KITH_E_CRYPTO)
+        return; /* who sent it cannot help it when this host had no room */
     kith_event_object_refused(n->env->events, from->b, object, why);
     /* what is untimely or superfluous may come in good faith; this is no object at all */
     if (err == KITH_E_AUTH || err == KITH_E_MALFORMED)
@@ -172,21 +174,21 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     join_member_proved(n, &p->id, net);
 }
 
-/* Whether an object says that `peer` is a member, and nothing else. */
-static bool is_cert_of(struct kith_span object, const struct kith_peer_id *peer)
+/* Whether a membership is made of a certificate of `peer` and perhaps an office, and of nothing
+ * else. KITH_E_CRYPTO when this host cannot tell. */
+static int check_objects(const struct kith_membership *m, const struct kith_peer_id *peer)
 {
     struct kith_object o;
+    int err = kith_object_open(m->cert, &o);
 
-    return kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_member_body &&
-           kith_peer_id_equal(&o.member.peer, peer);
-}
-
-static bool is_office(struct kith_span object)
-{
-    struct kith_object o;
-
-    return object.n == 0 ||
-           (kith_object_open(object, &o) >= 0 && o.env.kind == KITH_OBJECT_admin_body);
+    if (err >= 0 &&
+        (o.env.kind != KITH_OBJECT_member_body || !kith_peer_id_equal(&o.member.peer, peer)))
+        err = KITH_E_PROTOCOL;
+    if (err >= 0 && m->admin.n > 0)
+        err = kith_object_open(m->admin, &o);
+    if (err >= 0 && m->admin.n > 0 && o.env.kind != KITH_OBJECT_admin_body)
+        err = KITH_E_PROTOCOL;
+    return err;
 }
 
 static int push(struct kith_node *n, const struct kith_peer_id *to,
@@ -227,13 +229,21 @@ void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct nod
     peer_part(n, p, revoked ? KITH_CLOSE_REVOKED : KITH_CLOSE_NOT_MEMBER, now);
 }
 
+/* What this host could not take in is not said again in this connection: only a new one brings
+ * it, so this one ends. */
+static void hear_again(const struct kith_session_effect *fx, struct kith_now now)
+{
+    kith_conn_close(fx->conn, KITH_CLOSE_INTERNAL, "out of memory", now.mono);
+}
+
 static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
-                          struct kith_span message, struct kith_now now)
+                          const struct kith_session_effect *fx, struct kith_now now)
 {
     struct kith_membership m;
     enum kith_offer offer;
     const char *why = "";
-    int err = kith_membership_decode(message, &m);
+    uint64_t refused = n->memory.refused;
+    int err = kith_membership_decode(fx->message, &m);
 
     if (err < 0) {
         kith_event_peer_broke_rules(n->env->events, from->b, "a malformed membership");
@@ -242,11 +252,15 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_network *net = network_by_id(n, &m.network);
     if (net == NULL)
         return; /* whether we are in it is not its business */
-    if (!is_cert_of(m.cert, from) || !is_office(m.admin)) {
+    err = check_objects(&m, from);
+    if (err < 0 && err != KITH_E_CRYPTO) {
         kith_event_peer_broke_rules(n->env->events, from->b, "a membership of somebody else");
         note(n, from, KITH_OFFENCE_objects, now);
-        return;
     }
+    if (err == KITH_E_CRYPTO)
+        hear_again(fx, now);
+    if (err < 0)
+        return;
     if (!may_offer(n, peer_find(n, from), now))
         return; /* its objects cost as much to judge as pushed ones */
     if (m.admin.n > 0)
@@ -258,6 +272,8 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     struct node_peer *p = peer_find(n, from);
     if (p != NULL && kith_netview_is_member(net->view, from, now.wall))
         membership_proved(n, p, net, m.slot, now);
+    else if (n->memory.refused != refused || err == KITH_E_NOMEM || err == KITH_E_CRYPTO)
+        hear_again(fx, now);
     else if (p != NULL)
         gossip_send_away(n, p, net, now);
 }
@@ -504,7 +520,7 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     struct node_peer *p = peer_find(n, &from);
 
     switch (fx->message.p[0]) {
-    case KITH_WIRE_membership: on_membership(n, &from, fx->message, now); return;
+    case KITH_WIRE_membership: on_membership(n, &from, fx, now); return;
     case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message); return;
     case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
     case KITH_WIRE_renew_request:
@@ -629,6 +645,7 @@ static void repeat(struct kith_node *n, struct node_peer *p, struct kith_now now
         return;
     }
     p->pulls_out = 0; /* what did not come by now is asked for again */
+    pull_more(n, p, now);
     for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
         if (n->network[k].used && (p->proved & 1u << k) != 0)
             gossip_send_digest(n, p, &n->network[k], now);

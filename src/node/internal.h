@@ -55,6 +55,8 @@ enum {
 #define CLOCK_JUMP 5 /* seconds by which the calendar may drift between two ticks */
 #define UNWELCOME_TIME (60 * KITH_SEC)
 #define STOP_PATIENCE (KITH_SEC / 2)
+#define HOST_AGAIN (30 * KITH_SEC) /* what failed for want of memory or disk is tried again then */
+#define REFUSAL_INTERVAL KITH_SEC /* memory that is short is short many times: told so often */
 
 struct node_network {
     bool used;
@@ -66,6 +68,7 @@ struct node_network {
     kith_time wake_at;         /* when the view changes by time alone */
     bool small;                /* at most EAGER_MAX members: sessions with all are kept */
     bool missed;               /* there was no memory for a member: look at all of them again */
+    kith_time save_at;         /* the store lacks objects that the view has; KITH_NEVER */
     kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;        /* when to look at our certificate again */
     kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */
@@ -147,7 +150,11 @@ struct node_pong {
 };
 
 struct kith_node {
-    const struct kith_env *env;
+    const struct kith_env *env; /* own_env */
+    struct kith_env own_env;    /* the caller's, its memory watched */
+    struct kith_alloc_watch memory;
+    uint64_t refused_told; /* of memory.refused */
+    kith_time refusal_at;  /* the next is told of then at the earliest */
     struct kith_store *store;
     const struct kith_identity *identity;
     char name[KITH_LABEL_MAX + 1];
@@ -232,6 +239,9 @@ int object_take(struct kith_node *n, struct node_network *net, struct kith_span 
                 const char **ret_why);
 /* The same for what this node signed itself; an error is ours. */
 int object_publish(struct kith_node *n, struct node_network *net, struct kith_span object,
+                   struct kith_now now);
+/* The same for what must not be forgotten: it is on the disk first, or nothing has happened. */
+int object_promise(struct kith_node *n, struct node_network *net, struct kith_span object,
                    struct kith_now now);
 int object_store(struct kith_node *n, const struct node_network *net, struct kith_span object);
 /* Carries out what the view reports as changed. */

@@ -226,7 +226,7 @@ int issue_revoke(struct kith_node *n, struct node_network *net, const struct kit
             kith_store_rollback(n->store);
     }
     if (err >= 0)
-        err = object_publish(n, net, (struct kith_span){buf, len}, now);
+        err = object_promise(n, net, (struct kith_span){buf, len}, now);
     kith_free(n->env->alloc, buf);
     if (err >= 0)
         issue_list_soon(net, now);
@@ -359,8 +359,10 @@ static void publish_list(struct kith_node *n, struct node_network *net, struct k
         buf == NULL || list.item == NULL ? KITH_E_NOMEM : sign_list(n, net, &list, buf, &len, now);
     if (err >= 0)
         err = object_publish(n, net, (struct kith_span){buf, len}, now);
-    if (err < 0)
+    if (err < 0) {
         kith_event_store_failed(n->env->events, "publish the list of members", kith_err_text(err));
+        net->list_at = kith_after(now.mono, HOST_AGAIN);
+    }
     kith_free(n->env->alloc, buf);
     kith_free(n->env->alloc, list.item);
 }

@@ -30,22 +30,18 @@ static size_t push_to_all(struct kith_node *n, const struct node_network *net,
     return told;
 }
 
-/* Says so to whoever is connected; they tell the others. *ret_told: to how many. */
-static int say_goodbye(struct kith_node *n, const struct node_network *net, struct kith_now now,
-                       size_t *ret_told)
+/* What is said to whoever is connected; they tell the others. Empty for one that is no member: it
+ * has nothing to give up. */
+static int sign_goodbye(const struct kith_node *n, const struct node_network *net,
+                        struct kith_now now, uint8_t *buf, size_t cap, size_t *ret_len)
 {
-    uint8_t buf[KITH_CERT_MAX];
     struct kith_member self;
-    size_t len;
 
-    *ret_told = 0;
+    *ret_len = 0;
     if (!network_self(n, net, now.wall, &self) || self.standing != KITH_STANDING_MEMBER)
-        return KITH_OK; /* there is nothing to give up */
-    int err = kith_issue_leave(n->identity, &net->id, self.cert->member.serial,
-                               kith_issuer_number(0, now.wall), now.wall, buf, sizeof buf, &len);
-    if (err >= 0)
-        *ret_told = push_to_all(n, net, (struct kith_span){buf, len}, now);
-    return err;
+        return KITH_OK;
+    return kith_issue_leave(n->identity, &net->id, self.cert->member.serial,
+                            kith_issuer_number(0, now.wall), now.wall, buf, cap, ret_len);
 }
 
 /* Its peers are strangers from now on, but for those of another network. */
@@ -68,21 +64,24 @@ static void part(struct kith_node *n, const struct node_network *net, struct kit
 int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_now now,
                             size_t *ret_told, struct kith_node_why *why)
 {
+    uint8_t goodbye[KITH_CERT_MAX];
     struct node_network *net;
-    size_t told = 0;
+    size_t len, told = 0;
     int err = network_find(n, name, &net, why);
 
     if (err < 0)
         return err;
-    err = say_goodbye(n, net, now, &told);
+    err = sign_goodbye(n, net, now, goodbye, sizeof goodbye, &len);
     if (err < 0)
         return node_say(why, err, "", "cannot sign the leave: %s", kith_err_text(err));
-    join_forget(n, net);
     err = kith_store_network_remove(n->store, net->id.b);
-    if (err >= 0)
-        err = kith_store_checkpoint(n->store);
     if (err < 0)
         return node_say(why, err, "", "the store failed: %s", kith_err_text(err));
+    /* gone, whatever follows; that its secrets are still in the log, the store has told */
+    (void)!kith_store_checkpoint(n->store);
+    join_forget(n, net);
+    if (len > 0)
+        told = push_to_all(n, net, (struct kith_span){goodbye, len}, now);
     part(n, net, now);
     kith_event_network_left(n->env->events, net->name);
     network_drop(n, net);

@@ -68,6 +68,7 @@ int network_add(struct kith_node *n, const struct kith_network_id *id, struct no
                                      .id = *id,
                                      .list_at = KITH_NEVER,
                                      .renew_at = KITH_NEVER,
+                                     .save_at = KITH_NEVER,
                                      .endpoints_at = KITH_NEVER};
         int err = kith_netview_new(n->env, id, &n->identity->id, &limits, &net->view);
         if (err < 0)
@@ -121,9 +122,10 @@ static int note_latest(void *ctx, const struct kith_store_object *o)
     struct loading *l = ctx;
     struct kith_object obj;
 
-    if (kith_object_open(o->bytes, &obj) >= 0 && obj.env.issued > l->judged_at)
+    int err = kith_object_open(o->bytes, &obj);
+    if (err >= 0 && obj.env.issued > l->judged_at)
         l->judged_at = obj.env.issued;
-    return KITH_OK;
+    return err == KITH_E_CRYPTO ? err : KITH_OK;
 }
 
 static int load_object(void *ctx, const struct kith_store_object *o)
@@ -136,8 +138,8 @@ static int load_object(void *ctx, const struct kith_store_object *o)
 
     while (err >= 0 && kith_netview_next_new(l->net->view, &extra))
         continue; /* it waited for this one; it is stored already */
-    if (err == KITH_E_NOMEM)
-        return err;
+    if (err == KITH_E_NOMEM || err == KITH_E_CRYPTO)
+        return err; /* the object may be good: a node without it would be another */
     if (err < 0) {
         l->refused++;
         kith_event_store_failed(l->n->env->events, "load an object", why);

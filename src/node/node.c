@@ -108,7 +108,10 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
 
     if (n == NULL)
         return node_say(why, KITH_E_NOMEM, "", "out of memory");
-    n->env = env;
+    kith_alloc_watch_init(&n->memory, env->alloc);
+    n->own_env = *env;
+    n->own_env.alloc = &n->memory.alloc;
+    n->env = &n->own_env;
     n->store = store;
     n->identity = cfg->identity;
     n->renew_before = cfg->renew_before != 0 ? cfg->renew_before : (kith_wall)10 * 86400;
@@ -121,9 +124,9 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->peers_at = now.mono;
     set_name(n, cfg->name);
     n->peers_max = cfg->peers_max != 0 ? cfg->peers_max : PEERS_MAX;
-    kith_map_init(&n->peers, env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
-    n->scratch = kith_new_array(env->alloc, KITH_FRAME_MAX, 1);
-    int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(env, 0, &n->limits);
+    kith_map_init(&n->peers, n->env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
+    n->scratch = kith_new_array(n->env->alloc, KITH_FRAME_MAX, 1);
+    int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(n->env, 0, &n->limits);
     if (err >= 0)
         err = start_sessions(n, cfg);
     if (err >= 0)
@@ -153,7 +156,7 @@ void kith_node_free(struct kith_node *n)
     if (n->scratch != NULL)
         kith_wipe(n->scratch, KITH_FRAME_MAX);
     kith_free(n->env->alloc, n->scratch);
-    kith_free(n->env->alloc, n);
+    kith_free(n->memory.below, n);
 }
 
 /* ---- the turn of the loop ---- */
@@ -168,6 +171,18 @@ void kith_node_from_tun(struct kith_node *n, uint8_t *data, size_t len, struct k
     kith_vpn_from_tun(n->vpn, data, len, now.mono);
 }
 
+/* What was refused for its date may be right now: it is heard again. */
+static void hear_anew(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+
+    p->unwelcome_until = 0;
+    if (p->digest_at != KITH_NEVER)
+        p->digest_at = n->gossip_at = now.mono;
+    if (p->proved == 0 && s != NULL && kith_session_is_up(s))
+        kith_session_begin_anew(s, "the clock was set", now.mono);
+}
+
 /* Certificates begin and end by the calendar. When somebody sets it, everything is judged anew. */
 static void notice_clock(struct kith_node *n, struct kith_now now)
 {
@@ -179,8 +194,10 @@ static void notice_clock(struct kith_node *n, struct kith_now now)
         return;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         n->network[i].wake_at = n->network[i].renew_at = now.mono;
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX && jump < 0; i++)
+        n->network[i].endpoints_at = now.mono; /* perhaps signed while it was ahead */
     for (size_t i = 0; i < n->n_handles; i++)
-        n->by_handle[i]->unwelcome_until = 0;
+        hear_anew(n, n->by_handle[i], now);
     n->peers_at = now.mono;
 }
 
@@ -218,8 +235,19 @@ kith_time kith_node_deadline(const struct kith_node *n)
     return kith_sooner(at, n->stop_at);
 }
 
+/* Whoever went without memory made do; the person who runs the machine should know. */
+static void tell_of_memory(struct kith_node *n, struct kith_now now)
+{
+    if (n->memory.refused == n->refused_told || now.mono < n->refusal_at)
+        return;
+    n->refused_told = n->memory.refused;
+    n->refusal_at = kith_after(now.mono, REFUSAL_INTERVAL);
+    kith_event_out_of_memory(n->env->events, "the node", n->memory.bytes);
+}
+
 void kith_node_flush(struct kith_node *n, struct kith_now now)
 {
+    tell_of_memory(n, now);
     kith_vpn_flush(n->vpn);
     kith_sessions_flush(n->sessions, n->batch, now.mono);
     (void)kith_tx_flush(n->batch); /* what is left waits until the transport is writable */

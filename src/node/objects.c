@@ -37,20 +37,25 @@ static int make_way(struct kith_node *n, const struct node_network *net,
     return err == KITH_E_NOTFOUND ? KITH_OK : err;
 }
 
-/* Keeps and announces an object that the view took over. */
-static int spread(struct kith_node *n, struct node_network *net, struct kith_span object,
-                  const struct kith_peer_id *from, struct kith_now now)
+static int keep(struct kith_node *n, const struct node_network *net, const struct kith_object *o)
+{
+    int err = make_way(n, net, o);
+
+    return err < 0 ? err : object_store(n, net, o->bytes);
+}
+
+/* Keeps and announces an object that the view took over. What the disk has no room for is true
+ * nevertheless: it is kept later. */
+static void spread(struct kith_node *n, struct node_network *net, struct kith_span object,
+                   const struct kith_peer_id *from, struct kith_now now)
 {
     struct kith_object o;
-    int err = kith_object_open(object, &o);
 
-    if (err >= 0)
-        err = make_way(n, net, &o);
-    if (err >= 0)
-        err = object_store(n, net, object);
-    if (err >= 0)
-        gossip_announce(n, net, &o, from, now);
-    return err;
+    if (kith_object_open(object, &o) < 0)
+        return; /* the view has opened it before */
+    if (keep(n, net, &o) < 0)
+        net->save_at = kith_sooner(net->save_at, kith_after(now.mono, HOST_AGAIN));
+    gossip_announce(n, net, &o, from, now);
 }
 
 int object_take(struct kith_node *n, struct node_network *net, struct kith_span object,
@@ -63,10 +68,9 @@ int object_take(struct kith_node *n, struct node_network *net, struct kith_span 
     if (err < 0)
         return err;
     if (*ret == KITH_OFFER_NEW) {
-        err = spread(n, net, object, from, now);
+        spread(n, net, object, from, now);
         while (kith_netview_next_new(net->view, &extra))
-            if (spread(n, net, extra, NULL, now) < 0)
-                err = KITH_E_IO;
+            spread(n, net, extra, NULL, now);
     }
     objects_settle(n, net, now);
     return err;
@@ -78,6 +82,49 @@ int object_publish(struct kith_node *n, struct node_network *net, struct kith_sp
     enum kith_offer result;
 
     return object_take(n, net, object, NULL, now, &result, NULL);
+}
+
+int object_promise(struct kith_node *n, struct node_network *net, struct kith_span object,
+                   struct kith_now now)
+{
+    struct kith_object o;
+    int err = kith_object_open(object, &o);
+
+    if (err >= 0)
+        err = keep(n, net, &o);
+    if (err < 0)
+        return err;
+    err = object_publish(n, net, object, now);
+    if (err < 0) { /* it did not happen: also not after a restart */
+        (void)!kith_store_object_remove(n->store, net->id.b, o.key.b);
+        net->save_at = kith_sooner(net->save_at, kith_after(now.mono, HOST_AGAIN));
+    }
+    return err;
+}
+
+/* All that the view has, in one transaction. */
+static int save_all(struct kith_node *n, const struct node_network *net)
+{
+    struct kith_digest_item item;
+    size_t at = 0;
+    int err = kith_store_begin(n->store);
+
+    if (err < 0)
+        return err;
+    while (err >= 0 && kith_netview_next_digest(net->view, &at, &item))
+        err = keep(n, net, kith_netview_find(net->view, &item.key));
+    if (err >= 0)
+        return kith_store_commit(n->store);
+    kith_store_rollback(n->store);
+    return err;
+}
+
+static void save_late(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    if (now.mono < net->save_at)
+        return;
+    net->save_at =
+        save_all(n, net) >= 0 ? KITH_NEVER : kith_after(now.mono, HOST_AGAIN); /* the store told */
 }
 
 /* ---- what changes follow ---- */
@@ -205,7 +252,10 @@ void objects_tick(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         struct node_network *net = &n->network[i];
-        if (!net->used || now.mono < net->wake_at)
+        if (!net->used)
+            continue;
+        save_late(n, net, now);
+        if (now.mono < net->wake_at)
             continue;
         kith_netview_tick(net->view, now.wall);
         note_missed(n, net, now);
@@ -219,6 +269,6 @@ kith_time objects_deadline(const struct kith_node *n)
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)
-            at = kith_sooner(at, n->network[i].wake_at);
+            at = kith_sooner(at, kith_sooner(n->network[i].wake_at, n->network[i].save_at));
     return at;
 }

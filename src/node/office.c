@@ -67,7 +67,7 @@ int office_appoint(struct kith_node *n, struct node_network *net, const struct k
         return err;
     admin.number = kith_issuer_number(before, now.wall);
     err = kith_issue_admin(&net->root, &net->id, &admin, now.wall, buf, sizeof buf, &len);
-    return err < 0 ? err : object_publish(n, net, (struct kith_span){buf, len}, now);
+    return err < 0 ? err : object_promise(n, net, (struct kith_span){buf, len}, now);
 }
 
 /* ---- in time ---- */

@@ -152,6 +152,9 @@ void kith_session_want(struct kith_session *s, bool wanted, kith_time now);
 /* Where the peer may be, best first; replaces what was set before. */
 void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr, size_t n,
                             kith_time now);
+/* Ends the connection in use and, while the session is wanted, dials anew at once: what was said in
+ * it and not understood is said again. */
+void kith_session_begin_anew(struct kith_session *s, const char *why, kith_time now);
 /* Dials at once, whatever the back-off, if there is no connection. */
 void kith_session_dial_now(struct kith_session *s, kith_time now);
 /* The peer may do more than a guest. */

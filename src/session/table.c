@@ -606,6 +606,15 @@ void *kith_session_user(const struct kith_session *s)
     return s->user;
 }
 
+void kith_session_begin_anew(struct kith_session *s, const char *why, kith_time now)
+{
+    if (s->used == NULL)
+        return;
+    subflow_drop(s, s->used, KITH_CLOSE_INTERNAL, why, now);
+    dial_reset(s, now);
+    session_refresh_due(s, now);
+}
+
 void kith_session_close(struct kith_session *s, uint64_t code, const char *why, kith_time now)
 {
     s->wanted = false;

@@ -46,7 +46,7 @@ static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
     return true;
 }
 
-static void start(struct node_peer_sim *p)
+int node_sim_try_start(struct node_peer_sim *p)
 {
     struct kith_node_why why = {.text = ""};
     uint16_t port = sim_host_addr(p->host)->port;
@@ -64,11 +64,20 @@ static void start(struct node_peer_sim *p)
         .peers_max = p->peers_max,
     };
 
-    if (kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why) < 0) {
-        fprintf(stderr, "node: %s\n", why.text);
+    int err = kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why);
+    if (err >= 0)
+        kith_node_host_changed(p->node, &sim_host_addr(p->host)->ip, 1, false, node_sim_now(p));
+    else
+        p->last_why = why;
+    return err;
+}
+
+static void start(struct node_peer_sim *p)
+{
+    if (node_sim_try_start(p) < 0) {
+        fprintf(stderr, "node: %s\n", p->last_why.text);
         abort();
     }
-    kith_node_host_changed(p->node, &sim_host_addr(p->host)->ip, 1, false, node_sim_now(p));
 }
 
 void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name, const char *addr,

@@ -37,6 +37,8 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
 void node_sim_fini(struct node_peer_sim *p);
 /* As after kill -9 and a new start: only the store and the identity survive. */
 void node_sim_restart(struct node_peer_sim *p);
+/* Starts a node where there is none (`node` NULL); the error, if it can't. */
+int node_sim_try_start(struct node_peer_sim *p);
 struct kith_now node_sim_now(const struct node_peer_sim *p);
 /* The host gets another address and notices. */
 void node_sim_move(struct node_peer_sim *p, const char *addr);

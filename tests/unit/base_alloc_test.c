@@ -72,6 +72,28 @@ static void a_refusal_is_null_and_leaks_nothing(void **state)
     assert_int_equal(heap.live, 0);
 }
 
+static void a_watch_counts_what_is_refused_and_nothing_else(void **state)
+{
+    struct lab_heap heap;
+    struct kith_alloc a = lab_alloc(&heap);
+    struct kith_alloc_watch w;
+
+    (void)state;
+    heap.fuse = 2;
+    kith_alloc_watch_init(&w, &a);
+    char *p = kith_resize(&w.alloc, NULL, 10);
+    p = kith_resize(&w.alloc, p, 20);
+    assert_non_null(p);
+    assert_int_equal(w.refused, 0);
+    assert_null(kith_resize(&w.alloc, p, 300));
+    assert_null(kith_new_zero(&w.alloc, 40));
+    assert_int_equal(w.refused, 2);
+    assert_int_equal(w.bytes, 40);
+    kith_free(&w.alloc, p);
+    assert_int_equal(w.refused, 2);
+    assert_int_equal(heap.live, 0);
+}
+
 static void the_heap_grows_shrinks_and_frees(void **state)
 {
     uint8_t *p = kith_resize(&kith_heap, NULL, 3);
@@ -96,6 +118,7 @@ int main(void)
         cmocka_unit_test(new_memory_is_zero),
         cmocka_unit_test(an_array_that_overflows_is_never_asked_for),
         cmocka_unit_test(a_refusal_is_null_and_leaks_nothing),
+        cmocka_unit_test(a_watch_counts_what_is_refused_and_nothing_else),
         cmocka_unit_test(the_heap_grows_shrinks_and_frees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

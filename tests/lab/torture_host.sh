@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# What a host can do to its node: a disk that is full, an interface that somebody deletes, a default
+# route that flips between two uplinks while a download runs.
+#
+#            laptop                         desktop, phone, tablet
+#       eth0 |    | eth1      router                |
+#     == home ==  |  ====+======+======+=== office =+====
+#            == cafe ====+
+#
+# home 192.0.2.0/24, cafe 203.0.113.0/24, office 198.51.100.0/24; the router is .254 in each. The
+# desktop made the network. Its state directory and the tablet's are on disks of 2 MB of their own.
+
+# shellcheck source=tests/lab/lab.bash
+. "$(dirname "${BASH_SOURCE[0]}")/lab.bash"
+lab_enter "$@"
+
+small_disk() { mkdir -p "$lab/$1/state" && mount -t tmpfs -o size=2m,mode=700 tmpfs "$lab/$1/state"; }
+fill() { dd if=/dev/zero of="$lab/$1/state/filler" bs=4k status=none 2>/dev/null || true; }
+empty() { rm "$lab/$1/state/filler"; }
+
+router router
+host laptop desktop phone tablet
+for name in home cafe office; do switch "$name"; done
+plug router:eth0 home 192.0.2.254/24
+plug router:eth1 cafe 203.0.113.254/24
+plug router:eth2 office 198.51.100.254/24
+plug laptop:eth0 home 192.0.2.1/24
+plug laptop:eth1 cafe 203.0.113.1/24
+plug desktop office 198.51.100.1/24
+plug phone office 198.51.100.2/24
+plug tablet office 198.51.100.3/24
+gateway laptop 192.0.2.254
+for name in desktop phone tablet; do gateway "$name" 198.51.100.254; done
+small_disk desktop
+small_disk tablet
+network desktop laptop
+on phone kith up || lab_give_up "kith up on phone"
+
+# ---- a full disk ----
+
+told_of_the_disk() { on desktop kith logs --level host | grep -q 'store failed.*no space'; }
+
+fill desktop
+check "with a full disk an invitation is refused, and says why" \
+    refused 1 'no space|full' on desktop kith invite
+check "the node says so itself" told_of_the_disk
+check "it answers all the same" on desktop kith status
+check "and packets pass" reaches_both_ways desktop laptop
+at_cafe() { gateway laptop 203.0.113.254; ip -n laptop addr del 192.0.2.1/24 dev eth0; }
+at_cafe
+soon 2 "also when the other moves" reaches_both_ways desktop laptop
+ip -n laptop addr add 192.0.2.1/24 dev eth0
+empty desktop
+check "with space again another one joins" enrol desktop phone
+learn phone
+soon 3 "and is reached" reaches_both_ways desktop phone
+crash desktop
+check "after a crash it is all still there" on desktop kith up
+soon 3 "for the laptop" reaches_both_ways desktop laptop
+soon 3 "and for the phone" reaches_both_ways desktop phone
+
+fill tablet
+check "a node does not start where there is no space for its identity" \
+    refused 1 'no space' on tablet kith up
+check "and leaves no half of one" test ! -s "$lab/tablet/state/identity.pem"
+empty tablet
+check "with space it starts" on tablet kith up
+check "and joins" enrol desktop tablet
+
+# ---- an interface that is gone ----
+
+said_gone() { on laptop kith status | grep -q 'interface was deleted'; }
+
+ip -n laptop link del kith0
+soon 2 "an interface that was deleted is told of, with the remedy" said_gone
+check "the node still answers" on laptop kith members
+check "the others go on" reaches_both_ways desktop phone
+on laptop kith down
+check "the remedy works" on laptop kith up
+soon 3 "packets pass again" reaches_both_ways laptop desktop
+
+# ---- two uplinks ----
+
+download() {
+    mkdir "$lab/pages"
+    head -c 24000000 /dev/urandom >"$lab/pages/page"
+    background desktop python3 -m http.server --bind :: --directory "$lab/pages" 8000
+    eventually 5 listens desktop 8000
+    background laptop curl -s -m 60 --limit-rate 3M -o "$lab/page" "http://${ip4[desktop]}:8000/page"
+    download=$!
+}
+
+download
+for round in 1 2 3; do
+    gateway laptop 192.0.2.254
+    soon 2 "the default route goes by home, $round" reaches_both_ways laptop desktop
+    gateway laptop 203.0.113.254
+    soon 2 "the default route goes by the cafe, $round" reaches_both_ways laptop desktop
+done
+cut laptop.eth1
+gateway laptop 192.0.2.254
+soon 3 "the cafe's cable is pulled" reaches_both_ways laptop desktop
+mend laptop.eth1
+unplug laptop.eth1
+soon 2 "and its card taken out" reaches_both_ways laptop desktop
+wait "$download"
+check "the download that ran meanwhile is unharmed" cmp "$lab/page" "$lab/pages/page"
+
+lab_leave

@@ -1,0 +1,24 @@
+/* ram_disk.h: a disk in this process's memory, for SQLite, that counts what is written and fails at
+ * the n-th operation. A fork has a disk of its own.
+ *
+ * Operations are writes, fsyncs, truncations and removals, in the order in which they come. */
+#ifndef KITH_TESTS_SIM_RAM_DISK_H
+#define KITH_TESTS_SIM_RAM_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RAM_DISK_VFS "ram"
+
+struct ram_disk {
+    uint64_t asked, failed;
+    uint64_t fail_at, fail_run; /* the operation that fails, 0: none; and how many from there on */
+    bool (*is_over)(void *ctx); /* whether no more shall fail; may be NULL */
+    void *ctx;
+    bool full; /* they fail for lack of space, else with an input/output error */
+};
+
+extern struct ram_disk ram_disk;
+void ram_disk_register(void);
+
+#endif
