@@ -124,12 +124,11 @@ static void guard_keys(const struct kith_instance *d)
 
     if (!d->conf.node.core_dumps && kith_process_hide_memory(&why) < 0)
         kith_event_offload_off(d->env.events, "hiding this process's memory", why.text);
-    err = kith_secret_heap_install(&locked);
+    err = kith_secret_heap_install(&locked, &why);
     if (err < 0)
-        kith_event_offload_off(d->env.events, "memory for keys", kith_err_text(err));
+        kith_event_offload_off(d->env.events, "memory for keys", why.text);
     else if (!locked)
-        kith_event_offload_off(d->env.events, "locking keys in memory",
-                               "the limit of locked memory is too low (RLIMIT_MEMLOCK)");
+        kith_event_offload_off(d->env.events, "locking keys in memory", why.text);
 }
 
 static void prepare_process(const struct kith_instance *d)
