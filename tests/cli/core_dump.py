@@ -224,6 +224,20 @@ def gcore(node):
         return file.read()
 
 
+def used_secrets(node):
+    """Has the node use a passphrase and write a ticket, twice each; what must be gone then."""
+    secrets = {}
+    for i in range(2):
+        passphrase = os.urandom(16).hex()
+        file = f"{node.dir}/passphrase"
+        with open(file, "w", encoding="ascii") as out:
+            out.write(passphrase + "\n")
+        node.run("network", "backup", f"{node.dir}/backup-{i}", "--passphrase-file", file)
+        secrets[f"passphrase {i + 1}"] = passphrase.encode()
+        secrets[f"ticket {i + 1}"] = node.run("invite").strip()[-100:]
+    return secrets
+
+
 def by_default(kith):
     """A node as it comes."""
     why = None if os.geteuid() == 0 else "only root may read the memory of a node"
@@ -238,6 +252,8 @@ def by_default(kith):
             [] if why else found(node.secrets, dumped(pid)),
             why,
         )
+        used = {} if why else used_secrets(node)
+        case("what_was_typed_and_shown_is_gone_after_use", found(used, everything(pid)) if used else [], why)
         no_gdb = why or (None if shutil.which("gcore") else "gdb is not installed")
         case("gcore_finds_no_key", [] if no_gdb else found(node.secrets, [gcore(node)]), no_gdb)
         if os.geteuid() != 0:
