@@ -49,5 +49,10 @@ constant "comparing_takes_the_same_time" equal
 constant "comparing_tickets_takes_the_same_time" tickets
 constant "checking_the_proof_of_a_ticket_takes_the_same_time" proof
 constant "the_id_of_a_ticket_is_made_in_the_same_time" ticket_id
-constant "opening_a_backup_with_its_key_takes_the_same_time" seal
+if ldd "$program" | grep -q libcrypto; then # shared: its verdict on the tag cannot be declared public
+    n=$((n + 1))
+    echo "ok $n - opening_a_backup_with_its_key_takes_the_same_time # SKIP libcrypto is shared here"
+else
+    constant "opening_a_backup_with_its_key_takes_the_same_time" seal
+fi
 echo "1..$n"
