@@ -59,6 +59,9 @@ soon 1 "and taken back" reaches laptop desktop
 
 address laptop 192.0.2.77/24
 soon 3 "a machine moves to another address" reaches_both_ways laptop desktop
+address desktop 192.0.2.78/24
+soon 3 "the other one, too" reaches_both_ways laptop desktop
+check "it still knows where it can be reached" on desktop kith invite --network home
 cut laptop.eth0
 mend laptop.eth0
 soon 5 "a cable is pulled and put back" reaches_both_ways laptop desktop

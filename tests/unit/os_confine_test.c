@@ -13,6 +13,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -431,6 +432,40 @@ static void an_ordinary_user_can_be_confined(void **state)
     assert_int_equal(WEXITSTATUS(status), PASSED);
 }
 
+/* A kernel before 5.13, as far as this process can tell. */
+static bool forget_landlock(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int call = SCMP_SYS(landlock_create_ruleset);
+    bool ok = filter != NULL && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0) == 0 &&
+              seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return ok;
+}
+
+static void without_landlock_it_says_so_and_confines_calls(void **state)
+{
+    (void)state;
+    int status;
+    if (unsupported)
+        skip();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const struct kith_confine_path path = {.path = own, .write = true};
+        struct kith_os_why why = {.text = ""};
+        bool files = true;
+        _exit(forget_landlock() && kith_confine(&path, 1, &files, &why) == KITH_OK && !files &&
+                      strstr(why.text, "Landlock") != NULL && failed_with(fork(), EPERM) &&
+                      open(elsewhere, O_RDONLY | O_CLOEXEC) >= 0
+                  ? PASSED
+                  : FAILED);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), PASSED);
+}
+
 static bool refuses_with_a_reason(void)
 {
     struct kith_os_why why = {.text = ""};
@@ -498,6 +533,7 @@ int main(void)
         cmocka_unit_test(with_threads_it_is_too_late),
         cmocka_unit_test(a_path_that_must_be_there_is_missed),
         cmocka_unit_test(an_ordinary_user_can_be_confined),
+        cmocka_unit_test(without_landlock_it_says_so_and_confines_calls),
         cmocka_unit_test(where_it_is_unsupported_it_says_why),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
