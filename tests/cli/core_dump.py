@@ -278,7 +278,12 @@ def where_allowed(kith):
     node = Node(kith, KITH_NODE_CORE_DUMPS="true")
     try:
         identity = {n: v for n, v in node.secrets.items() if n.startswith("identity")}
-        case("its_own_user_may_look_for_a_fault", found(identity, dumped(node.process.pid)))
+        hidden = None if readable(node.process.pid) else "the system forbids it (ptrace_scope)"
+        case(
+            "its_own_user_may_look_for_a_fault_and_sees_no_identity",
+            [] if hidden else found(identity, dumped(node.process.pid)),
+            hidden,
+        )
         core = None if why else kernel_core(node)
         faults = []
         if not why and (core is None or node.env["KITH_STATE"].encode() not in core):
