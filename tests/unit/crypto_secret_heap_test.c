@@ -39,7 +39,7 @@ static void keys_live_in_it_and_go_back_to_it(void **state)
     size_t n, before, with_key;
 
     (void)state;
-    assert_int_equal(kith_sign_key_new(&kith_heap, &key), KITH_OK); /* and the library's tables */
+    assert_int_equal(kith_sign_key_new(&kith_heap, &key), KITH_OK);
     assert_int_equal(kith_sign_key_to_pem(key, pem, sizeof pem, &n), KITH_OK);
     warm((struct kith_span){pem, n});
     before = kith_secret_heap_used();
