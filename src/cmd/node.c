@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "kith/version.h"
 #include "loop/daemon.h"
+#include "os/process.h"
 
 int kith_cmd_down(struct kith_cmd *c)
 {
@@ -122,6 +123,7 @@ static int id_without_node(struct kith_cmd *c)
 
     if (kith_cmd_state_dir(c->args, state, sizeof state) < 0)
         return kith_cmd_fail(KITH_EXIT_FAILED, "no state directory: set HOME or give --state");
+    (void)!kith_process_hide_memory(NULL); /* it reads the key */
     err = kith_daemon_identity(state, id, &error);
     if (err < 0)
         return kith_cmd_fail(kith_ctl_exit_code(err), "%s%s%s",

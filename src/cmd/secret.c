@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "os/process.h"
 #include "os/terminal.h"
 
 enum { PASSPHRASE_MIN = 8 }; /* methods.def says the same to other clients */
@@ -37,6 +38,7 @@ int kith_cmd_passphrase(struct kith_cmd *c, bool again, char *buf, size_t cap)
     const char *file = kith_args_value(c->args, "passphrase-file", NULL);
     int err;
 
+    (void)!kith_process_hide_memory(NULL); /* best effort, as in the node */
     if (file != NULL)
         err = read_file_line(file, buf, cap);
     else if (isatty(STDIN_FILENO))

@@ -35,5 +35,8 @@ int kith_hkdf_expand(enum kith_hkdf hash, struct kith_span prk, struct kith_span
 bool kith_equal_ct(const void *a, const void *b, size_t n);
 /* Zeroes n bytes, and no optimiser leaves it out. */
 void kith_wipe(void *p, size_t n);
+/* Zeroes 16 kB of stack below the caller's frame: what functions of the library that it called
+ * have left there of secrets. */
+void kith_wipe_stack(void);
 
 #endif

@@ -50,5 +50,6 @@ int kith_passphrase_key(struct kith_span passphrase, const struct kith_salt *sal
     if (ok)
         *ret = key;
     kith_wipe(&key, sizeof key);
+    kith_wipe_stack();
     return ok ? KITH_OK : KITH_E_CRYPTO;
 }

@@ -27,6 +27,7 @@ int kith_seal(const struct kith_seal_key *key, const struct kith_seal_nonce *non
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     bool ok = ctx != NULL && encrypt(ctx, key, nonce, aad, in, out);
     EVP_CIPHER_CTX_free(ctx);
+    kith_wipe_stack();
     if (!ok)
         return KITH_E_CRYPTO;
     *ret_len = in.n + KITH_SEAL_TAG;
@@ -63,6 +64,7 @@ int kith_seal_open(const struct kith_seal_key *key, const struct kith_seal_nonce
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int err = ctx == NULL ? KITH_E_CRYPTO : decrypt(ctx, key, nonce, aad, body, in.p + body.n, out);
     EVP_CIPHER_CTX_free(ctx);
+    kith_wipe_stack();
     if (err < 0) {
         kith_wipe(out, body.n);
         return err;

@@ -1,6 +1,7 @@
 #include "crypto/sign.h"
 
 #include "crypto/hash.h"
+#include "crypto/secret_heap.h"
 
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
@@ -57,6 +58,19 @@ static bool public_from_pkey(EVP_PKEY *pkey, struct kith_public_key *ret)
 
 /* ---- signing keys ---- */
 
+/* Around all that handles private halves: in memory for secrets, and no error stays behind. */
+static void begin(void)
+{
+    kith_secret_heap_enter();
+    ERR_set_mark();
+}
+
+static void end(void)
+{
+    ERR_pop_to_mark();
+    kith_secret_heap_leave();
+}
+
 /* Takes pkey, also when it fails. */
 static int wrap(const struct kith_alloc *a, EVP_PKEY *pkey, struct kith_sign_key **ret)
 {
@@ -94,9 +108,9 @@ int kith_sign_key_new(const struct kith_alloc *a, struct kith_sign_key **ret)
     OSSL_PARAM params[] = {OSSL_PARAM_construct_end()};
     int err;
 
-    ERR_set_mark();
+    begin();
     err = wrap(a, generate(params), ret);
-    ERR_pop_to_mark();
+    end();
     return err;
 }
 
@@ -110,9 +124,9 @@ int kith_sign_key_from_seed(const struct kith_alloc *a, const struct kith_sign_s
     };
     int err;
 
-    ERR_set_mark();
+    begin();
     err = wrap(a, generate(params), ret);
-    ERR_pop_to_mark();
+    end();
     kith_wipe(&copy, sizeof copy);
     return err;
 }
@@ -150,11 +164,11 @@ int kith_sign_key_from_pem(const struct kith_alloc *a, struct kith_span pem,
     EVP_PKEY *pkey = NULL;
     int err;
 
-    ERR_set_mark();
+    begin();
     err = read_pem(pem, &pkey);
     if (err == KITH_OK)
         err = wrap(a, pkey, ret);
-    ERR_pop_to_mark();
+    end();
     return err;
 }
 
@@ -162,9 +176,9 @@ int kith_sign_key_to_pem(const struct kith_sign_key *key, uint8_t *buf, size_t c
 {
     int err = KITH_E_CRYPTO;
     char *text = NULL;
-    BIO *bio = BIO_new(BIO_s_mem()); /* wipes its memory when freed */
 
-    ERR_set_mark();
+    begin();
+    BIO *bio = BIO_new(BIO_s_mem()); /* wipes its memory when freed */
     if (bio == NULL ||
         PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) != 1)
         goto out;
@@ -179,7 +193,7 @@ int kith_sign_key_to_pem(const struct kith_sign_key *key, uint8_t *buf, size_t c
     err = KITH_OK;
 out:
     BIO_free(bio);
-    ERR_pop_to_mark();
+    end();
     return err;
 }
 

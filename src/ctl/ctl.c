@@ -141,6 +141,8 @@ void kith_ctl_close(struct kith_ctl_client *client)
     calls_cancel(client);
     explicit_bzero(client->line, client->line_n);
     kith_free(client->ctl->env->alloc, client->line);
+    if (client->out.data != NULL)
+        explicit_bzero(client->out.data, client->out.cap);
     kith_buf_fini(&client->out);
     *client = (struct kith_ctl_client){.open = false};
 }
@@ -154,6 +156,21 @@ static void cut_off(struct kith_ctl_client *client, const char *why)
     kith_buf_drop(&client->out, kith_buf_len(&client->out));
     kith_event_control_refused(client->ctl->env->events, client->uid, why);
     calls_cancel(client);
+}
+
+/* What is said may be a ticket. Others' values stay as they are. */
+static void wipe(json_t *v)
+{
+    const char *key;
+    json_t *part;
+    size_t i;
+
+    if (v == NULL || v->refcount != 1)
+        return;
+    if (json_is_string(v))
+        explicit_bzero((char *)json_string_value(v), json_string_length(v));
+    json_object_foreach(v, key, part) wipe(part);
+    json_array_foreach(v, i, part) wipe(part);
 }
 
 /* Writes one line; takes message, which is NULL when memory ran out on the way. */
@@ -172,6 +189,7 @@ static void send_line(struct kith_ctl_client *client, json_t *message)
             room = NULL;
         }
     }
+    wipe(message);
     json_decref(message);
     if (room == NULL && !client->over)
         cut_off(client, n == 0 ? "out of memory" : "it does not read its answers");
@@ -184,6 +202,10 @@ struct kith_span kith_ctl_output(const struct kith_ctl_client *client)
 
 void kith_ctl_sent(struct kith_ctl_client *client, size_t n)
 {
+    struct kith_span out = kith_buf_span(&client->out);
+
+    if (n > 0 && n <= out.n)
+        explicit_bzero(client->out.data + client->out.start, n);
     kith_buf_drop(&client->out, n);
 }
 

@@ -155,6 +155,7 @@ int kith_ticket_prove(const struct kith_ticket_secret *secret, const struct kith
     int err = kith_hmac_sha256(KITH_SPAN_OF(*secret), parts, KITH_COUNT(parts), &mac);
     if (err == KITH_OK)
         memcpy(ret->b, mac.b, sizeof ret->b);
+    kith_wipe(&mac, sizeof mac);
     return err;
 }
 

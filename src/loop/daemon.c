@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "crypto/secret_heap.h"
 #include "loop/instance.h"
 #include "os/process.h"
 
@@ -116,12 +117,27 @@ static void tell_ready(struct kith_instance *d)
     notify(d, "READY=1");
 }
 
-/* Keys stay inside this process; what the system does not let us do is no reason to stop. */
-static void prepare_process(void)
+/* Before any key is there. What the system does not let us do is no reason to stop, but is said. */
+static void guard_keys(const struct kith_instance *d)
+{
+    struct kith_os_why why = {.text = ""};
+    bool locked = false;
+    int err;
+
+    if (!d->conf.node.core_dumps && kith_process_hide_memory(&why) < 0)
+        kith_event_offload_off(d->env.events, "hiding this process's memory", why.text);
+    err = kith_secret_heap_install(&locked, &why);
+    if (err < 0)
+        kith_event_offload_off(d->env.events, "memory for keys", why.text);
+    else if (!locked)
+        kith_event_offload_off(d->env.events, "locking keys in memory", why.text);
+}
+
+static void prepare_process(const struct kith_instance *d)
 {
     uint64_t limit;
 
-    (void)!kith_process_hide_memory(NULL);
+    guard_keys(d);
     (void)!kith_process_raise_files(FILES_WANTED, &limit, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* the other end of a pipe is told by an error */
 }
@@ -160,7 +176,7 @@ static int run(const struct kith_conf *conf, const struct kith_daemon_options *o
     if (d == NULL)
         return kith_ctl_error_set(ret_error, KITH_E_NOMEM, "out of memory");
     if (!options->embedded)
-        prepare_process();
+        prepare_process(d);
     err = kith_instance_start(d, ret_error);
     if (err == KITH_OK) {
         tell_ready(d);

@@ -1,7 +1,7 @@
 /* instance.h: everything one running node consists of, as a struct of its members.
  *
- * Not for others: daemon.c runs it, start.c makes and ends it, reload.c changes its options,
- * monitoring.c tells how it is. */
+ * Not for others: daemon.c runs it, start.c makes and ends it, confine.c confines it,
+ * reload.c changes its options, monitoring.c tells how it is. */
 #ifndef KITH_LOOP_INSTANCE_H
 #define KITH_LOOP_INSTANCE_H
 
@@ -56,6 +56,8 @@ struct kith_instance {
 
 /* Opens everything in order. After an error *e is set; end it all the same. */
 int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;
+/* The last step of it: gives up what a running node does not need, where node.confine says so. */
+int kith_instance_confine(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;
 /* Closes what is open, in reverse. */
 void kith_instance_end(struct kith_instance *d);
 /* Tells the node to end; the second time it ends at once. */

@@ -319,8 +319,8 @@ static int start_turning(struct kith_instance *d, struct kith_ctl_error *e)
 int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e)
 {
     static step *const steps[] = {
-        start_state,           start_loop,      start_control, start_sockets,
-        kith_instance_monitor, start_interface, start_node,    start_turning,
+        start_state,     start_loop, start_control, start_sockets,         kith_instance_monitor,
+        start_interface, start_node, start_turning, kith_instance_confine,
     };
     int err = KITH_OK;
 

@@ -50,7 +50,9 @@ struct kith_privileges {
 
 int kith_process_privileges(struct kith_privileges *ret, struct kith_os_why *why) KITH_MUST_CHECK;
 
-/* No core dumps, no debugger of the same user, /proc/self owned by root: keys stay inside. */
+/* No core dumps, and none with memory in it should one be made all the same; no debugger of the
+ * same user, /proc/self owned by root: keys stay inside. Does as much as the host lets it, and
+ * fails when something was missing. */
 int kith_process_hide_memory(struct kith_os_why *why) KITH_MUST_CHECK;
 
 /* Raises the limit of open descriptors to `wanted` or as near as this user may; never lowers it.

@@ -34,7 +34,10 @@ only_capability() {
     done
 }
 
+confined() { grep -qx "Environment=KITH_NODE_CONFINE=true" "$unit" && grep -qx "LimitCORE=0" "$unit"; }
+
 silent "its_one_capability_is_NET_ADMIN" only_capability
+silent "its_node_is_confined_and_leaves_no_core_dump" confined
 if systemd-analyze security --help 2>/dev/null | grep -q -- --offline; then
     silent "systemd_knows_every_line_of_the_unit" systemd-analyze verify --man=no "$unit"
     silent "its_exposure_is_at_most_2.5_of_10" exposed_at_most 25

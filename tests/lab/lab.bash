@@ -15,6 +15,7 @@
 # Nothing here waits for a fixed time: every wait asks again until a deadline. What Kith promises
 # is widened by KITH_LAB_SLACK (3) before it fails, because the machine does other things, too;
 # the measured time is printed beside the promise.
+# With KITH_LAB_CONFINE=1 every node runs confined (node.confine).
 # Page: docs/modules/lab.md
 # shellcheck shell=bash disable=SC2034 # what is set here is read by the scripts
 
@@ -23,6 +24,8 @@ set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 kith=${KITH:-$top/build/kith}
 slack=${KITH_LAB_SLACK:-3}
+confine=false # every node
+[ "${KITH_LAB_CONFINE:-0}" = 0 ] || confine=true
 lab=${KITH_LAB:-} # the folder; empty outside
 cases=0 failures=0 took=0 # took: milliseconds of the last wait
 declare -A ip4 ip6        # overlay addresses by machine, see learn
@@ -225,7 +228,7 @@ router() {
 # on HOST COMMAND...: with the machine's own state, home and name, and no one's configuration.
 on() {
     ip netns exec "$1" env HOME="$lab/$1" KITH_STATE="$lab/$1/state" KITH_NODE_NAME="$1" \
-        KITH_CONFIG="$lab/kith.toml" PATH="$lab/bin:$PATH" "${@:2}"
+        KITH_CONFIG="$lab/kith.toml" KITH_NODE_CONFINE="$confine" PATH="$lab/bin:$PATH" "${@:2}"
 }
 
 # background HOST COMMAND...: starts it; its pid is in $!, its output in the machine's folder.

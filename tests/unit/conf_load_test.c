@@ -93,7 +93,8 @@ static void each_layer_overrides_the_one_before(void **state)
 static const char *other_value(enum kith_option o)
 {
     switch (kith_option_row(o)->type) {
-    case KITH_OPTION_TYPE_BOOL: return "false";
+    case KITH_OPTION_TYPE_BOOL:
+        return strcmp(kith_option_row(o)->preset, "true") == 0 ? "false" : "true";
     case KITH_OPTION_TYPE_NUM: return o == KITH_OPTION_vpn_mtu ? "1280" : "7";
     case KITH_OPTION_TYPE_SIZE: return "1MiB";
     case KITH_OPTION_TYPE_DUR:

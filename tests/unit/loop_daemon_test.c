@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@
 
 #include "base/text.h"
 #include "loop/daemon.h"
+#include "loop/owner.h"
 #include "os/process.h"
 #include "os/unix_socket.h"
 
@@ -518,6 +520,26 @@ static void more_clients_than_there_are_places_leave_the_others_alone(void **sta
     expect_orderly_end(&lab);
 }
 
+static void an_embedded_node_does_not_confine_somebodys_process(void **state)
+{
+    char own_dir[80];
+    struct kith_ctl_error e = {.err = 0};
+    struct kith_daemon_options options = {.state_dir = own_dir, .embedded = true};
+    int pair[2];
+
+    (void)state;
+    (void)kith_format(own_dir, sizeof own_dir, "%s/embedded", dir);
+    conf_load(&conf, NULL, "info");
+    conf.node.confine = true;
+    assert_int_equal(kith_owner_pair(pair), KITH_OK);
+    options.owner = pair[1];
+    assert_int_equal(kith_daemon_run(&conf, &options, &e), KITH_E_UNSUPPORTED);
+    assert_non_null(strstr(e.message, "node.confine"));
+    (void)close(pair[0]);
+    conf.node.confine = false;
+    assert_int_equal(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+}
+
 /* ---- the end ---- */
 
 static int group_setup(void **state)
@@ -553,6 +575,7 @@ int main(void)
         T(sighup_takes_over_what_it_can_and_names_the_rest),
         T(a_client_that_sends_and_leaves_still_has_its_request_done),
         T(more_clients_than_there_are_places_leave_the_others_alone),
+        T(an_embedded_node_does_not_confine_somebodys_process),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

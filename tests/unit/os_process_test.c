@@ -263,10 +263,27 @@ static void privileges_are_what_proc_says(void **state)
     }
 }
 
+/* The bits of memory that a core dump holds (core(5)). */
+static unsigned core_filter(void)
+{
+    unsigned bits = ~0u;
+    FILE *f = fopen("/proc/self/coredump_filter", "re");
+
+    if (f == NULL)
+        return bits;
+    if (fscanf(f, "%x", &bits) != 1)
+        bits = ~0u;
+    (void)fclose(f);
+    return bits;
+}
+
 static bool memory_is_hidden(void)
 {
-    return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 && kith_process_hide_memory(NULL) == KITH_OK &&
-           prctl(PR_GET_DUMPABLE) == 0;
+    struct rlimit limit;
+
+    return core_filter() != 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 &&
+           kith_process_hide_memory(NULL) == KITH_OK && prctl(PR_GET_DUMPABLE) == 0 &&
+           getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0 && core_filter() == 0;
 }
 
 static void hidden_memory_is_not_dumped(void **state)

@@ -62,11 +62,32 @@ int kith_process_privileges(struct kith_privileges *ret, struct kith_os_why *why
     return KITH_OK;
 }
 
+/* core(5): with no bit set a core dump holds no memory at all, whoever makes it: the kernel, or
+ * gcore, which asks this file, too. */
+static int empty_core_dumps(struct kith_os_why *why)
+{
+    static const char path[] = "/proc/self/coredump_filter";
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        return KITH_OK; /* a kernel that makes none */
+    if (fd < 0)
+        return kith_os_fail(why, errno, "open %s", path);
+    int err = write(fd, "0", 1) == 1 ? KITH_OK : kith_os_fail(why, errno, "write %s", path);
+    (void)close(fd);
+    return err;
+}
+
 int kith_process_hide_memory(struct kith_os_why *why)
 {
+    static const struct rlimit none = {0, 0};
+    int err = empty_core_dumps(why); /* before /proc/self belongs to root */
+
+    if (setrlimit(RLIMIT_CORE, &none) < 0)
+        err = kith_os_fail(why, errno, "forbid core dumps (RLIMIT_CORE)");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return kith_os_fail(why, errno, "hide this process's memory (PR_SET_DUMPABLE)");
-    return KITH_OK;
+    return err;
 }
 
 int kith_process_raise_files(uint64_t wanted, uint64_t *ret_limit, struct kith_os_why *why)
