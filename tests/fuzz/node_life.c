@@ -30,6 +30,7 @@ enum {
     TICKETS = 2,
 };
 
+#define WAITS_MAX (300 * KITH_SEC)  /* long pauses of an input together, for its own length's sake */
 #define STORM_OVER (200 * KITH_SEC) /* the longest pause between dials, twice, and some */
 
 struct life {
@@ -43,6 +44,8 @@ struct life {
     char ticket[TICKETS][KITH_TICKET_TEXT_MAX];
     uint8_t fate[FATES_MAX]; /* of the next datagrams */
     size_t fates, fated;
+    kith_dur waited; /* in long pauses */
+    bool moved;      /* the second node; coming home wakes it, so only then */
 };
 
 /* What was founded once. */
@@ -238,10 +241,12 @@ static void pass_time(struct life *l, struct recipe *r)
 {
     uint8_t how = recipe_byte(r);
 
-    if (how < 200)
+    if (how < 200 || l->waited > WAITS_MAX) {
         run(l, (1 + how) * 2 * KITH_MSEC);
-    else
-        run_long(l, (how - 199) * KITH_SEC);
+        return;
+    }
+    run_long(l, (how - 199) * KITH_SEC);
+    l->waited += (how - 199) * KITH_SEC;
 }
 
 static void set_calendar(struct node_peer_sim *p, struct recipe *r)
@@ -281,6 +286,7 @@ static void move(struct life *l, struct recipe *r)
                                        "192.0.2.99:9000"};
     const char *to = addr[recipe_below(r, KITH_COUNT(addr))];
 
+    l->moved = true;
     if (l->node[1].node == NULL || (recipe_byte(r) & 1) != 0)
         sim_host_rebind(l->node[1].host, to);
     else
@@ -483,7 +489,8 @@ static void end_storm(struct life *l)
         if (l->node[i].node == NULL)
             node_sim_restart(&l->node[i]);
     }
-    node_sim_move(&l->node[1], home_addr[1]);
+    if (l->moved)
+        node_sim_move(&l->node[1], home_addr[1]);
 }
 
 static void end(struct life *l)
