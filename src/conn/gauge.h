@@ -36,7 +36,7 @@ enum {
 #define KITH_GAUGE_SAMPLE_EVERY KITH_MSEC
 #define KITH_GAUGE_REPORT_EVERY (100 * KITH_MSEC)
 /* The same where little comes: a report costs as much as a packet. Before doubt arises. */
-#define KITH_GAUGE_REPORT_FEW (400 * KITH_MSEC)
+#define KITH_GAUGE_REPORT_FEW (250 * KITH_MSEC)
 
 /* What a receiver tells. */
 struct kith_gauge_report {

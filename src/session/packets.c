@@ -36,8 +36,8 @@ static int send_piece(struct kith_session *s, struct kith_tx_batch *b, const uin
     if (first > n)
         first = n;
     const struct kith_span parts[] = {{head, FRAGMENT_HEAD},
-                                      {packet->head.p + (first > 0 ? at : 0), first},
-                                      {packet->body.p + (first < n ? skip : 0), n - first}};
+                                      {first > 0 ? packet->head.p + at : NULL, first},
+                                      {first < n ? packet->body.p + skip : NULL, n - first}};
     return kith_conn_packet_send(s->used->conn, b, parts, first < n ? 3 : 2, packet->marks.ecn,
                                  now);
 }

@@ -431,6 +431,25 @@ static void a_burst_beyond_the_congestion_window_waits_and_arrives(void **state)
     pair_down(&p);
 }
 
+/* What waited is in one part, and so are its pieces. */
+static void a_burst_of_packets_too_big_for_the_path_waits_and_arrives(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 14);
+    sim_net_default_link(p.net, &(struct sim_link){.delay = 5 * KITH_MSEC, .mtu = 1200});
+    connect_pair(&p);
+    for (int i = 0; i < 100; i++)
+        assert_true(send_packet(&p, &p.a, &p.b, 1400));
+    assert_true(kith_sessions_counters(p.a.sessions)->packets_queued > 0);
+    wait_for(&p, 10 * KITH_SEC);
+    /* what did not come was counted: it waited too long, or half of it went */
+    assert_int_equal(p.b.packets + kith_sessions_counters(p.a.sessions)->packets_dropped, 100);
+    assert_true(kith_sessions_counters(p.b.sessions)->reassembled > 0);
+    pair_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_guest_must_go_after_ten_seconds),
         cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
         cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
+        cmocka_unit_test(a_burst_of_packets_too_big_for_the_path_waits_and_arrives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,16 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
 
 enum { PARTS_MAX = 4 };
 
+/* Streams have a turn before every datagram: where datagrams take all that congestion control
+ * leaves, what is told to the peer would never go. What they leave of a packet the datagram may
+ * fill. False when the connection failed. */
+static bool streams_first(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
+{
+    uint8_t *room = kith_list_empty(&c->sendable) ? NULL : kith_tx_room(b);
+
+    return room == NULL || write_step(c, room, b, now) != WROTE_FAILED;
+}
+
 int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
                             const struct kith_span *parts, size_t n, kith_time now)
 {
@@ -151,6 +161,8 @@ int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
     }
     if (len > kith_conn_datagram_max(c))
         return KITH_E_TOOBIG;
+    if (!streams_first(c, b, now))
+        return KITH_E_STATE;
     ngtcp2_path_storage_zero(&ps);
     /* other frames may go first; each packet they fill is progress, so this ends */
     for (int accepted = 0; !accepted;) {
