@@ -25,7 +25,8 @@ int kith_store_object_put_if_newer(struct kith_store *s, const uint8_t network[3
 /* ret->bytes is the store's, until its next get or close. KITH_E_NOTFOUND. */
 int kith_store_object_get(struct kith_store *s, const uint8_t network[32], const uint8_t key[16],
                           struct kith_store_object *ret) KITH_MUST_CHECK;
-/* Visits by rising key; rules as for kith_store_network_list. */
+/* Visits by rising kind, then key, so that who vouches comes before whom it vouches for: what waits
+ * for its signer waits in a bounded place. Rules as for kith_store_network_list. */
 int kith_store_object_list(struct kith_store *s, const uint8_t network[32],
                            int (*visit)(void *ctx, const struct kith_store_object *o),
                            void *ctx) KITH_MUST_CHECK;
