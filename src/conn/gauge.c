@@ -201,9 +201,13 @@ bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now)
     return g->news > 0 && now >= kith_gauge_report_at(g);
 }
 
-kith_dur kith_gauge_report(struct kith_gauge *g, kith_time now)
+kith_dur kith_gauge_delay(const struct kith_gauge *g, kith_time now)
+{
+    return kith_since(now, g->highest_at);
+}
+
+void kith_gauge_report_left(struct kith_gauge *g, kith_time now)
 {
     g->news = 0;
     g->reported_at = now;
-    return kith_since(now, g->highest_at);
 }

@@ -102,7 +102,9 @@ void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now);
 kith_time kith_gauge_report_at(const struct kith_gauge *g);
 /* Whether a report is due. */
 bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now);
-/* It is being sent: `delay` of the report. */
-kith_dur kith_gauge_report(struct kith_gauge *g, kith_time now);
+/* `delay` of a report that leaves now. */
+kith_dur kith_gauge_delay(const struct kith_gauge *g, kith_time now);
+/* It left. */
+void kith_gauge_report_left(struct kith_gauge *g, kith_time now);
 
 #endif

@@ -201,12 +201,13 @@ static void send_report(struct subflow *f, struct kith_tx_batch *b, kith_time no
 
     if (!kith_conn_report(f->conn, &r, now))
         return;
-    struct kith_plane_report report = {
-        .highest = r.highest, .received = r.received, .delay = (uint32_t)(r.delay / KITH_USEC)};
-    if (kith_plane_report_encode(&report, buf, sizeof buf, &n) < 0)
-        return;
-    /* one that does not go is like one that is lost: the next says the same and more */
-    (void)!kith_conn_datagram_send(f->conn, b, &(struct kith_span){buf, n}, 1, now);
+    kith_dur delay = r.delay / KITH_USEC;
+    struct kith_plane_report report = {.highest = r.highest,
+                                       .received = r.received,
+                                       .delay = delay < UINT32_MAX ? (uint32_t)delay : UINT32_MAX};
+    if (kith_plane_report_encode(&report, buf, sizeof buf, &n) >= 0 &&
+        kith_conn_datagram_send(f->conn, b, &(struct kith_span){buf, n}, 1, now) >= 0)
+        kith_conn_report_left(f->conn, now); /* else WRITABLE brings us back */
 }
 
 /* Questions and answers go first: they are small, and somebody measures them. */

@@ -170,8 +170,10 @@ static void hand_report(struct pair *p)
 {
     struct kith_gauge_report r;
 
-    if (kith_conn_report(p->b.conn, &r, p->now))
-        bench_must(kith_conn_reported(p->a.conn, &r, p->now), "a report");
+    if (!kith_conn_report(p->b.conn, &r, p->now))
+        return;
+    kith_conn_report_left(p->b.conn, p->now);
+    bench_must(kith_conn_reported(p->a.conn, &r, p->now), "a report");
 }
 
 static void one_batch(struct pair *p, size_t size, struct cost *c)

@@ -502,7 +502,9 @@ static void a_report_is_due_when_packets_came_and_at_most_ten_times_a_second(voi
     assert_true(kith_gauge_report_at(&p.g) == KITH_NEVER);
     kith_gauge_opened(&p.g, true, T0);
     assert_true(kith_gauge_report_due(&p.g, T0));
-    assert_int_equal(kith_gauge_report(&p.g, T0), 0);
+    assert_int_equal(kith_gauge_delay(&p.g, T0), 0);
+    assert_true(kith_gauge_report_due(&p.g, T0)); /* until it has left */
+    kith_gauge_report_left(&p.g, T0);
     assert_false(kith_gauge_report_due(&p.g, T0 + 600 * KITH_SEC));
     for (int i = 0; i < 63; i++)
         kith_gauge_opened(&p.g, true, T0 + KITH_MSEC);
@@ -521,7 +523,7 @@ static void the_delay_counts_from_the_highest_packet(void **state)
     struct play p = begin();
     kith_gauge_opened(&p.g, true, T0);
     kith_gauge_opened(&p.g, false, T0 + 30 * KITH_MSEC);
-    assert_int_equal(kith_gauge_report(&p.g, T0 + 50 * KITH_MSEC), 50 * KITH_MSEC);
+    assert_int_equal(kith_gauge_delay(&p.g, T0 + 50 * KITH_MSEC), 50 * KITH_MSEC);
 }
 
 int main(void)

@@ -196,10 +196,17 @@ bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_t
         !kith_plane_highest(c->sealed.plane, &r.highest))
         return false;
     r.received = kith_plane_counters(c->sealed.plane)->opened;
-    r.delay = kith_gauge_report(&c->sealed.gauge, now);
-    c->sealed.called = false;
+    r.delay = kith_gauge_delay(&c->sealed.gauge, now);
     *ret = r;
     return true;
+}
+
+void kith_conn_report_left(struct kith_conn *c, kith_time now)
+{
+    if (c->sealed.plane == NULL)
+        return;
+    kith_gauge_report_left(&c->sealed.gauge, now);
+    c->sealed.called = false;
 }
 
 int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, kith_time now)
