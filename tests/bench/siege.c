@@ -109,7 +109,7 @@ static double per_packet(struct bench *s, const struct kith_quic_config *cfg, bo
         w->data[0][w->len[0] - 1] ^= noise ? 0xff : 0;
         now += gap;
     }
-    double ns = (cpu_ns() - from) / PACKETS;
+    double ns = (cpu_ns() - from) / (double)PACKETS;
     end(s);
     return ns;
 }
