@@ -3,10 +3,23 @@
 
 enum { PACKETS_PER_TURN = 256 }; /* a connection yields to others after this many */
 
-static void commit(struct kith_conn *c, struct kith_tx_batch *b, const ngtcp2_path *path,
-                   const ngtcp2_pkt_info *pi, size_t n)
+/* What ngtcp2 says of a packet that is being written. Several calls may write parts of one packet,
+ * and only the first of them sets all of it: so it is kept until the packet is whole. */
+struct packet {
+    ngtcp2_path_storage ps;
+    ngtcp2_pkt_info pi;
+};
+
+static void packet_begin(struct packet *p)
 {
-    kith_tx_commit(b, paths_real(&c->paths, paths_number(path)), (uint8_t)pi->ecn, n);
+    ngtcp2_path_storage_zero(&p->ps);
+    p->pi = (ngtcp2_pkt_info){0};
+}
+
+static void commit(struct kith_conn *c, struct kith_tx_batch *b, struct packet *p, size_t n)
+{
+    kith_tx_commit(b, paths_real(&c->paths, paths_number(&p->ps.path)), (uint8_t)p->pi.ecn, n);
+    packet_begin(p);
 }
 
 /* What ngtcp2 says of one stream only; false when the error is the whole connection's. */
@@ -42,31 +55,28 @@ enum wrote { WROTE_PACKET, WROTE_PART, WROTE_NOTHING, WROTE_FAILED };
 
 /* One call of ngtcp2's writer: perhaps a packet, perhaps only a part of one. */
 static enum wrote write_step(struct kith_conn *c, uint8_t *room, struct kith_tx_batch *b,
-                             kith_time now)
+                             struct packet *p, kith_time now)
 {
     struct stream *s = next_sendable(c);
     struct kith_span unsent = s != NULL ? stream_unsent(s) : (struct kith_span){0};
     ngtcp2_vec vec = {(uint8_t *)(uintptr_t)unsent.p, unsent.n};
     bool fin = s != NULL && s->tx_fin && s->tx_sent + unsent.n == s->tx_end;
     uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
-    ngtcp2_path_storage ps;
-    ngtcp2_pkt_info pi;
     ngtcp2_ssize taken = -1;
 
     if (s != NULL)
         flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
     if (fin)
         flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
-    ngtcp2_path_storage_zero(&ps);
     ngtcp2_ssize n =
-        ngtcp2_conn_writev_stream(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX, &taken, flags,
-                                  s != NULL ? s->id : -1, &vec, unsent.n > 0 ? 1 : 0, now);
+        ngtcp2_conn_writev_stream(c->nc, &p->ps.path, &p->pi, room, KITH_TX_DATAGRAM_MAX, &taken,
+                                  flags, s != NULL ? s->id : -1, &vec, unsent.n > 0 ? 1 : 0, now);
     if (taken >= 0 && s != NULL) {
         stream_sent(s, (size_t)taken, fin && (size_t)taken == unsent.n);
         rotate(c, s);
     }
     if (n > 0) {
-        commit(c, b, &ps.path, &pi, (size_t)n);
+        commit(c, b, p, (size_t)n);
         return WROTE_PACKET;
     }
     if (n == 0)
@@ -109,11 +119,13 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
 {
     if (c->state == CONN_CLOSED)
         return write_close_packet(c, b, now);
+    struct packet p;
+    packet_begin(&p);
     for (int packets = 0; packets < PACKETS_PER_TURN;) {
         uint8_t *room = kith_tx_room(b);
         if (room == NULL)
             return false;
-        enum wrote w = write_step(c, room, b, now);
+        enum wrote w = write_step(c, room, b, &p, now);
         if (w == WROTE_FAILED)
             return write_close_packet(c, b, now);
         if (w == WROTE_NOTHING)
@@ -136,19 +148,19 @@ enum { PARTS_MAX = 4 };
 /* Streams have a turn before every datagram: where datagrams take all that congestion control
  * leaves, what is told to the peer would never go. What they leave of a packet the datagram may
  * fill. False when the connection failed. */
-static bool streams_first(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
+static bool streams_first(struct kith_conn *c, struct kith_tx_batch *b, struct packet *p,
+                          kith_time now)
 {
     uint8_t *room = kith_list_empty(&c->sendable) ? NULL : kith_tx_room(b);
 
-    return room == NULL || write_step(c, room, b, now) != WROTE_FAILED;
+    return room == NULL || write_step(c, room, b, p, now) != WROTE_FAILED;
 }
 
 int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
                             const struct kith_span *parts, size_t n, kith_time now)
 {
     ngtcp2_vec vec[PARTS_MAX];
-    ngtcp2_path_storage ps;
-    ngtcp2_pkt_info pi;
+    struct packet p;
     size_t len = 0;
 
     if (c->state != CONN_ESTABLISHED)
@@ -161,16 +173,16 @@ int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
     }
     if (len > kith_conn_datagram_max(c))
         return KITH_E_TOOBIG;
-    if (!streams_first(c, b, now))
+    packet_begin(&p);
+    if (!streams_first(c, b, &p, now))
         return KITH_E_STATE;
-    ngtcp2_path_storage_zero(&ps);
     /* other frames may go first; each packet they fill is progress, so this ends */
     for (int accepted = 0; !accepted;) {
         uint8_t *room = kith_tx_room(b);
         ngtcp2_ssize written = 0;
         if (room != NULL)
-            written = ngtcp2_conn_writev_datagram(c->nc, &ps.path, &pi, room, KITH_TX_DATAGRAM_MAX,
-                                                  &accepted, 0, 0, vec, n, now);
+            written = ngtcp2_conn_writev_datagram(
+                c->nc, &p.ps.path, &p.pi, room, KITH_TX_DATAGRAM_MAX, &accepted, 0, 0, vec, n, now);
         if (written < 0) {
             conn_fail(c, (int)written, now);
             return KITH_E_STATE;
@@ -182,7 +194,7 @@ int kith_conn_datagram_send(struct kith_conn *c, struct kith_tx_batch *b,
                 conn_mark_dirty(c);
             return KITH_E_AGAIN;
         }
-        commit(c, b, &ps.path, &pi, (size_t)written);
+        commit(c, b, &p, (size_t)written);
     }
     return KITH_OK;
 }
