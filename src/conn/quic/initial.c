@@ -196,17 +196,6 @@ enum initial_kind initial_judge(struct kith_span frames)
     return r.bad ? INITIAL_NOISE : kind;
 }
 
-enum initial_kind initial_look(struct initial_opener *o, struct kith_span datagram)
-{
-    struct parts p;
-    struct keys k;
-    size_t n;
-
-    if (!take_apart(datagram, &p) || !derive(o, &p, &k) || !open_body(o, &p, datagram, &k, &n))
-        return INITIAL_NOISE;
-    return initial_judge((struct kith_span){o->plain, n});
-}
-
 /* ---- making and freeing ---- */
 
 static bool prepare(struct initial_opener *o)
@@ -224,6 +213,15 @@ static bool prepare(struct initial_opener *o)
            EVP_MAC_CTX_set_params(o->mac, params) == 1 &&
            EVP_DecryptInit_ex(o->gcm, EVP_aes_128_gcm(), NULL, NULL, NULL) == 1 &&
            EVP_EncryptInit_ex(o->ecb, EVP_aes_128_ecb(), NULL, NULL, NULL) == 1;
+}
+
+static void discard(struct initial_opener *o)
+{
+    EVP_MAC_CTX_free(o->mac);
+    EVP_CIPHER_CTX_free(o->gcm);
+    EVP_CIPHER_CTX_free(o->ecb);
+    o->mac = NULL;
+    o->gcm = o->ecb = NULL;
 }
 
 int initial_opener_new(const struct kith_alloc *a, struct initial_opener **ret)
@@ -244,8 +242,26 @@ void initial_opener_free(struct initial_opener *o, const struct kith_alloc *a)
 {
     if (o == NULL)
         return;
-    EVP_MAC_CTX_free(o->mac);
-    EVP_CIPHER_CTX_free(o->gcm);
-    EVP_CIPHER_CTX_free(o->ecb);
+    discard(o);
     kith_free(a, o);
+}
+
+/* ---- looking ---- */
+
+enum initial_kind initial_look(struct initial_opener *o, struct kith_span datagram)
+{
+    struct parts p;
+    struct keys k;
+    size_t n;
+
+    if (!take_apart(datagram, &p))
+        return INITIAL_NOISE;
+    /* a library context in which an allocation failed may not be used again */
+    if ((o->mac == NULL && !prepare(o)) || !derive(o, &p, &k)) {
+        discard(o);
+        return INITIAL_NOISE;
+    }
+    if (!open_body(o, &p, datagram, &k, &n))
+        return INITIAL_NOISE;
+    return initial_judge((struct kith_span){o->plain, n});
 }
