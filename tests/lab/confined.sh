@@ -20,7 +20,7 @@ plug laptop lan 192.0.2.1/24 2001:db8::1/64
 plug desktop lan 192.0.2.2/24 2001:db8::2/64
 plug phone lan 192.0.2.3/24 2001:db8::3/64
 
-says() { on "$1" kith logs -n 200 --level debug | grep -q -- "$2"; }
+says() { grep -q -- "$2" <<<"$(on "$1" kith logs -n 200 --level debug)"; }
 filtered() { grep -qx 'Seccomp:[[:space:]]*2' "/proc/$(node_pid "$1")/status"; }
 no_privileges() { grep -qx 'NoNewPrivs:[[:space:]]*1' "/proc/$(node_pid "$1")/status"; }
 

@@ -123,7 +123,7 @@ soon 2 "it is back" reaches_both_ways laptop desktop
 kill "$pid" 2>/dev/null
 wait "$pid" 2>/dev/null
 
-told_of() { on desktop kith logs --level peer -n 1000 | grep -q 'more than their share'; }
+told_of() { grep -q 'more than their share' <<<"$(on desktop kith logs --level peer -n 1000)"; }
 check "the desktop tells that strangers asked for too much" told_of
 
 lab_leave

@@ -38,7 +38,7 @@ on phone kith up || lab_give_up "kith up on phone"
 
 # ---- a full disk ----
 
-told_of_the_disk() { on desktop kith logs --level host | grep -q 'store failed.*no space'; }
+told_of_the_disk() { grep -q 'store failed.*no space' <<<"$(on desktop kith logs --level host)"; }
 
 fill desktop
 check "with a full disk an invitation is refused, and says why" \
@@ -69,7 +69,7 @@ check "and joins" enrol desktop tablet
 
 # ---- an interface that is gone ----
 
-said_gone() { on laptop kith status | grep -q 'interface was deleted'; }
+said_gone() { grep -q 'interface was deleted' <<<"$(on laptop kith status)"; }
 
 ip -n laptop link del kith0
 soon 2 "an interface that was deleted is told of, with the remedy" said_gone
