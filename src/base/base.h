@@ -4,6 +4,7 @@
 
 #include "base/cursor.h"
 #include "base/err.h"
+#include "base/rate.h"
 #include "base/span.h"
 #include "base/time.h"
 

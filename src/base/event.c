@@ -282,18 +282,14 @@ bool kith_event_limit_pass(struct kith_event_limit *l, const struct kith_event *
                            uint64_t *ret_held)
 {
     enum kith_level level = infos[ev->kind].level;
-    kith_time full_at = l->kind[ev->kind].full_at;
 
     *ret_held = 0;
     if (level == KITH_LEVEL_BUG || level == KITH_LEVEL_INFO)
         return true;
-    if (full_at < now)
-        full_at = now;
-    if (full_at - now > (KITH_EVENT_BURST - 1) * KITH_SEC) {
+    if (!kith_rate_takes(&l->kind[ev->kind].paid, KITH_SEC, 1, KITH_EVENT_BURST, now)) {
         l->kind[ev->kind].held++;
         return false;
     }
-    l->kind[ev->kind].full_at = kith_after(full_at, KITH_SEC);
     *ret_held = l->kind[ev->kind].held;
     l->kind[ev->kind].held = 0;
     return true;

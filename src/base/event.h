@@ -104,8 +104,8 @@ enum { KITH_EVENT_BURST = 10 }; /* lines of one kind: enough to see what is goin
  * KITH_EVENT_BURST at once and then one a second. All-zero is valid. */
 struct kith_event_limit {
     struct {
-        kith_time full_at; /* when the bucket is full again */
-        uint64_t held;     /* suppressed since the last that passed */
+        kith_time paid; /* rate of lines */
+        uint64_t held;  /* suppressed since the last that passed */
     } kind[KITH_EVENT_COUNT];
 };
 /* Whether ev may be shown at `now`; *ret_held says how many of its kind were held back since the

@@ -232,7 +232,7 @@ void endpoints_observed(struct kith_node *n, const struct kith_addr *addr, struc
     for (size_t i = 0; i < count; i++)
         if (kith_addr_equal(&own[i], addr))
             return;
-    if (!node_affords(&n->observed_paid, NEW_OBSERVED_COST, 1, OBSERVED_MAX, now.mono))
+    if (!kith_rate_takes(&n->observed_paid, NEW_OBSERVED_COST, 1, OBSERVED_MAX, now.mono))
         return; /* somebody sees us elsewhere all the time: that is not worth telling everybody */
     if (n->n_observed == OBSERVED_MAX) /* the oldest makes room */
         memmove(n->observed, n->observed + 1, --n->n_observed * sizeof *n->observed);

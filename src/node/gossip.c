@@ -42,7 +42,7 @@ static void note(const struct kith_node *n, const struct kith_peer_id *peer, enu
 static bool affords(const struct kith_node *n, const struct node_peer *p, kith_time *paid,
                     kith_dur cost, size_t count, size_t burst, struct kith_now now)
 {
-    bool can = node_affords(paid, cost, count, burst, now.mono);
+    bool can = kith_rate_takes(paid, cost, count, burst, now.mono);
 
     if (!can)
         note(n, &p->id, KITH_OFFENCE_messages, now);
@@ -569,7 +569,7 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
     if (p == NULL || p->member_of == 0)
         return;
     /* who moves all the time is told less often: that costs the store a row and it a long list */
-    if (!anew && !node_affords(&p->greet_paid, GREET_COST, 1, GREET_BURST, now.mono)) {
+    if (!anew && !kith_rate_takes(&p->greet_paid, GREET_COST, 1, GREET_BURST, now.mono)) {
         greet_later(n, p, now);
         return;
     }

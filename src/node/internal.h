@@ -197,9 +197,6 @@ struct kith_node {
 /* node.c */
 int node_say(struct kith_node_why *why, int err, const char *remedy, const char *fmt, ...)
     KITH_PRINTF(4, 5);
-/* Pays `count` times `cost` out of an allowance that refills with time; `paid` is until when it is
- * spent ahead. False, and nothing is paid, beyond `burst`. */
-bool node_affords(kith_time *paid, kith_dur cost, size_t count, size_t burst, kith_time now);
 void node_done(struct kith_node *n, uint64_t call, int err, const struct kith_network_id *network,
                const char *remedy, const char *text);
 

@@ -31,16 +31,6 @@ void node_done(struct kith_node *n, uint64_t call, int err, const struct kith_ne
     kith_format(d->why.remedy, sizeof d->why.remedy, "%s", remedy);
 }
 
-bool node_affords(kith_time *paid, kith_dur cost, size_t count, size_t burst, kith_time now)
-{
-    kith_time from = *paid > now ? *paid : now, to = kith_after(from, cost * count);
-
-    if (kith_since(to, now) > cost * burst)
-        return false;
-    *paid = to;
-    return true;
-}
-
 /* A secret of 32 bytes that outlives restarts: kept under `name`, made when missing. */
 static int kept_secret(struct kith_node *n, const char *name, uint8_t secret[32])
 {

@@ -141,14 +141,11 @@ static int check_form(struct kith_span m)
 /* Whether one more `alive` is answered; each connection of the session counts for all. */
 static bool answers_alive(struct kith_session *s, kith_time now)
 {
-    kith_time from = s->alive_paid > now ? s->alive_paid : now;
+    bool can = kith_rate_takes(&s->alive_paid, KITH_SEC, 1, ALIVE_BURST, now);
 
-    if (kith_since(from, now) > (ALIVE_BURST - 1) * KITH_SEC) {
+    if (!can)
         kith_session_note(s, KITH_OFFENCE_messages, now);
-        return false;
-    }
-    s->alive_paid = kith_after(from, KITH_SEC);
-    return true;
+    return can;
 }
 
 static int on_alive(struct kith_session *s, const struct subflow *f, struct kith_span m,

@@ -35,12 +35,7 @@ static kith_time *place_of(struct kith_sessions *all, const struct kith_addr *ad
  * (control-stream 6.4). */
 static bool place_affords(struct kith_sessions *all, const struct kith_addr *addr, kith_time now)
 {
-    kith_time *paid = place_of(all, addr), from = *paid > now ? *paid : now;
-
-    if (kith_since(from, now) > (DIAL_PLACE_BURST - 1) * DIAL_PLACE_COST)
-        return false;
-    *paid = kith_after(from, DIAL_PLACE_COST);
-    return true;
+    return kith_rate_takes(place_of(all, addr), DIAL_PLACE_COST, 1, DIAL_PLACE_BURST, now);
 }
 
 static void dial_one(struct kith_session *s, const struct kith_addr *addr, kith_time now)

@@ -14,14 +14,10 @@ static void drop(struct kith_vpn *v, enum kith_vpn_drop why)
 
 static bool icmp_allowed(struct kith_vpn *v, kith_time now)
 {
-    kith_time full_at = v->icmp_full_at < now ? now : v->icmp_full_at;
+    bool can = kith_rate_takes(&v->icmp_paid, ICMP_EVERY, 1, ICMP_BURST, now);
 
-    if (full_at - now > (ICMP_BURST - 1) * ICMP_EVERY) {
-        v->counters.icmp_limited++;
-        return false;
-    }
-    v->icmp_full_at = kith_after(full_at, ICMP_EVERY);
-    return true;
+    v->counters.icmp_limited += !can;
+    return can;
 }
 
 static void answer(struct kith_vpn *v, enum kith_icmp why, struct kith_span packet,

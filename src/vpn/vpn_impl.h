@@ -44,7 +44,7 @@ struct kith_vpn {
     struct kith_split split;          /* of the super-packet at hand */
     uint8_t scratch[KITH_PACKET_MAX]; /* a received packet that has to be changed */
     kith_time loop_again_at;          /* when route_loop may be told again */
-    kith_time icmp_full_at;           /* when the bucket of ICMP errors is full again */
+    kith_time icmp_paid;              /* rate of ICMP errors */
     struct kith_vpn_counters counters;
 };
 

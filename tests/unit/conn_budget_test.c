@@ -144,7 +144,7 @@ static void the_table_never_grows_and_who_owes_much_is_not_pushed_out(void **sta
     (void)state;
     set_scene(&s);
     size_t bytes = s.heap.bytes;
-    /* ten handshakes at once are all a network has for now */
+    /* ten handshakes at once are all that a network has at first */
     while (budget_take(&at(&s, "192.0.2.1")->handshakes, &rule, KITH_SEC / 10, 0, start))
         continue;
     /* a flood from networks of which each begins one */

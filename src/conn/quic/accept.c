@@ -69,19 +69,16 @@ static void send_reset(struct kith_quic *q, const struct kith_path *path, struct
     ngtcp2_stateless_reset_token token;
     ngtcp2_cid cid;
     uint8_t random[NGTCP2_MIN_STATELESS_RESET_RANDLEN];
-    kith_time full_at = q->resets_full_at > now ? q->resets_full_at : now;
-
-    if (packet.n < RESET_MIN_PACKET || full_at - now > (RESET_BURST - 1) * RESET_EVERY)
-        return;
     struct answer *a = answer_room(q, path);
-    if (a == NULL)
+
+    if (a == NULL || packet.n < RESET_MIN_PACKET ||
+        !kith_rate_takes(&q->resets_paid, RESET_EVERY, 1, RESET_BURST, now))
         return;
     ngtcp2_cid_init(&cid, packet.p + 1, CID_LEN);
     cid_reset_token(q, &cid, token.data);
     kith_random_fill(q->env->random, random, sizeof random);
     answer_add(q, ngtcp2_pkt_write_stateless_reset2(a->data, sizeof a->data, &token, random,
                                                     sizeof random));
-    q->resets_full_at = full_at + RESET_EVERY;
     q->count.resets_sent++;
 }
 

@@ -177,8 +177,8 @@ struct kith_quic {
     size_t n_held;
     struct answer *answer; /* packets to strangers, written in the next flush */
     size_t n_answers;
-    kith_time resets_full_at; /* token bucket of stateless resets */
-    struct { /* the id asked for last, and its connection: datagrams come in runs */
+    kith_time resets_paid; /* rate of stateless resets */
+    struct {               /* the id asked for last, and its connection: datagrams come in runs */
         uint8_t key[CID_KEY];
         struct kith_conn *conn; /* NULL: none */
     } latest;
