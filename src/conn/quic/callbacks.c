@@ -15,6 +15,26 @@ static int on_crypto(ngtcp2_conn *nc, ngtcp2_encryption_level level, uint64_t of
     return ngtcp2_crypto_recv_crypto_data_cb(nc, level, offset, data, n, user);
 }
 
+/* The accepting side's first handshake message needs these keys, and the rest of its flight follows
+ * in the same breath. */
+static int on_tx_key(ngtcp2_conn *nc, ngtcp2_encryption_level level, void *user)
+{
+    struct kith_conn *c = user;
+
+    (void)nc;
+    if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && !c->dialled)
+        c->has_say = true;
+    return 0;
+}
+
+static int on_retry(ngtcp2_conn *nc, const ngtcp2_pkt_hd *hd, void *user)
+{
+    struct kith_conn *c = user;
+
+    c->has_say = true; /* everything once more, with the token */
+    return ngtcp2_crypto_recv_retry_cb(nc, hd, user);
+}
+
 static int on_handshake_completed(ngtcp2_conn *nc, void *user)
 {
     struct kith_conn *c = user;
@@ -188,7 +208,7 @@ const ngtcp2_callbacks quic_callbacks = {
     .acked_stream_data_offset = on_stream_acked,
     .stream_open = on_stream_open,
     .stream_close = on_stream_close,
-    .recv_retry = ngtcp2_crypto_recv_retry_cb,
+    .recv_retry = on_retry,
     .rand = on_rand,
     .remove_connection_id = on_cid_gone,
     .update_key = ngtcp2_crypto_update_key_cb,
@@ -203,4 +223,5 @@ const ngtcp2_callbacks quic_callbacks = {
     .recv_stateless_reset2 = on_stateless_reset,
     .get_new_connection_id2 = on_new_cid,
     .get_path_challenge_data2 = on_path_challenge,
+    .recv_tx_key = on_tx_key,
 };

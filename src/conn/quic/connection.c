@@ -6,6 +6,7 @@
 
 enum {
     STRAY_MIN = 3, /* packets in a row that show a peer moved */
+    GATHER = 5,    /* ms that lone acknowledgements of a handshake wait (spec session 2.2.3) */
     MAX_TX_PAYLOAD = KITH_TX_DATAGRAM_MAX,
     DATAGRAM_OVERHEAD = 1 + CID_LEN + 4 + 16 + 1 + 2, /* RFC 9000 17.3, 9221 4: short header with
                                                          4-byte number, tag, type, length */
@@ -80,11 +81,9 @@ static int conn_begin(struct kith_conn *c, const ngtcp2_cid *scid, kith_time now
 
     if (err >= 0)
         err = quic_tls_attach(c->q->tls, c);
-    if (err < 0)
-        return err;
-    conn_refresh_due(c, now);
-    conn_mark_dirty(c);
-    return KITH_OK;
+    if (err >= 0)
+        conn_refresh_due(c, now);
+    return err;
 }
 
 int kith_quic_dial(struct kith_quic *q, const struct kith_path *path,
@@ -119,6 +118,7 @@ int kith_quic_dial(struct kith_quic *q, const struct kith_path *path,
         conn_destroy(c);
         return err;
     }
+    conn_mark_dirty(c);
     q->count.dialled++;
     *ret = c;
     return KITH_OK;
@@ -521,6 +521,20 @@ static void answer_late(struct kith_conn *c)
     }
 }
 
+/* Handshake messages fill several datagrams, and each would be acknowledged by itself before there
+ * is anything to say: by the dialler with an Initial that has to be padded. So what came waits for
+ * the rest of the flight, unless that takes too long (spec session 2.2.3). */
+static void answer_flight(struct kith_conn *c, kith_time now)
+{
+    if (c->handshake_done || c->has_say) {
+        c->has_say = false;
+        conn_mark_dirty(c);
+    } else if (c->gathers_until == 0) {
+        c->gathers_until = kith_after(now, GATHER * KITH_MSEC);
+        conn_refresh_due(c, now);
+    }
+}
+
 int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_cid *dcid,
               uint8_t ecn, struct kith_span packet, kith_time now)
 {
@@ -557,7 +571,10 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
         c->tell_writable = true;
         conn_mark_ready(c);
     }
-    conn_mark_dirty(c);
+    if (c->state == CONN_HANDSHAKE)
+        answer_flight(c, now);
+    else
+        conn_mark_dirty(c);
     return 0;
 }
 
@@ -569,6 +586,8 @@ void conn_refresh_due(struct kith_conn *c, kith_time now)
 
     (void)now;
     at = kith_sooner(at, sealed_deadline(c));
+    if (c->gathers_until != 0 && c->state == CONN_HANDSHAKE)
+        at = kith_sooner(at, c->gathers_until);
     /* its place in the heap was made with the connection, so this cannot fail */
     if (kith_due_set(&c->q->due, &c->due, at == KITH_NEVER ? at - 1 : at) < 0)
         conn_mark_dirty(c);

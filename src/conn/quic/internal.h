@@ -101,6 +101,8 @@ struct kith_conn {
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
     bool handshake_done, confirmed;
+    bool has_say;             /* TLS has something to say, or to say again */
+    kith_time gathers_until;  /* what came so far is acknowledged then, at the latest; 0: nothing */
     struct kith_peer_id peer; /* proved, or expected while dialling */
     bool peer_proved;
     uint8_t exporter[32];

@@ -121,6 +121,7 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
         return write_close_packet(c, b, now);
     struct packet p;
     packet_begin(&p);
+    c->gathers_until = 0;
     for (int packets = 0; packets < PACKETS_PER_TURN;) {
         uint8_t *room = kith_tx_room(b);
         if (room == NULL)
