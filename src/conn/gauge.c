@@ -30,11 +30,17 @@ void kith_gauge_moved(struct kith_gauge *g, kith_time now)
     g->rtt = 0;
 }
 
+/* How long the receiver may wait with a report of what it was sent. */
+static kith_dur report_takes(const struct kith_gauge *g)
+{
+    return g->asked < KITH_GAUGE_MANY ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY;
+}
+
 /* Whether it is odd that nobody has reported: QUIC was heard since. */
 static bool is_odd(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
 {
     return g->asked_at != KITH_NEVER && g->asked >= KITH_GAUGE_SILENT &&
-           kith_since(now, g->asked_at) >= KITH_GAUGE_SILENCE + g->rtt &&
+           kith_since(now, g->asked_at) >= report_takes(g) + KITH_GAUGE_SILENCE + g->rtt &&
            quic_heard_at != KITH_NEVER && quic_heard_at > g->asked_at;
 }
 
@@ -46,7 +52,7 @@ bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time 
         return true;
     if (g->doubt_at == KITH_NEVER)
         g->doubt_at = now;
-    if (kith_since(now, g->doubt_at) >= KITH_GAUGE_DOUBT)
+    if (kith_since(now, g->doubt_at) >= report_takes(g) + KITH_GAUGE_DOUBT)
         rest(g, now);
     return g->state == KITH_GAUGE_ON;
 }
@@ -178,8 +184,9 @@ int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r,
 
 /* ---- what came ---- */
 
-void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now)
+void kith_gauge_opened(struct kith_gauge *g, bool highest, bool probe, kith_time now)
 {
+    g->probed = g->probed || probe;
     if (g->news < UINT32_MAX)
         g->news++;
     if (highest)
@@ -192,8 +199,8 @@ kith_time kith_gauge_report_at(const struct kith_gauge *g)
         return KITH_NEVER;
     if (g->reported_at == 0)
         return 0;
-    return kith_after(g->reported_at,
-                      g->news < KITH_GAUGE_FEW ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY);
+    bool waits = g->news < KITH_GAUGE_FEW && !g->probed;
+    return kith_after(g->reported_at, waits ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY);
 }
 
 bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now)
@@ -209,5 +216,6 @@ kith_dur kith_gauge_delay(const struct kith_gauge *g, kith_time now)
 void kith_gauge_report_left(struct kith_gauge *g, kith_time now)
 {
     g->news = 0;
+    g->probed = false;
     g->reported_at = now;
 }

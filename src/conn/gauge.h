@@ -15,19 +15,20 @@
 #include "base/base.h"
 
 enum {
-    KITH_GAUGE_PROBES = 4,         /* per try */
-    KITH_GAUGE_FEW = 64,           /* packets below which a report can wait */
-    KITH_GAUGE_SILENT = 4,         /* packets that nobody reports make silence */
+    KITH_GAUGE_PROBES = 4, /* per try */
+    KITH_GAUGE_FEW = 64,   /* packets below which a report can wait */
+    KITH_GAUGE_MANY = 128, /* sent: the receiver has more than few, were half of them lost */
+    KITH_GAUGE_SILENT = 4, /* packets that nobody reports make silence */
     KITH_GAUGE_LOSS_PACKETS = 256, /* judged together, at least */
     KITH_GAUGE_LOSS_PERCENT = 5,
     KITH_GAUGE_LOSS_TIMES = 3, /* in a row */
     KITH_GAUGE_SAMPLES = 64,
 };
 #define KITH_GAUGE_PROBE_EVERY (250 * KITH_MSEC)
-/* Packets unreported for so long make doubt, and doubt without a report for as long as three take
+/* Packets unreported for so much longer than a report may wait make doubt, and that long again
  * makes silence: where QUIC was silent, too, and is heard again, the report is on its way. */
-#define KITH_GAUGE_SILENCE (700 * KITH_MSEC)
-#define KITH_GAUGE_DOUBT (300 * KITH_MSEC)
+#define KITH_GAUGE_SILENCE (600 * KITH_MSEC)
+#define KITH_GAUGE_DOUBT (200 * KITH_MSEC)
 /* Before it is tried again; doubles with every failure in a row. Having served for as long without
  * one, or a judgement without loss, ends the row. */
 #define KITH_GAUGE_REST (30 * KITH_SEC)
@@ -35,8 +36,9 @@ enum {
 /* At least, and a sixteenth of the round trip: so the samples reach back for four. */
 #define KITH_GAUGE_SAMPLE_EVERY KITH_MSEC
 #define KITH_GAUGE_REPORT_EVERY (100 * KITH_MSEC)
-/* The same where little comes: a report costs as much as a packet. Before doubt arises. */
-#define KITH_GAUGE_REPORT_FEW (250 * KITH_MSEC)
+/* The same where little comes: a report and its acknowledgement cost as much as two packets. Within
+ * the second after which a session asks whether its peer still lives. */
+#define KITH_GAUGE_REPORT_FEW (800 * KITH_MSEC)
 
 /* What a receiver tells. */
 struct kith_gauge_report {
@@ -77,6 +79,7 @@ struct kith_gauge { /* init before use; by value */
     /* receiving */
     kith_time reported_at; /* when the last report left; 0: none has */
     uint32_t news;         /* packets that came since */
+    bool probed;           /* a probe among them */
     kith_time highest_at;
 };
 
@@ -96,8 +99,8 @@ void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
 int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
                         kith_time now) KITH_MUST_CHECK;
 
-/* A packet was opened; `highest`: none before had so high a number. */
-void kith_gauge_opened(struct kith_gauge *g, bool highest, kith_time now);
+/* A packet was opened; `highest`: none before had so high a number; `probe`: it was empty. */
+void kith_gauge_opened(struct kith_gauge *g, bool highest, bool probe, kith_time now);
 /* When a report is due; KITH_NEVER. */
 kith_time kith_gauge_report_at(const struct kith_gauge *g);
 /* Whether a report is due. */

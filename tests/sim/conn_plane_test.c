@@ -271,7 +271,7 @@ static void a_report_that_nobody_takes_keeps_nobody_awake(void **state)
 
 /* ---- going off ---- */
 
-static void what_blocks_the_plane_alone_is_noticed_within_a_second_or_so(void **state)
+static void what_blocks_the_plane_alone_is_noticed_within_two_and_a_half_seconds(void **state)
 {
     struct pair p;
 
@@ -291,13 +291,15 @@ static void what_blocks_the_plane_alone_is_noticed_within_a_second_or_so(void **
         if (sim_net_now(p.net) - from > 10 * KITH_SEC)
             fail_msg("nothing came for ten seconds");
     }
-    assert_true(sim_net_now(p.net) - from <= 1300 * KITH_MSEC);
+    print_message("  noticed after %.2f s\n", (double)(sim_net_now(p.net) - from) / 1e9);
+    /* 1.4 s, 1 s, and the step of this loop (spec plane 4.6) */
+    assert_true(sim_net_now(p.net) - from <= 2500 * KITH_MSEC);
     assert_false(sealed(&p.a));
     assert_int_equal(p.a.n_closed + p.b.n_closed, 0);
 
     /* tried again after 30 s; on again once nothing is in the way */
     (void)talk(&p, A, 100 * KITH_MSEC, 25 * KITH_SEC);
-    assert_true(p.last_plane_at < from + 2 * KITH_SEC);
+    assert_true(p.last_plane_at < from + 3 * KITH_SEC);
     (void)talk(&p, A, 100 * KITH_MSEC, 10 * KITH_SEC);
     assert_true(p.last_plane_at > from + 30 * KITH_SEC);
     assert_false(sealed(&p.a));
@@ -507,7 +509,7 @@ int main(void)
         cmocka_unit_test(bursts_with_pauses_stay_on_the_plane),
         cmocka_unit_test(the_old_key_goes_on_time_also_when_nothing_comes),
         cmocka_unit_test(a_report_that_nobody_takes_keeps_nobody_awake),
-        cmocka_unit_test(what_blocks_the_plane_alone_is_noticed_within_a_second_or_so),
+        cmocka_unit_test(what_blocks_the_plane_alone_is_noticed_within_two_and_a_half_seconds),
         cmocka_unit_test(a_path_that_loses_a_tenth_is_quic_s),
         cmocka_unit_test(a_rebinding_of_the_dialling_side_stops_traffic_for_less_than_a_second),
         cmocka_unit_test(a_rebinding_of_the_accepting_side_stops_traffic_for_less_than_a_second),

@@ -174,18 +174,25 @@ static void a_new_path_is_tried_at_once(void **state)
 
 /* ---- silence ---- */
 
+/* How long after the first unreported packet doubt begins, and how long it lasts: while few are
+ * unreported, and when they are many. */
+#define FEW_SILENCE (1400 * KITH_MSEC)
+#define FEW_DOUBT (1000 * KITH_MSEC)
+#define MANY_SILENCE (700 * KITH_MSEC)
+#define MANY_DOUBT (300 * KITH_MSEC)
+
 /* Whether the plane still serves after doubt has had its time. */
 static bool survives(struct play *p)
 {
     bool yes = serves(p);
 
-    p->now += 300 * KITH_MSEC - 1;
+    p->now += FEW_DOUBT - 1;
     assert_int_equal(serves(p), yes); /* doubt alone turns nothing off */
     p->now += 1;
     return serves(p);
 }
 
-static void four_packets_unreported_for_a_second_while_quic_is_heard_are_silence(void **state)
+static void four_packets_unreported_for_long_while_quic_is_heard_are_silence(void **state)
 {
     (void)state;
     for (int sent = 3; sent <= 4; sent++) {
@@ -193,11 +200,32 @@ static void four_packets_unreported_for_a_second_while_quic_is_heard_are_silence
         p.now += KITH_SEC;
         for (int i = 0; i < sent; i++)
             send(&p);
-        p.now += 700 * KITH_MSEC - 1;
+        p.now += FEW_SILENCE - 1;
         assert_true(serves(&p));
         assert_true(p.g.doubt_at == KITH_NEVER);
         p.now += 1;
         assert_int_equal(survives(&p), sent < 4);
+    }
+}
+
+/* A receiver that lost half of them still has more than it may be silent about. */
+static void of_many_packets_a_report_is_missed_sooner(void **state)
+{
+    (void)state;
+    for (int sent = 127; sent <= 128; sent++) {
+        struct play p = begin_on();
+        p.now += KITH_SEC;
+        for (int i = 0; i < sent; i++)
+            send(&p);
+        p.now += MANY_SILENCE - 1;
+        assert_true(serves(&p));
+        assert_true(p.g.doubt_at == KITH_NEVER);
+        p.now += 1;
+        assert_true(serves(&p));
+        p.now += MANY_DOUBT - 1;
+        assert_true(serves(&p));
+        p.now += 1;
+        assert_int_equal(serves(&p), sent < 128);
     }
 }
 
@@ -211,7 +239,7 @@ static void a_round_trip_more_is_waited(void **state)
     assert_int_equal(p.g.rtt, 300 * KITH_MSEC);
     for (int i = 0; i < 4; i++)
         send(&p);
-    p.now += 1000 * KITH_MSEC - 1;
+    p.now += FEW_SILENCE + 300 * KITH_MSEC - 1;
     assert_true(serves(&p));
     assert_true(p.g.doubt_at == KITH_NEVER);
     p.now += 1;
@@ -233,7 +261,7 @@ static void when_quic_is_silent_too_the_plane_is_not_to_blame(void **state)
         assert_true(kith_gauge_serves(&p.g, heard + KITH_SEC, p.now)); /* with the question */
     }
     assert_true(kith_gauge_serves(&p.g, heard + KITH_SEC + 1, p.now));
-    p.now += 300 * KITH_MSEC;
+    p.now += FEW_DOUBT;
     assert_false(kith_gauge_serves(&p.g, heard + KITH_SEC + 1, p.now));
 }
 
@@ -250,7 +278,7 @@ static void the_first_sign_of_quic_after_an_outage_leaves_time_for_the_report(vo
         assert_true(kith_gauge_serves(&p.g, heard, p.now));
     }
     assert_true(serves(&p));
-    p.now += 299 * KITH_MSEC;
+    p.now += FEW_DOUBT - KITH_MSEC;
     assert_true(serves(&p));
     all_came(&p);
     p.now += 60 * KITH_SEC;
@@ -263,7 +291,7 @@ static void a_report_ends_the_waiting_for_one(void **state)
     struct play p = begin_on();
     for (int i = 0; i < 4; i++)
         send(&p);
-    p.now += 999 * KITH_MSEC;
+    p.now += FEW_SILENCE + FEW_DOUBT - KITH_MSEC;
     assert_true(serves(&p));
     all_came(&p);
     p.now += 10 * KITH_SEC;
@@ -271,7 +299,7 @@ static void a_report_ends_the_waiting_for_one(void **state)
     for (int i = 0; i < 4; i++)
         send(&p);
     assert_true(serves(&p));
-    p.now += KITH_SEC + p.g.rtt;
+    p.now += FEW_SILENCE + p.g.rtt;
     assert_false(survives(&p));
 }
 
@@ -343,7 +371,9 @@ static void a_try_that_succeeds_begins_with_a_clean_sheet(void **state)
     for (int i = 0; i < 200; i++)
         send(&p);
     p.now += 2 * KITH_SEC;
-    assert_false(survives(&p));
+    assert_true(serves(&p));
+    p.now += MANY_DOUBT;
+    assert_false(serves(&p));
     p.now += 30 * KITH_SEC;
     assert_true(probe(&p));
     p.received++;
@@ -500,29 +530,43 @@ static void a_report_is_due_when_packets_came_and_at_most_ten_times_a_second(voi
     struct play p = begin();
     assert_false(kith_gauge_report_due(&p.g, T0));
     assert_true(kith_gauge_report_at(&p.g) == KITH_NEVER);
-    kith_gauge_opened(&p.g, true, T0);
+    kith_gauge_opened(&p.g, true, false, T0);
     assert_true(kith_gauge_report_due(&p.g, T0));
     assert_int_equal(kith_gauge_delay(&p.g, T0), 0);
     assert_true(kith_gauge_report_due(&p.g, T0)); /* until it has left */
     kith_gauge_report_left(&p.g, T0);
     assert_false(kith_gauge_report_due(&p.g, T0 + 600 * KITH_SEC));
     for (int i = 0; i < 63; i++)
-        kith_gauge_opened(&p.g, true, T0 + KITH_MSEC);
-    assert_false(kith_gauge_report_due(&p.g, T0 + 250 * KITH_MSEC - 1)); /* few can wait */
-    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 250 * KITH_MSEC);
-    assert_true(kith_gauge_report_due(&p.g, T0 + 250 * KITH_MSEC));
-    kith_gauge_opened(&p.g, true, T0 + KITH_MSEC);
+        kith_gauge_opened(&p.g, true, false, T0 + KITH_MSEC);
+    assert_false(kith_gauge_report_due(&p.g, T0 + 800 * KITH_MSEC - 1)); /* few can wait */
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 800 * KITH_MSEC);
+    assert_true(kith_gauge_report_due(&p.g, T0 + 800 * KITH_MSEC));
+    kith_gauge_opened(&p.g, true, false, T0 + KITH_MSEC);
     assert_false(kith_gauge_report_due(&p.g, T0 + 100 * KITH_MSEC - 1));
     assert_int_equal(kith_gauge_report_at(&p.g), T0 + 100 * KITH_MSEC);
     assert_true(kith_gauge_report_due(&p.g, T0 + 100 * KITH_MSEC));
+}
+
+static void a_probe_is_reported_as_soon_as_many_packets_would_be(void **state)
+{
+    (void)state;
+    struct play p = begin();
+    kith_gauge_opened(&p.g, true, false, T0);
+    kith_gauge_report_left(&p.g, T0);
+    kith_gauge_opened(&p.g, true, true, T0 + KITH_MSEC);
+    kith_gauge_opened(&p.g, true, false, T0 + 2 * KITH_MSEC);
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 100 * KITH_MSEC);
+    kith_gauge_report_left(&p.g, T0 + 100 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, false, T0 + 101 * KITH_MSEC);
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 900 * KITH_MSEC);
 }
 
 static void the_delay_counts_from_the_highest_packet(void **state)
 {
     (void)state;
     struct play p = begin();
-    kith_gauge_opened(&p.g, true, T0);
-    kith_gauge_opened(&p.g, false, T0 + 30 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, false, T0);
+    kith_gauge_opened(&p.g, false, false, T0 + 30 * KITH_MSEC);
     assert_int_equal(kith_gauge_delay(&p.g, T0 + 50 * KITH_MSEC), 50 * KITH_MSEC);
 }
 
@@ -535,7 +579,8 @@ int main(void)
         cmocka_unit_test(a_report_of_an_earlier_try_s_probe_does_not_count),
         cmocka_unit_test(while_it_rests_a_report_turns_nothing_on),
         cmocka_unit_test(a_new_path_is_tried_at_once),
-        cmocka_unit_test(four_packets_unreported_for_a_second_while_quic_is_heard_are_silence),
+        cmocka_unit_test(four_packets_unreported_for_long_while_quic_is_heard_are_silence),
+        cmocka_unit_test(of_many_packets_a_report_is_missed_sooner),
         cmocka_unit_test(a_round_trip_more_is_waited),
         cmocka_unit_test(when_quic_is_silent_too_the_plane_is_not_to_blame),
         cmocka_unit_test(the_first_sign_of_quic_after_an_outage_leaves_time_for_the_report),
@@ -554,6 +599,7 @@ int main(void)
         cmocka_unit_test(long_paths_are_measured_under_steady_traffic),
         cmocka_unit_test(a_path_that_became_longer_than_the_samples_reach_is_noticed),
         cmocka_unit_test(a_report_is_due_when_packets_came_and_at_most_ten_times_a_second),
+        cmocka_unit_test(a_probe_is_reported_as_soon_as_many_packets_would_be),
         cmocka_unit_test(the_delay_counts_from_the_highest_packet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,8 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     q->count.sealed_in++;
     (void)kith_plane_highest(c->sealed.plane, &after);
     const bool highest = !any || after > before;
-    kith_gauge_opened(&c->sealed.gauge, highest, now);
+    c->sealed.heard_at = now;
+    kith_gauge_opened(&c->sealed.gauge, highest, payload.n == 0, now);
     call_for_report(c, now);
     if (c->dialled && highest) /* the accepting side may be heard by no other packets */
         conn_notice_stray(c, path, now);
@@ -237,5 +238,7 @@ void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats)
     stats->packets_in += k->opened;
     stats->packets_out += k->sealed;
     stats->packets_lost += c->sealed.gauge.lost;
+    if (c->sealed.heard_at > stats->heard_at)
+        stats->heard_at = c->sealed.heard_at;
     stats->sealed = c->sealed.gauge.state == KITH_GAUGE_ON;
 }
