@@ -24,10 +24,10 @@
 #   * what is allocated and not freed does not go on growing: by more than 32 kB from the first third to
 #     the middle and again from there to the last. In the hour the medians of neighbours are 52 cycles
 #     apart, or 1040 s: that is a leak of 32 bytes a second, of 630 in a cycle, 70 a command, 315 each time
-#     the phone starts, or a small part of a byte per packet. The resident set, in whose free room
-#     such a leak hides for long, grows by 512 kB at most, and 512 more for pages of the program;
-#   * a life of less than 20 minutes is still getting warm, and may take 300 kB and 1 MB: there only
-#     gross leaks show, but descriptors and tables are as strict;
+#     the phone starts, or a small part of a byte per packet. What the system sees of it, in whose free
+#     room such a leak hides for long, grows by 1 MB at most, and 1 MB more for pages of the program.
+#     A life of less than 20 minutes is still getting warm, and may take 300 kB: there only gross
+#     leaks show, but descriptors and tables are as strict;
 #   * the database grows by what invitations take, which are kept for a month, and its log stays as
 #     short as it is set. No other file grows, none is added.
 # What is bounded but slow to fill is filled beforehand: the thousand events that a node remembers, and

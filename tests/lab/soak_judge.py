@@ -26,12 +26,13 @@ LEAST_SAMPLES = 3  # of a node in a window: fewer have no median worth the name
 # one as well as between that and the last. Only one of both may have more than STEADY_KB, and both
 # together have at most ONCE_KB: two connections, more or less, that end with the next time-out.
 STEADY_KB, ONCE_KB = 32, 160
-# What the system sees of it: the heap keeps room, and takes a step when it needs more than ever.
-STEP_KB = 512
-# The resident set, which has pages of the program and its libraries that were not needed before.
+# What the system sees of it: the heap keeps the room for what it once held, such as a queue to a
+# member that was full for a moment, which is 1 MiB.
+STEP_KB = 1024
+# In the resident set, beside that: pages of the program and its libraries, when first needed.
 PROGRAM_KB = 1024
 # A life of fewer cycles is still getting warm: caches and buffers find their size.
-LONG_CYCLES, WARMING_HEAP_KB, WARMING_KB = 60, 300, 1024
+LONG_CYCLES, WARMING_KB = 60, 300
 # A connection whose other end is gone waits for its idle time-out, which is three cycles.
 CONNECTIONS = 2
 # SQLite begins its log again at 256 pages (store/statements.def), within a commit.
@@ -57,16 +58,13 @@ def window_cycles(facts):
 
 def allowed(series, row, facts):
     """How much a series may have grown from the first window to the last."""
-    short = facts["cycles"] < LONG_CYCLES
-    if series == "heap_kb" and not short:
+    if series == "heap_kb" and facts["cycles"] >= LONG_CYCLES:
         goes_on = min(row["middle"] - row["first"], row["last"] - row["middle"]) > STEADY_KB
         return 2 * STEADY_KB if goes_on else ONCE_KB
     if series == "heap_kb":
-        return WARMING_HEAP_KB
-    if series == "rss_kb":
-        return PROGRAM_KB
+        return WARMING_KB
     if kind_of(series) == "memory":
-        return WARMING_KB if short else STEP_KB
+        return STEP_KB + (PROGRAM_KB if series == "rss_kb" else 0)
     if series == "kith_quic_connections":
         return CONNECTIONS
     if series == "database_log_bytes":

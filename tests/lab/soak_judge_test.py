@@ -67,18 +67,17 @@ def memory():
     case("nor does a stair", not verdict(lambda at, rest: 6000 + at // 40 * 40))
     case("a peak while it is busy passes", verdict(lambda at, rest: 6000 if rest else 20000 + 100 * at))
     case("a few peaks at rest pass", verdict(lambda at, rest: 6000 + 9000 * (int(at) % 5 == 4)))
-    for series, most in ("anonymous_kb", soak_judge.STEP_KB), ("rss_kb", soak_judge.PROGRAM_KB):
+    for series, most in ("anonymous_kb", soak_judge.STEP_KB), ("rss_kb", soak_judge.STEP_KB + soak_judge.PROGRAM_KB):
         each = most / apart / 2
         case(f"{series} may find its size", verdict(lambda at, rest, each=each: 9000 + 0.9 * each * at, series))
         case("but not grow by any amount", not verdict(lambda at, rest, each=each: 9000 + 1.1 * each * at, series))
 
-    def short_life(kb, series):
+    def short_life(kb):
         facts = {"cycles": 12, "warm_up": 3}  # six cycles between the first window and the last
-        return verdict(lambda at, rest: 9000 + kb / 6 * at, series, facts)
+        return verdict(lambda at, rest: 6000 + kb / 6 * at, facts=facts)
 
-    for series, most in ("heap_kb", soak_judge.WARMING_HEAP_KB), ("anonymous_kb", soak_judge.WARMING_KB):
-        case(f"in a short life {series} may grow more, as it gets warm", short_life(0.9 * most, series))
-        case("but not by any amount", not short_life(1.1 * most, series))
+    case("in a short life memory may grow more, as it gets warm", short_life(0.9 * soak_judge.WARMING_KB))
+    case("but not by any amount", not short_life(1.1 * soak_judge.WARMING_KB))
 
 
 def others():
