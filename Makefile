@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
+SOAK_SECONDS ?= 3600
+SOAK_DAYS ?= 30
 KEEP ?=
 # SETUP=no: install and fetch nothing, use what pkg-config finds.
 SETUP ?= yes
@@ -20,7 +22,7 @@ SANITIZERS := -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lund
 NINJA := ninja -j$(JOBS) --quiet
 MAKE_QUIETLY := $(MAKE) --no-print-directory
 
-.PHONY: all demo test bench lint asan fuzz install clean distclean help \
+.PHONY: all demo test bench soak lint asan fuzz install clean distclean help \
     setup-build setup-demo setup-test check-lint check-gcc check-asan check-fuzz check-lab
 
 all: build/build.ninja ## Build build/kith and libkith (what is missing is installed first)
@@ -29,7 +31,8 @@ all: build/build.ninja ## Build build/kith and libkith (what is missing is insta
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 	@echo
-	@echo 'PREFIX=/usr/local DESTDIR= JOBS=N FUZZ_SECONDS=20 KEEP=1 (demo) SETUP=no (install nothing)'
+	@echo 'PREFIX=/usr/local DESTDIR= JOBS=N FUZZ_SECONDS=20 SOAK_SECONDS=3600 SOAK_DAYS=30 KEEP=1 (demo)'
+	@echo 'SETUP=no (install nothing)'
 
 setup-build setup-demo setup-test:
 	@[ "$(SETUP)" = no ] || tools/setup $(@:setup-%=%)
@@ -91,6 +94,16 @@ fuzz: setup-test check-fuzz ## Run each fuzz target for FUZZ_SECONDS
 
 bench: setup-demo all ## Measure; results go to build/bench/*.json
 	@tools/run-tests bench build
+
+# Both halves run, whatever the first says. Their short forms belong to `make test`.
+LONG := tools/run-tests long soak
+soak: setup-demo all ## Let nodes live long, simulated and real: nothing grows; results go to build/soak/*.json
+	@rm -rf build/soak build/test-counts/soak && mkdir -p build/soak
+	@$(LONG) 'sim/soak_test, $(SOAK_DAYS) days' 14400 -- env KITH_SOAK_DAYS=$(SOAK_DAYS) \
+	    KITH_SOAK_JSON=build/soak/sim.json build/tests/sim/soak_test || :
+	@$(LONG) 'lab/soak.sh, $(SOAK_SECONDS) s' $$(($(SOAK_SECONDS) * 2 + 600)) -- env KITH_SOAK_SECONDS=$(SOAK_SECONDS) \
+	    KITH=$(CURDIR)/build/kith KITH_SOAK_JSON=$(CURDIR)/build/soak/lab.json tests/lab/soak.sh || :
+	@tools/run-tests total soak
 
 install: ## Install under PREFIX (DESTDIR is honoured), with a systemd unit
 	@[ -x build/kith ] || $(MAKE_QUIETLY) all

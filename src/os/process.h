@@ -65,6 +65,7 @@ int kith_process_memory(uint64_t *ret_bytes) KITH_MUST_CHECK;
 
 struct kith_process_usage {
     uint64_t memory_bytes; /* in RAM now */
+    uint64_t heap_bytes;   /* allocated and not freed, by the libraries, too */
     uint64_t files;        /* descriptors open now */
     uint64_t files_max;    /* and how many may be */
     uint64_t cpu;          /* processor time of all threads so far, nanoseconds */

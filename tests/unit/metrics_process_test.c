@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -68,6 +69,31 @@ static void memory_is_what_the_other_question_says(void **state)
     assert_in_range(usage().memory_bytes, memory / 2, memory * 2);
 }
 
+static void what_is_allocated_counts_until_it_is_freed(void **state)
+{
+    enum { SMALL = 1000, BYTES = 100, BIG = 8 << 20 };
+    static void *volatile block[SMALL];
+    uint64_t before = usage().heap_bytes, between;
+
+    (void)state;
+    for (size_t i = 0; i < SMALL; i++)
+        block[i] = malloc(BYTES);
+    between = usage().heap_bytes;
+    if (between == before) { /* a sanitizer's heap, or another libc's */
+        for (size_t i = 0; i < SMALL; i++)
+            free(block[i]);
+        print_message("this heap doesn't tell\n");
+        skip();
+    }
+    assert_in_range(between - before, SMALL * BYTES, 2 * SMALL * BYTES);
+    for (size_t i = 0; i < SMALL; i++)
+        free(block[i]);
+    assert_in_range(usage().heap_bytes, before, before + SMALL * BYTES / 2);
+    block[0] = malloc(BIG); /* a mapping of its own */
+    assert_in_range(usage().heap_bytes - before, BIG, 2 * BIG);
+    free(block[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +101,7 @@ int main(void)
         cmocka_unit_test(the_limit_of_descriptors_is_the_soft_one),
         cmocka_unit_test(work_takes_processor_time_and_it_never_runs_back),
         cmocka_unit_test(memory_is_what_the_other_question_says),
+        cmocka_unit_test(what_is_allocated_counts_until_it_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
