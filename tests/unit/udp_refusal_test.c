@@ -353,6 +353,26 @@ static void every_transient_error_costs_one_message_and_no_more(void **state)
     close_pair(&p);
 }
 
+/* What Linux says of a source address that was taken away while it was in use. */
+static void an_address_that_is_gone_is_called_that(void **state)
+{
+    (void)state;
+    struct pair p;
+
+    open_pair(&p, calm, true, false, true);
+    struct kith_tx run = lab_run(&p.b->at, (const uint8_t *)"lost", 4, 4);
+    p.mood.send_once = EINVAL;
+    assert_int_equal(lab_send(p.a, &run, 1), 1);
+    assert_string_equal(p.a->why, strerror(EINVAL)); /* it may leave from anywhere */
+    run.path.local = p.a->at;
+    p.mood.send_once = EPERM; /* so that the same error is told again */
+    assert_int_equal(lab_send(p.a, &run, 1), 1);
+    p.mood.send_once = EINVAL;
+    assert_int_equal(lab_send(p.a, &run, 1), 1);
+    assert_string_equal(p.a->why, "the address it was to leave from is gone");
+    close_pair(&p);
+}
+
 static void an_interrupted_send_is_made_again(void **state)
 {
     (void)state;
@@ -570,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_system_without_recvmmsg_reads_singly),
         cmocka_unit_test(every_transient_error_costs_one_message_and_no_more),
         cmocka_unit_test(an_error_that_goes_on_is_told_once_until_something_goes_again),
+        cmocka_unit_test(an_address_that_is_gone_is_called_that),
         cmocka_unit_test(an_interrupted_send_is_made_again),
         cmocka_unit_test(an_error_reported_when_reading_does_not_hide_what_waits),
         cmocka_unit_test(a_socket_beyond_use_is_reported),

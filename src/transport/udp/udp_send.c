@@ -131,6 +131,15 @@ static void count_sent(struct kith_udp *u, const struct udp_tx_slot *slot)
     u->count.bytes_out += slot->iov.iov_len;
 }
 
+/* Linux calls a source address that it no longer has an invalid argument. */
+static const char *trouble(const struct kith_tx *run, int code)
+{
+    bool named = run->path.local.ip.family != KITH_FAMILY_NONE &&
+                 !kith_ip_is_unspecified(&run->path.local.ip);
+
+    return code == EINVAL && named ? "the address it was to leave from is gone" : strerror(code);
+}
+
 static void lose(struct kith_udp *u, const struct kith_tx *run, size_t datagrams, int code)
 {
     u->count.send_errors += datagrams;
@@ -140,7 +149,7 @@ static void lose(struct kith_udp *u, const struct kith_tx *run, size_t datagrams
     }
     /* a host without a route for a family goes without it: one line says so */
     if (u->told[family_of(run)] != code)
-        kith_event_send_failed(u->env.events, &run->path.remote, strerror(code));
+        kith_event_send_failed(u->env.events, &run->path.remote, trouble(run, code));
     u->told[family_of(run)] = code;
 }
 
