@@ -84,28 +84,6 @@ static int start_sockets(struct kith_instance *d, struct kith_ctl_error *e)
     return err < 0 ? fail(e, err, "cannot use UDP", kith_err_text(err)) : KITH_OK;
 }
 
-/* A node without an interface is a node all the same; the events say what is missing. */
-static int start_interface(struct kith_instance *d, struct kith_ctl_error *e)
-{
-    struct kith_os_why why = {.text = ""};
-
-    (void)e;
-    d->netlink_open = kith_netlink_open(&d->netlink, &why) == KITH_OK;
-    if (!d->netlink_open)
-        kith_event_offload_off(d->env.events, "asking the kernel about the network", why.text);
-    if (!d->conf.vpn.enabled)
-        return KITH_OK;
-    if (!d->netlink_open)
-        kith_loop_tun_trouble(&d->tun, &d->env, why.text,
-                              "let this program open AF_NETLINK sockets");
-    else if (kith_loop_tun_open(&d->tun, &d->conf, &d->netlink, &d->env) == KITH_OK)
-        d->overlay = (struct kith_overlay){.nl = &d->netlink,
-                                           .env = &d->env,
-                                           .ifindex = d->tun.tun.ifindex,
-                                           .name = d->tun.tun.name};
-    return KITH_OK;
-}
-
 static enum kith_congestion congestion_of(enum kith_conf_congestion c)
 {
     switch (c) {
@@ -312,15 +290,22 @@ static int start_turning(struct kith_instance *d, struct kith_ctl_error *e)
         err = kith_control_own(&d->control, d->options->owner);
     if (err < 0)
         return fail(e, err, "cannot start the loop", kith_err_text(err));
-    kith_overlay_apply(&d->overlay, d->node, kith_pump_now(&d->pump).wall);
+    kith_instance_overlay(d);
     return KITH_OK;
 }
 
 int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e)
 {
     static step *const steps[] = {
-        start_state,     start_loop, start_control, start_sockets,         kith_instance_monitor,
-        start_interface, start_node, start_turning, kith_instance_confine,
+        start_state,
+        start_loop,
+        start_control,
+        start_sockets,
+        kith_instance_monitor,
+        kith_instance_interface,
+        start_node,
+        start_turning,
+        kith_instance_confine,
     };
     int err = KITH_OK;
 
