@@ -27,18 +27,18 @@ enum {
 
 /* ---- the victim's memory ---- */
 
-bool torture_is_over(struct torture *t, uint64_t failed)
+bool torture_is_over(struct torture *t)
 {
     kith_time now = sim_net_now(t->w.net);
 
-    if (failed == 0)
+    if (t->src->failed(t) == 0)
         t->shortage_ends = kith_after(now, SHORTAGE);
     return now > t->shortage_ends;
 }
 
 void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n)
 {
-    if (torture_is_over(t, lab->failed))
+    if (torture_is_over(t))
         lab->fail_at = 0;
     return lab->alloc.resize(lab, p, n);
 }
@@ -588,8 +588,6 @@ static void tell_often(struct torture *t, const struct torture_source *src,
     unsigned bad = p->bad;
     for (uint64_t i = 0; i < count; i++) {
         struct telling how = pick(p, i, asked);
-        if (src->is_shared)
-            how.run = 1; /* a run would be everybody's at once */
         if (!tell_apart(t, src, ch, how, r, said))
             note_bad(p, t, ch, how, said);
         struck += r->failed > 0;

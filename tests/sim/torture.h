@@ -47,9 +47,9 @@ struct torture_source {
     bool is_told;   /* the node tells of each: else of what follows from it only */
 };
 
-/* Whether a shortage of which `failed` requests fell victim so far has ended: 10 s after the first
- * of them, as what is asked for rarely would else fail for hours. Asked before each request. */
-bool torture_is_over(struct torture *t, uint64_t failed);
+/* Whether the shortage has ended: 10 s after the first request that fell victim to it, as what is
+ * asked for rarely would else fail for hours. Asked before each request. */
+bool torture_is_over(struct torture *t);
 /* Asks `lab` for memory. */
 void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n);
 
