@@ -2,6 +2,7 @@
 
 #include "loop/instance.h"
 
+#include "crypto/warm_up.h"
 #include "kith/version.h"
 #include "loop/prices.h"
 
@@ -15,6 +16,18 @@ static int fail(struct kith_ctl_error *e, int err, const char *what, const char 
 static int start_state(struct kith_instance *d, struct kith_ctl_error *e)
 {
     return kith_state_open(&d->state, d->options->state_dir, &d->env, e);
+}
+
+/* Before anybody depends on it: what OpenSSL cannot make at its first use it may never make again
+ * in this process. */
+static int start_crypto(struct kith_instance *d, struct kith_ctl_error *e)
+{
+    int err = kith_crypto_warm_up(&kith_heap);
+
+    if (err == KITH_OK)
+        err = kith_quic_warm_up(d->state.identity.key, &d->env);
+    return err < 0 ? fail(e, err, "cannot make the cryptographic library ready", kith_err_text(err))
+                   : KITH_OK;
 }
 
 static int start_loop(struct kith_instance *d, struct kith_ctl_error *e)
@@ -298,6 +311,7 @@ int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e)
 {
     static step *const steps[] = {
         start_state,
+        start_crypto,
         start_loop,
         start_control,
         start_sockets,

@@ -599,15 +599,6 @@ static void tell_often(struct torture *t, const struct torture_source *src,
     fclose(said);
 }
 
-/* The whole story without a failure. */
-static void tell_plainly(struct torture *t, const struct torture_source *src, size_t victim)
-{
-    begin(t, src, victim, 4);
-    for (size_t i = 0; i < KITH_COUNT(chapters); i++)
-        chapters[i].tell(t);
-    end(t);
-}
-
 unsigned torture_run(const struct torture_source *src, size_t victim, unsigned sample)
 {
     struct torture *t = calloc(1, sizeof *t);
@@ -616,8 +607,8 @@ unsigned torture_run(const struct torture_source *src, size_t victim, unsigned s
 
     assert_non_null(t);
     read_plan(&p, sample);
-    if (src->is_shared)
-        tell_plainly(t, src, victim);
+    if (src->prepare != NULL)
+        src->prepare();
     begin(t, src, victim, 5);
     for (size_t i = 0; i < KITH_COUNT(chapters); i++) {
         const struct chapter *ch = &chapters[i];

@@ -43,7 +43,9 @@ struct torture_source {
     uint64_t (*failed)(const struct torture *t); /* of them failed */
     /* The victim's store; NULL: in memory. */
     int (*open)(struct torture *t, const struct kith_env *env, struct kith_store **ret);
-    bool is_shared; /* a library's: it may set itself up first (see torture_crypto_test.c) */
+    /* What a node's process does before it has a node; may be NULL. */
+    void (*prepare)(void);
+    bool is_shared; /* a library's: its failures are everybody's */
     bool is_told;   /* the node tells of each: else of what follows from it only */
 };
 
