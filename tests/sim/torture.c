@@ -102,6 +102,9 @@ static void insist(struct torture *t, int (*ask)(struct torture *t), const char 
         err = ask(t);
         if (err >= 0)
             return;
+        if (err == KITH_E_MALFORMED || err == KITH_E_AUTH)
+            fail_msg("%s: what runs short here is blamed on the bytes: %s", what,
+                     kith_err_name(err));
         t->refused++;
         i += t->src->asked(t) >= t->armed_until ||
              (t->src->failed(t) > 0 && sim_net_now(t->w.net) > t->shortage_ends);
