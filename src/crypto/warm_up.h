@@ -12,8 +12,8 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
-/* Some 5 ms the first time; later calls repeat it for nothing. KITH_E_CRYPTO, KITH_E_NOMEM: what this process
- * lacks now it may lack for good; better it ends. */
+/* Some 5 ms the first time; later calls repeat it for nothing. KITH_E_CRYPTO, KITH_E_NOMEM: what
+ * this process lacks now it may lack for good; better it ends. */
 int kith_crypto_warm_up(const struct kith_alloc *a) KITH_MUST_CHECK;
 
 #endif

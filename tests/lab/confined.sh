@@ -84,8 +84,8 @@ above() { metrics desktop | awk -v name="$1" -v least="$2" '$1 == name && $2 > l
 served() { metrics "$1" && health "$1"; }
 served_not() { ! metrics "$1" && ! health "$1"; }
 crowd() {
-    local i
-    for i in {1..60}; do metrics desktop >/dev/null & done
+    local _
+    for _ in {1..60}; do metrics desktop >/dev/null & done
     wait
     served desktop
 }
@@ -100,13 +100,14 @@ check "visitors may come in crowds" crowd
 kill -HUP "$(node_pid laptop)"
 soon 1 "a configuration without them is read" says laptop 'monitoring.metrics_addr'
 check "and waits for a restart" served laptop
-on laptop kith down && on laptop kith up || lab_give_up "restarting laptop"
+restart() { on "$1" kith down && on "$1" kith up; }
+restart laptop || lab_give_up "restarting laptop"
 check "which does without" served_not laptop
 watched
 kill -HUP "$(node_pid laptop)"
 soon 1 "a configuration with them is read" says laptop 'monitoring.metrics_addr'
 check "and waits for a restart, too" served_not laptop
-on laptop kith down && on laptop kith up || lab_give_up "restarting laptop"
+restart laptop || lab_give_up "restarting laptop"
 check "which serves them" served laptop
 
 # ---- its interface ----
@@ -117,8 +118,9 @@ check "an interface that somebody deletes is made again" lost_and_found laptop d
 check "and is as the metrics say" test "$(health laptop)" = "$healthy"
 
 # As a service: another user, who may open the device, and CAP_NET_ADMIN.
-service=(setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all,+net_admin
-    --inh-caps -all,+net_admin --ambient-caps -all,+net_admin)
+one=-all,+net_admin
+service=(setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set "$one" --inh-caps "$one"
+    --ambient-caps "$one")
 joins_home() { on desktop kith invite --network home | on "$1" kith join -; }
 if mknod -m 666 "$lab/device" c 10 200 2>/dev/null; then # not in a user namespace
     mount --bind "$lab/device" /dev/net/tun

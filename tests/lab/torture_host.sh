@@ -72,7 +72,7 @@ check "and joins" enrol desktop tablet
 said() { grep -q -- "$1" <<<"$(on laptop kith logs -n 200)"; }
 status_says() { grep -q -- "$1" <<<"$(on laptop kith status)"; }
 times_lost() { on laptop kith logs -n 1000 | grep -c 'kith0 was deleted'; }
-descriptors() { ls "/proc/$(node_pid laptop)/fd" | wc -l; }
+descriptors() { find "/proc/$(node_pid laptop)/fd" -type l | wc -l; }
 sessions_ended() { on laptop kith logs -n 1000 | grep -c 'session with .* ended'; }
 # What it has of link, addresses and routes, but for the number of the interface.
 interface() { on laptop sh -c 'ip -d link show kith0; ip addr show kith0; ip route show dev kith0; ip -6 route show dev kith0' | sed 's/^[0-9]*: //'; }

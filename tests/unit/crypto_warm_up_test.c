@@ -1,5 +1,6 @@
 /* Everything that the cryptographic library makes once is made by a warm-up, which leaves nothing
- * else behind and says when it could not. That it lasts is shown by tests/sim/torture_crypto_test.c. */
+ * else behind and says when it could not. That it lasts is shown by
+ * tests/sim/torture_crypto_test.c. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,8 +83,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_leaves_nothing_and_tells_nobody, begin, finish),
-        cmocka_unit_test_setup_teardown(
-            a_failing_allocation_of_ours_is_an_error_and_leaves_nothing, begin, finish),
+        cmocka_unit_test_setup_teardown(a_failing_allocation_of_ours_is_an_error_and_leaves_nothing,
+                                        begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
