@@ -3,7 +3,7 @@
 #include "crypto/secret_heap.h"
 
 #include "crypto/hash.h"
-#include "crypto/sign.h"
+#include "crypto/warm_up.h"
 #include "os/memory.h"
 
 #include <openssl/crypto.h>
@@ -138,22 +138,6 @@ static void *on_realloc(void *p, size_t n, const char *file, int line)
     return other;
 }
 
-/* Has the library make its tables, thousands of blocks with nothing secret in them, while they
- * still go to the ordinary heap: with a key for nothing. What fails here fails again later. */
-static void warm_up(void)
-{
-    struct kith_sign_key *key, *again;
-    uint8_t pem[KITH_SIGN_PEM_MAX];
-    size_t n;
-
-    if (kith_sign_key_new(&kith_heap, &key) < 0)
-        return;
-    if (kith_sign_key_to_pem(key, pem, sizeof pem, &n) == KITH_OK &&
-        kith_sign_key_from_pem(&kith_heap, (struct kith_span){pem, n}, &again) == KITH_OK)
-        kith_sign_key_free(again);
-    kith_sign_key_free(key);
-}
-
 int kith_secret_heap_install(bool *ret_locked, struct kith_os_why *why)
 {
     void *pages = NULL;
@@ -168,7 +152,9 @@ int kith_secret_heap_install(bool *ret_locked, struct kith_os_why *why)
     if (err < 0)
         return err;
     if (pages != NULL) {
-        warm_up();
+        /* its tables are thousands of blocks with nothing secret in them: while they still go to
+         * the ordinary heap. What fails here fails again later. */
+        (void)!kith_crypto_warm_up(&kith_heap);
         heap.locked = locked;
         heap.at = pages;
         *head_at(0) = (union head){{.n = HEAP_BYTES}};

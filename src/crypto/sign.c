@@ -71,6 +71,19 @@ static void end(void)
     kith_secret_heap_leave();
 }
 
+/* The library says the same of what is wrong and of what it had no memory to look at. Takes the
+ * errors since the last mark. */
+static bool was_short_of_memory(void)
+{
+    bool found = false;
+
+    while (ERR_count_to_mark() > 0) {
+        found |= ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+        (void)ERR_pop();
+    }
+    return found;
+}
+
 /* Takes pkey, also when it fails. */
 static int wrap(const struct kith_alloc *a, EVP_PKEY *pkey, struct kith_sign_key **ret)
 {
@@ -149,7 +162,7 @@ static int read_pem(struct kith_span pem, EVP_PKEY **ret)
     EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
     if (pkey == NULL)
-        return KITH_E_MALFORMED;
+        return was_short_of_memory() ? KITH_E_CRYPTO : KITH_E_MALFORMED;
     if (!EVP_PKEY_is_a(pkey, algorithm)) {
         EVP_PKEY_free(pkey);
         return KITH_E_UNSUPPORTED;
@@ -243,19 +256,6 @@ int kith_sign(const struct kith_sign_key *key, struct kith_span msg, struct kith
         return KITH_E_CRYPTO;
     *ret = sig;
     return KITH_OK;
-}
-
-/* The library says 0 of a wrong signature, and also when it had no memory to look at it. Takes the
- * errors since the last mark. */
-static bool was_short_of_memory(void)
-{
-    bool found = false;
-
-    while (ERR_count_to_mark() > 0) {
-        found |= ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
-        (void)ERR_pop();
-    }
-    return found;
 }
 
 static int verdict(int verified)

@@ -27,6 +27,8 @@ static int give_up(struct kith_instance *d, struct kith_ctl_error *e)
         {.path = folder_of(file, file_dir, sizeof file_dir), .optional = true},
         {.path = file, .optional = true},
         {.path = "/proc/self", .optional = true}, /* how much memory it takes */
+        /* its interface, when somebody deletes it; with its right to routes it could make others */
+        {.path = "/dev/net/tun", .write = true, .device = true, .optional = true},
         {.path = "/dev/null", .write = true, .optional = true},
         {.path = "/dev/urandom", .optional = true}, /* the database's library */
     };

@@ -17,9 +17,7 @@ static void on_effect(void *ctx, const struct kith_node_effect *fx)
     struct kith_instance *d = ctx;
 
     switch (fx->kind) {
-    case KITH_NODE_OVERLAY:
-        kith_overlay_apply(&d->overlay, d->node, kith_pump_now(&d->pump).wall);
-        break;
+    case KITH_NODE_OVERLAY: kith_instance_overlay(d); break;
     case KITH_NODE_DONE:
     case KITH_NODE_PONG: kith_ctl_handlers_effect(&d->handlers, fx); break;
     case KITH_NODE_STOPPED: d->stopped = true; break;
@@ -49,6 +47,7 @@ static void on_turn(void *ctx)
     if (kith_ctl_deadline(&d->ctl) <= now)
         kith_ctl_tick(&d->ctl, now);
     kith_watch_turn(&d->watch);
+    kith_instance_interface_turn(d);
     kith_control_retry(&d->control);
     kith_instance_monitor_turn(d);
     if (d->control.orphaned && d->stop_by == 0)
@@ -63,6 +62,7 @@ static kith_time next_deadline(void *ctx)
     kith_time at = kith_sooner(kith_ctl_deadline(&d->ctl), kith_watch_deadline(&d->watch));
 
     at = kith_sooner(at, kith_control_deadline(&d->control));
+    at = kith_sooner(at, kith_loop_tun_deadline(&d->tun));
     at = kith_sooner(at, kith_instance_monitor_deadline(d));
     return d->stop_by == 0 ? at : kith_sooner(at, d->stop_by);
 }

@@ -1,7 +1,8 @@
 /* instance.h: everything one running node consists of, as a struct of its members.
  *
  * Not for others: daemon.c runs it, start.c makes and ends it, confine.c confines it,
- * reload.c changes its options, monitoring.c tells how it is. */
+ * interface.c keeps its tunnel interface, reload.c changes its options, monitoring.c tells how it
+ * is. */
 #ifndef KITH_LOOP_INSTANCE_H
 #define KITH_LOOP_INSTANCE_H
 
@@ -62,6 +63,10 @@ int kith_instance_confine(struct kith_instance *d, struct kith_ctl_error *e) KIT
 void kith_instance_end(struct kith_instance *d);
 /* Tells the node to end; the second time it ends at once. */
 void kith_instance_stop(struct kith_instance *d);
+/* interface.c: makes the tunnel interface; has it carry what the networks want; makes it again. */
+int kith_instance_interface(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;
+void kith_instance_overlay(struct kith_instance *d);
+void kith_instance_interface_turn(struct kith_instance *d);
 /* monitoring.c: see there. */
 int kith_instance_monitor(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;
 void kith_instance_monitor_turn(struct kith_instance *d);

@@ -2,6 +2,7 @@
 
 #include "loop/instance.h"
 
+#include "crypto/warm_up.h"
 #include "kith/version.h"
 #include "loop/prices.h"
 
@@ -15,6 +16,18 @@ static int fail(struct kith_ctl_error *e, int err, const char *what, const char 
 static int start_state(struct kith_instance *d, struct kith_ctl_error *e)
 {
     return kith_state_open(&d->state, d->options->state_dir, &d->env, e);
+}
+
+/* Before anybody depends on it: what OpenSSL cannot make at its first use it may never make again
+ * in this process. */
+static int start_crypto(struct kith_instance *d, struct kith_ctl_error *e)
+{
+    int err = kith_crypto_warm_up(&kith_heap);
+
+    if (err == KITH_OK)
+        err = kith_quic_warm_up(d->state.identity.key, &d->env);
+    return err < 0 ? fail(e, err, "cannot make the cryptographic library ready", kith_err_text(err))
+                   : KITH_OK;
 }
 
 static int start_loop(struct kith_instance *d, struct kith_ctl_error *e)
@@ -82,28 +95,6 @@ static int start_sockets(struct kith_instance *d, struct kith_ctl_error *e)
     for (size_t i = 0; i < d->udp.n; i++)
         kith_event_listening(d->env.events, &d->udp.bound[i]);
     return err < 0 ? fail(e, err, "cannot use UDP", kith_err_text(err)) : KITH_OK;
-}
-
-/* A node without an interface is a node all the same; the events say what is missing. */
-static int start_interface(struct kith_instance *d, struct kith_ctl_error *e)
-{
-    struct kith_os_why why = {.text = ""};
-
-    (void)e;
-    d->netlink_open = kith_netlink_open(&d->netlink, &why) == KITH_OK;
-    if (!d->netlink_open)
-        kith_event_offload_off(d->env.events, "asking the kernel about the network", why.text);
-    if (!d->conf.vpn.enabled)
-        return KITH_OK;
-    if (!d->netlink_open)
-        kith_loop_tun_trouble(&d->tun, &d->env, why.text,
-                              "let this program open AF_NETLINK sockets");
-    else if (kith_loop_tun_open(&d->tun, &d->conf, &d->netlink, &d->env) == KITH_OK)
-        d->overlay = (struct kith_overlay){.nl = &d->netlink,
-                                           .env = &d->env,
-                                           .ifindex = d->tun.tun.ifindex,
-                                           .name = d->tun.tun.name};
-    return KITH_OK;
 }
 
 static enum kith_congestion congestion_of(enum kith_conf_congestion c)
@@ -312,15 +303,23 @@ static int start_turning(struct kith_instance *d, struct kith_ctl_error *e)
         err = kith_control_own(&d->control, d->options->owner);
     if (err < 0)
         return fail(e, err, "cannot start the loop", kith_err_text(err));
-    kith_overlay_apply(&d->overlay, d->node, kith_pump_now(&d->pump).wall);
+    kith_instance_overlay(d);
     return KITH_OK;
 }
 
 int kith_instance_start(struct kith_instance *d, struct kith_ctl_error *e)
 {
     static step *const steps[] = {
-        start_state,     start_loop, start_control, start_sockets,         kith_instance_monitor,
-        start_interface, start_node, start_turning, kith_instance_confine,
+        start_state,
+        start_crypto,
+        start_loop,
+        start_control,
+        start_sockets,
+        kith_instance_monitor,
+        kith_instance_interface,
+        start_node,
+        start_turning,
+        kith_instance_confine,
     };
     int err = KITH_OK;
 

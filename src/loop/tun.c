@@ -49,35 +49,116 @@ void kith_loop_tun_trouble(struct kith_loop_tun *t, const struct kith_env *env, 
     kith_format(t->trouble, sizeof t->trouble, "%s. Remedy: %s", why, remedy);
 }
 
+/* Without an event. */
+static int make(struct kith_loop_tun *t, const char *name, bool offload,
+                const struct kith_conf *conf, struct kith_netlink *nl, struct kith_os_why *why)
+{
+    int err = kith_tun_open(&t->tun, name, offload, why);
+
+    if (err == KITH_OK && (err = link_up(t, conf, nl, why)) < 0)
+        kith_tun_close(&t->tun);
+    t->open = err == KITH_OK;
+    return err;
+}
+
 int kith_loop_tun_open(struct kith_loop_tun *t, const struct kith_conf *conf,
                        struct kith_netlink *nl, const struct kith_env *env)
 {
     struct kith_os_why why = {.text = ""};
     char remedy[KITH_CONF_PATH + 64];
-    int err = kith_tun_open(&t->tun, conf->vpn.tun.s, conf->vpn.offload, &why);
 
     t->env = env;
-    if (err == KITH_OK && (err = link_up(t, conf, nl, &why)) < 0)
-        kith_tun_close(&t->tun);
+    int err = make(t, conf->vpn.tun.s, conf->vpn.offload, conf, nl, &why);
     if (err < 0) {
         remedy_of(err, conf->vpn.tun.s, remedy, sizeof remedy);
         kith_loop_tun_trouble(t, env, why.text, remedy);
         return err;
     }
-    t->open = true;
     kith_event_tun_up(env->events, t->tun.name, conf->vpn.mtu);
     return KITH_OK;
 }
 
-/* ---- packets ---- */
+/* ---- one that is gone ---- */
 
-static void gone(struct kith_loop_tun *t)
+static void on_closed(uv_handle_t *handle)
 {
-    (void)uv_poll_stop(&t->handle);
-    t->polled = false;
-    kith_loop_tun_trouble(t, t->env, "the interface was deleted",
-                          "restart the node: kith down, kith up");
+    struct kith_loop_tun *t = handle->data;
+
+    t->initialised = false;
 }
+
+static void let_go(struct kith_loop_tun *t)
+{
+    if (t->initialised && !uv_is_closing((uv_handle_t *)&t->handle))
+        uv_close((uv_handle_t *)&t->handle, on_closed);
+    if (t->open)
+        kith_tun_close(&t->tun);
+    t->open = t->polled = t->paused = false;
+}
+
+static void gone(struct kith_loop_tun *t, kith_time now)
+{
+    let_go(t);
+    t->lost = true;
+    t->again_at = kith_backoff_lost(&t->backoff, t->since, now);
+    kith_event_tun_lost(t->env->events, t->tun.name);
+    kith_format(t->trouble, sizeof t->trouble, "the interface was deleted; it is being made again");
+}
+
+kith_time kith_loop_tun_deadline(const struct kith_loop_tun *t)
+{
+    return t->lost ? t->again_at : KITH_NEVER;
+}
+
+/* It could be had before. Where the right to make one is gone, it does not come back to a process;
+ * a device that an administrator made is theirs to make again. */
+static void remedy_again(const struct kith_loop_tun *t, int err, char *buf, size_t cap)
+{
+    if (err == KITH_E_PERM && t->tun.persistent)
+        (void)kith_format(buf, cap, "sudo ip tuntap add %s mode tun user USER", t->tun.name);
+    else if (err == KITH_E_PERM)
+        (void)kith_format(buf, cap, "restart the node: kith down, kith up");
+    else if (err == KITH_E_INUSE || err == KITH_E_EXISTS)
+        (void)kith_format(buf, cap, "remove what is called %s now", t->tun.name);
+    else
+        remedy_of(err, t->tun.name, buf, cap);
+}
+
+/* One that it asks for again and again is told of once for each reason. */
+static void failed_again(struct kith_loop_tun *t, int err, const char *why)
+{
+    char remedy[KITH_CONF_PATH + 64];
+
+    if (strncmp(t->trouble, why, strlen(why)) == 0)
+        return;
+    remedy_again(t, err, remedy, sizeof remedy);
+    kith_loop_tun_trouble(t, t->env, why, remedy);
+}
+
+int kith_loop_tun_again(struct kith_loop_tun *t, const struct kith_conf *conf,
+                        struct kith_netlink *nl, uv_loop_t *loop, kith_time now)
+{
+    struct kith_os_why why = {.text = ""};
+
+    if (t->initialised) /* the loop has yet to let go of the last one; it does before it sleeps */
+        return KITH_E_AGAIN;
+    int err = make(t, t->tun.name, t->tun.vnet_hdr, conf, nl, &why);
+    if (err == KITH_OK && (err = kith_loop_tun_start(t, loop, t->pump)) < 0) {
+        (void)kith_os_say(&why, err, "wait for packets of %s", t->tun.name);
+        let_go(t);
+    }
+    if (err < 0) {
+        t->again_at = kith_backoff_failed(&t->backoff, now);
+        failed_again(t, err, why.text);
+        return err;
+    }
+    t->lost = false;
+    t->trouble[0] = '\0';
+    kith_event_tun_up(t->env->events, t->tun.name, conf->vpn.mtu);
+    return KITH_OK;
+}
+
+/* ---- packets ---- */
 
 static void on_tun(uv_poll_t *handle, int status, int events)
 {
@@ -93,7 +174,7 @@ static void on_tun(uv_poll_t *handle, int status, int events)
             kith_node_from_tun(t->pump->node, t->buf, n, now);
     }
     if (err == KITH_E_CLOSED || status < 0)
-        gone(t);
+        gone(t, now.mono);
 }
 
 static bool write_packet(void *ctx, const struct kith_span *parts, size_t n)
@@ -101,7 +182,7 @@ static bool write_packet(void *ctx, const struct kith_span *parts, size_t n)
     struct kith_loop_tun *t = ctx;
     struct kith_iov iov[KITH_TUN_IOV_MAX];
 
-    if (n > KITH_COUNT(iov))
+    if (!t->open || n > KITH_COUNT(iov))
         return false;
     for (size_t i = 0; i < n; i++)
         iov[i] = (struct kith_iov){.p = parts[i].p, .n = parts[i].n};
@@ -124,6 +205,7 @@ int kith_loop_tun_start(struct kith_loop_tun *t, uv_loop_t *loop, struct kith_pu
         return KITH_E_IO;
     t->handle.data = t;
     t->initialised = t->polled = true;
+    t->since = kith_pump_now(pump).mono;
     return uv_poll_start(&t->handle, UV_READABLE, on_tun) < 0 ? KITH_E_IO : KITH_OK;
 }
 
@@ -140,12 +222,10 @@ void kith_loop_tun_pause(struct kith_loop_tun *t, bool paused)
 
 void kith_loop_tun_close(struct kith_loop_tun *t)
 {
-    if (t->initialised)
-        uv_close((uv_handle_t *)&t->handle, NULL);
-    t->initialised = t->polled = false;
-    if (!t->open)
-        return;
-    kith_tun_close(&t->tun);
-    kith_event_tun_down(t->env->events, t->tun.name);
-    t->open = false;
+    bool was_open = t->open;
+
+    let_go(t);
+    t->lost = false;
+    if (was_open)
+        kith_event_tun_down(t->env->events, t->tun.name);
 }

@@ -19,6 +19,7 @@
 struct kith_confine_path {
     const char *path; /* a file, or a folder and everything in it; symbolic links are followed */
     bool write;       /* also create, change and remove, but nothing is ever executed */
+    bool device;      /* also its ioctls, those that are in the table of calls */
     bool optional;    /* may be missing; then it stays out of reach, even if it appears later */
 };
 

@@ -43,13 +43,15 @@ struct torture_source {
     uint64_t (*failed)(const struct torture *t); /* of them failed */
     /* The victim's store; NULL: in memory. */
     int (*open)(struct torture *t, const struct kith_env *env, struct kith_store **ret);
-    bool is_shared; /* a library's: it may set itself up first (see torture_crypto_test.c) */
+    /* What a node's process does before it has a node; may be NULL. */
+    void (*prepare)(void);
+    bool is_shared; /* a library's: its failures are everybody's */
     bool is_told;   /* the node tells of each: else of what follows from it only */
 };
 
-/* Whether a shortage of which `failed` requests fell victim so far has ended: 10 s after the first
- * of them, as what is asked for rarely would else fail for hours. Asked before each request. */
-bool torture_is_over(struct torture *t, uint64_t failed);
+/* Whether the shortage has ended: 10 s after the first request that fell victim to it, as what is
+ * asked for rarely would else fail for hours. Asked before each request. */
+bool torture_is_over(struct torture *t);
 /* Asks `lab` for memory. */
 void *torture_resize(struct torture *t, struct lab_alloc *lab, void *p, size_t n);
 

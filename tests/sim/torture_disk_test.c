@@ -26,7 +26,7 @@ static int open_store(struct torture *t, const struct kith_env *env, struct kith
 
 static bool is_over(void *ctx)
 {
-    return torture_is_over(ctx, ram_disk.failed);
+    return torture_is_over(ctx);
 }
 
 static void arm(struct torture *t, uint64_t n, uint64_t run)

@@ -80,6 +80,10 @@ struct kith_quic;
 /* KITH_E_CRYPTO, KITH_E_NOMEM. cfg is copied. */
 int kith_quic_new(const struct kith_quic_config *cfg, const struct kith_env *env,
                   const struct kith_datagram_sink *sink, struct kith_quic **ret) KITH_MUST_CHECK;
+/* Has TLS, QUIC and the library under them make what they make once, by a handshake of an endpoint
+ * with itself that nobody hears of: 5 ms, after kith_crypto_warm_up. KITH_E_CRYPTO, KITH_E_NOMEM:
+ * what this process lacks now it may lack for good; better it ends. */
+int kith_quic_warm_up(const struct kith_sign_key *key, const struct kith_env *env) KITH_MUST_CHECK;
 /* Frees the endpoint and every connection at once, without telling peers. NULL is fine. */
 void kith_quic_free(struct kith_quic *q);
 

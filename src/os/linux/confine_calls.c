@@ -3,6 +3,7 @@
 #include "os/linux/confine.h"
 
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>

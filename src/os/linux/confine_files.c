@@ -18,9 +18,10 @@ static const uint64_t rights_of[] = {
     RIGHT(16) - 1, /* 5: ioctl of devices */
 };
 #define TRUNCATE RIGHT(14)
+#define IOCTL_DEV RIGHT(15)
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* What may be done to a file as opposed to a folder. */
-#define OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE)
+#define OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE | IOCTL_DEV)
 #define CHANGE                                                                                     \
     (LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                   \
      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK)
@@ -43,6 +44,11 @@ static int add_fd(int rules, int fd, uint64_t rights)
     return (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &a, 0);
 }
 
+static uint64_t rights_to(const struct kith_confine_path *p)
+{
+    return (p->write ? READ | CHANGE : READ) | (p->device ? IOCTL_DEV : 0);
+}
+
 static int add(int rules, uint64_t known, const struct kith_confine_path *p,
                struct kith_os_why *why)
 {
@@ -52,7 +58,7 @@ static int add(int rules, uint64_t known, const struct kith_confine_path *p,
         return KITH_OK;
     if (fd < 0)
         return kith_os_fail(why, errno, "open %s", p->path);
-    if (add_fd(rules, fd, known & (p->write ? READ | CHANGE : READ)) < 0)
+    if (add_fd(rules, fd, known & rights_to(p)) < 0)
         err = kith_os_fail(why, errno, "keep %s (Landlock)", p->path);
     (void)close(fd);
     return err;
