@@ -162,6 +162,7 @@ static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_
         return err;
     kith_tx_commit(b, paths_current(&c->paths), ecn, len);
     kith_gauge_sent(&c->sealed.gauge, number, now);
+    size_sealed(c, number, len, now);
     c->q->count.sealed_out++;
     return KITH_OK;
 }
@@ -213,9 +214,12 @@ int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, k
 {
     if (c->sealed.plane == NULL)
         return KITH_E_STATE;
+    const struct kith_gauge_report before = c->sealed.gauge.last;
     int err = kith_gauge_reported(&c->sealed.gauge, r, kith_plane_next(c->sealed.plane), now);
-    if (err >= 0)
+    if (err >= 0) {
         kith_plane_followed(c->sealed.plane, r->highest);
+        size_reported(c, &before, r, now);
+    }
     return err;
 }
 
