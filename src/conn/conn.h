@@ -135,8 +135,8 @@ void kith_conn_stream_reset(struct kith_conn *c, int64_t id, uint64_t code);
 void kith_conn_stream_set_tag(struct kith_conn *c, int64_t id, void *tag);
 void *kith_conn_stream_tag(const struct kith_conn *c, int64_t id);
 
-/* Largest datagram (parts together) that goes now; grows as the path's MTU is found, and falls where
- * it turns out to be less than it was. 0 when the peer takes none. */
+/* Largest datagram (parts together) that goes now; grows as the path's MTU is found, and falls
+ * where it turns out to be less than it was. 0 when the peer takes none. */
 size_t kith_conn_datagram_max(const struct kith_conn *c);
 /* Writes one datagram, its bytes the parts in order, into the batch at once. KITH_E_AGAIN when
  * congestion control, pacing or the batch hold it back (a WRITABLE event follows), KITH_E_TOOBIG,
