@@ -24,8 +24,9 @@ static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct ki
 {
     struct session_peer *p = ctx;
 
-    (void)slot, (void)s, (void)marks;
+    (void)slot, (void)s;
     p->packets++;
+    p->last_marks = marks;
     if (packet.n > 1200) {
         p->large_packets++;
         p->large_at = now;

@@ -37,6 +37,7 @@ struct session_peer {
     uint64_t large_packets;             /* of more than 1200 bytes */
     kith_time large_at;                 /* when the last of these came */
     uint8_t last_packet[2048];
+    struct kith_marks last_marks;
     size_t last_packet_len;
     unsigned seen[KITH_EVENT_COUNT];
 };
