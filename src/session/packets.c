@@ -317,7 +317,7 @@ static void on_fragment(struct kith_session *s, struct kith_span payload, uint8_
         return;
     }
     if (err >= 0)
-        err = kith_reassembly_add(&s->reassembly, &f, now, &whole);
+        err = kith_reassembly_add(&s->reassembly, &f, ecn, now, &whole, &ecn);
     if (err == KITH_E_AGAIN)
         return;
     if (err < 0) {
