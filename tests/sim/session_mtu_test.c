@@ -402,14 +402,14 @@ static void transfer_begin(struct transfer *t, struct pair *p, uint64_t want)
 static void a_stream_goes_on_and_loses_nothing(void **state)
 {
     (void)state;
-    for (unsigned mask = 1; mask <= 3; mask++)
+    for (unsigned mask = 1; mask <= 3; mask += 2)
         for (uint64_t seed = 70; seed < 76; seed++) {
             struct pair p;
             struct transfer t;
             kith_dur delay = (seed / 2 - 34) * 15 * KITH_MSEC;
             pair_up(&p, seed, 0, &(struct sim_link){.delay = delay, .rate = 20000000});
-            transfer_begin(&t, &p, 24 * 1024 * 1024 / PIECE * PIECE);
-            assert_false(session_peers_run(p.both, 2, step, &t, 3 * KITH_SEC));
+            transfer_begin(&t, &p, 12 * 1024 * 1024 / PIECE * PIECE);
+            assert_false(session_peers_run(p.both, 2, step, &t, 2 * KITH_SEC));
             for (size_t i = 0; i < 2; i++)
                 p.limit[i] = (mask & 1u << i) != 0 ? 1300 : 0;
             t.longest[0] = t.longest[1] = 0;
@@ -418,7 +418,7 @@ static void a_stream_goes_on_and_loses_nothing(void **state)
                    seed % 2 == 1 ? "BBR" : "CUBIC", (unsigned long long)(2 * delay / KITH_MSEC),
                    mask, (unsigned long long)(t.longest[0] / KITH_MSEC),
                    (unsigned long long)(t.longest[1] / KITH_MSEC));
-            assert_true(t.longest[0] < 2 * KITH_SEC && t.longest[1] < 2 * KITH_SEC);
+            assert_true(t.longest[0] < 2500 * KITH_MSEC && t.longest[1] < 2500 * KITH_MSEC);
             assert_true(p.a.stream_hash == t.hash && p.b.stream_hash == t.hash);
             assert_int_equal(holes(&p), mask == 3 ? 2 : 1);
             nothing_was_interrupted(&p);
@@ -430,7 +430,7 @@ static void a_stream_goes_on_and_loses_nothing(void **state)
 
 static void no_loss_is_taken_for_a_hole(void **state)
 {
-    static const unsigned percent[] = {1, 3, 8, 15, 25};
+    static const unsigned percent[] = {1, 5, 12, 25};
     const uint64_t seed = 80;
 
     (void)state;
@@ -440,9 +440,9 @@ static void no_loss_is_taken_for_a_hole(void **state)
             pair_up(&p, seed + can % 2, can / 2 == 1 ? KITH_CAP_PLANE : 0,
                     &(struct sim_link){
                         .delay = 20 * KITH_MSEC, .rate = 50000000, .loss_ppm = percent[i] * 10000});
-            talk(&p, 3, 60 * KITH_SEC);
+            talk(&p, 3, 30 * KITH_SEC);
             assert_int_equal(holes(&p), 0);
-            assert_true(p.b.large_packets > 1000);
+            assert_true(p.b.large_packets > 500);
             pair_down(&p);
         }
 }
@@ -458,7 +458,7 @@ static void no_congestion_is_taken_for_a_hole(void **state)
             struct pair p;
             pair_up(&p, seed + can % 2, can / 2 == 1 ? KITH_CAP_PLANE : 0,
                     &(struct sim_link){.delay = 20 * KITH_MSEC, .rate = 500000, .queue = queue});
-            talk(&p, 3, 60 * KITH_SEC);
+            talk(&p, 3, 30 * KITH_SEC);
             assert_int_equal(holes(&p), 0);
             pair_down(&p);
         }

@@ -1,25 +1,41 @@
 /* write.c: packets on their way out of a connection. */
 #include "conn/quic/internal.h"
 
-enum { PACKETS_PER_TURN = 256 }; /* a connection yields to others after this many */
+enum {
+    PACKETS_PER_TURN = 256, /* a connection yields to others after this many */
+    QUANTUM_SLOW = 4096,    /* bytes: a pacer whose quantum is less may be as slow as can be */
+    QUANTA_PER_TURN = 8,    /* of a faster one, each a millisecond's worth or less */
+};
 
 /* What ngtcp2 says of a packet that is being written. Several calls may write parts of one packet,
  * and only the first of them sets all of it: so it is kept until the packet is whole. */
 struct packet {
     ngtcp2_path_storage ps;
     ngtcp2_pkt_info pi;
+    size_t before; /* bytes of packets written before it, in this turn */
 };
 
-static void packet_begin(struct packet *p)
+static void packet_begin(struct packet *p, size_t before)
 {
     ngtcp2_path_storage_zero(&p->ps);
     p->pi = (ngtcp2_pkt_info){0};
+    p->before = before;
+}
+
+/* Bytes after which a turn ends, so that the pacer can count them. It waits as long as they take by
+ * its present idea of the rate: after a spell of losses that is low and soon corrected, but not as
+ * long as a whole window of packets is being waited for. */
+static size_t turn_bytes(const struct kith_conn *c)
+{
+    const size_t quantum = ngtcp2_conn_get_send_quantum(c->nc);
+
+    return quantum < QUANTUM_SLOW ? quantum : QUANTA_PER_TURN * quantum;
 }
 
 static void commit(struct kith_conn *c, struct kith_tx_batch *b, struct packet *p, size_t n)
 {
     kith_tx_commit(b, paths_real(&c->paths, paths_number(&p->ps.path)), (uint8_t)p->pi.ecn, n);
-    packet_begin(p);
+    packet_begin(p, p->before + n);
 }
 
 /* What ngtcp2 says of one stream only; false when the error is the whole connection's. */
@@ -122,8 +138,9 @@ bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now)
         return write_close_packet(c, b, now);
     struct packet p;
     const size_t most = size_for_streams(c, now);
-    packet_begin(&p);
-    for (int packets = 0; packets < PACKETS_PER_TURN;) {
+    const size_t all = turn_bytes(c);
+    packet_begin(&p, 0);
+    for (int packets = 0; packets < PACKETS_PER_TURN && p.before < all;) {
         uint8_t *room = kith_tx_room(b);
         if (room == NULL)
             return false;
@@ -161,14 +178,14 @@ static bool streams_first(struct kith_conn *c, struct kith_tx_batch *b, struct p
 }
 
 /* ngtcp2 fills a packet with what is to be sent again before it takes a datagram. Where packets as
- * large as the datagram's may vanish, that leaves in small ones first. */
+ * large as the datagram's may vanish, that leaves in small ones first, a turn's worth of them. */
 static bool repeats_first(struct kith_conn *c, struct kith_tx_batch *b, size_t datagrams,
                           struct packet *p, kith_time now)
 {
-    const size_t most = size_for_streams(c, now);
+    const size_t most = size_for_streams(c, now), all = turn_bytes(c);
     enum wrote w = WROTE_PACKET;
 
-    for (int i = 0; most < datagrams && w == WROTE_PACKET && i < PACKETS_PER_TURN; i++) {
+    while (most < datagrams && w == WROTE_PACKET && p->before < all) {
         uint8_t *room = kith_tx_room(b);
         w = room != NULL ? write_step(c, NULL, room, most, b, p, now) : WROTE_NOTHING;
     }
@@ -221,9 +238,14 @@ int conn_write_datagram(struct kith_conn *c, struct kith_tx_batch *b, const stru
         return KITH_E_INVAL;
     for (size_t i = 0; i < n; i++)
         vec[i] = (ngtcp2_vec){(uint8_t *)(uintptr_t)parts[i].p, parts[i].n};
-    packet_begin(&p);
+    packet_begin(&p, 0);
     if (!streams_first(c, b, &p, now) || !repeats_first(c, b, most, &p, now))
         return KITH_E_STATE;
+    if (p.before > KITH_TX_DATAGRAM_MAX && p.before >= turn_bytes(c)) {
+        c->wants_writable = true;
+        kith_conn_burst_end(c, now);
+        return KITH_E_AGAIN;
+    }
     /* other frames may go first; each packet they fill is progress, so this ends */
     for (int accepted = 0; !accepted;) {
         uint8_t *room = kith_tx_room(b);
