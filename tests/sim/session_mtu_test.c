@@ -18,7 +18,8 @@ struct pair {
     struct session_peer *both[2];
     size_t limit[2]; /* bytes of a datagram from either that get through; 0: all */
     uint64_t swallowed;
-    uint64_t plane; /* packets of the second plane that went by */
+    uint64_t plane;  /* packets of the second plane that went by */
+    uint64_t probes; /* datagrams of 1200 bytes: nothing else has that size here */
 };
 
 static bool narrow(void *ctx, const struct kith_addr *from, const struct kith_addr *to,
@@ -28,6 +29,7 @@ static bool narrow(void *ctx, const struct kith_addr *from, const struct kith_ad
     size_t limit = p->limit[kith_addr_equal(from, sim_host_addr(p->b.host))];
 
     (void)to;
+    p->probes += len == 1200;
     if (limit == 0 || len <= limit) {
         p->plane += data[0] == 0x30;
         return true;
@@ -234,6 +236,47 @@ static void the_few_packets_of_one_that_waits_are_enough(void **state)
         wait_for(&p, 100 * KITH_MSEC);
         assert_int_equal(p.b.large_packets - before, 1); /* the one after 3 s */
         nothing_was_interrupted(&p);
+        pair_down(&p);
+    }
+}
+
+/* What was on its way when the path shrank is acknowledged later than the whole window left that is
+ * lost; and who lost it sends nothing any more. */
+static void a_window_that_vanished_is_enough(void **state)
+{
+    (void)state;
+    for (uint64_t can = 0; can < 4; can++) {
+        struct pair p;
+        pair_up(&p, 44 + can % 2, can / 2 == 1 ? KITH_CAP_PLANE : 0,
+                &(struct sim_link){.delay = 15 * KITH_MSEC});
+        talk(&p, 1, KITH_SEC);
+        p.limit[0] = 1300;
+        for (int i = 0; i < 50; i++)
+            send(&p, 0, LARGE);
+        wait_for(&p, 2 * KITH_SEC);
+        assert_in_range(datagram_max(&p, 0), 1200 - 32, 1300 - 32);
+        nothing_was_interrupted(&p);
+        pair_down(&p);
+    }
+}
+
+static void bursts_that_arrive_are_never_in_doubt(void **state)
+{
+    (void)state;
+    for (uint64_t can = 0; can < 4; can++) {
+        struct pair p;
+        pair_up(&p, 46 + can % 2, can / 2 == 1 ? KITH_CAP_PLANE : 0,
+                &(struct sim_link){.delay = 15 * KITH_MSEC});
+        talk(&p, 1, KITH_SEC); /* the plane is tried meanwhile */
+        wait_for(&p, 3 * KITH_SEC);
+        p.probes = 0;
+        for (int burst = 1; burst < 30; burst++) {
+            for (int i = 0; i < burst; i++)
+                send(&p, 0, LARGE);
+            wait_for(&p, (kith_dur)(burst % 4 + 1) * 400 * KITH_MSEC);
+        }
+        assert_int_equal(p.probes, 0);
+        assert_int_equal(holes(&p), 0);
         pair_down(&p);
     }
 }
@@ -489,6 +532,8 @@ int main(void)
         cmocka_unit_test(large_packets_go_again_by_either_plane),
         cmocka_unit_test(loss_beside_the_hole_costs_little_more),
         cmocka_unit_test(the_few_packets_of_one_that_waits_are_enough),
+        cmocka_unit_test(a_window_that_vanished_is_enough),
+        cmocka_unit_test(bursts_that_arrive_are_never_in_doubt),
         cmocka_unit_test(only_small_packets_never_find_out),
         cmocka_unit_test(what_grows_again_is_found_within_a_minute_of_traffic),
         cmocka_unit_test(who_is_silent_seeks_nothing),
