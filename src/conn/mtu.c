@@ -12,8 +12,11 @@ static void forget_doubt(struct kith_mtu *m)
 
 void kith_mtu_moved(struct kith_mtu *m)
 {
-    *m = (struct kith_mtu){
-        .path = (uint8_t)(m->path + 1), .test = m->test + 1, .rtt = m->rtt, .holes = m->holes};
+    *m = (struct kith_mtu){.path = (uint8_t)(m->path + 1),
+                           .test = m->test + 1,
+                           .large = m->large,
+                           .rtt = m->rtt,
+                           .holes = m->holes};
 }
 
 size_t kith_mtu_size(const struct kith_mtu *m, size_t found)
@@ -80,7 +83,8 @@ static void seek(struct kith_mtu *m, size_t found, kith_time now)
 struct kith_mtu_mark kith_mtu_mark(const struct kith_mtu *m, size_t size)
 {
     return (struct kith_mtu_mark){.size = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX),
-                                  .path = m->path};
+                                  .path = m->path,
+                                  .count = m->large + 1};
 }
 
 void kith_mtu_sent(struct kith_mtu *m, size_t size, kith_time now)
@@ -88,6 +92,7 @@ void kith_mtu_sent(struct kith_mtu *m, size_t size, kith_time now)
     m->pressed |= size >= KITH_MTU_PRESSED;
     if (size <= KITH_MTU_BASE)
         return;
+    m->large++;
     if (m->doubted == 0)
         m->doubt_at = now;
     if (m->doubted < KITH_MTU_DOUBTED)
@@ -96,12 +101,25 @@ void kith_mtu_sent(struct kith_mtu *m, size_t size, kith_time now)
         m->doubt_size = size;
 }
 
-static void large_arrived(struct kith_mtu *m, size_t size)
+/* Of those sent after one that arrived nothing is known: that they are not answered either may be
+ * news, where nothing more is sent. */
+static void end_doubt(struct kith_mtu *m, uint32_t count, kith_time now)
 {
-    if (size >= m->doubt_size)
+    const uint32_t after = m->large - count;
+
+    if (after == 0)
         forget_doubt(m);
+    else if (after < m->doubted)
+        m->doubted = after;
+    m->doubt_at = now;
+}
+
+static void large_arrived(struct kith_mtu *m, size_t size, uint32_t count, kith_time now)
+{
     if (m->state == KITH_MTU_TESTING && size >= m->trial)
         rest(m);
+    else if (size >= m->doubt_size)
+        end_doubt(m, count, now);
 }
 
 static void fall(struct kith_mtu *m, kith_time now)
@@ -119,7 +137,7 @@ static void probe_arrived(struct kith_mtu *m, size_t size, kith_time now)
     case KITH_MTU_RESTING: return;
     case KITH_MTU_TESTING:
         if (size > KITH_MTU_BASE)
-            large_arrived(m, size);
+            large_arrived(m, size, m->large, now);
         else if (++m->small >= KITH_MTU_SMALL)
             fall(m, now);
         return;
@@ -134,10 +152,10 @@ void kith_mtu_acked(struct kith_mtu *m, struct kith_mtu_mark mark, kith_time now
 {
     if (mark.path != m->path)
         return;
-    if (mark.probe && mark.test == m->test)
+    if (mark.probe && mark.count == m->test)
         probe_arrived(m, mark.size, now);
     else if (!mark.probe && mark.size > KITH_MTU_BASE)
-        large_arrived(m, mark.size);
+        large_arrived(m, mark.size, mark.count, now);
 }
 
 /* ---- probes ---- */
@@ -203,7 +221,7 @@ bool kith_mtu_probe(struct kith_mtu *m, size_t found, kith_dur rtt, kith_time no
         return false;
     *ret = kith_mtu_mark(m, m->small_next ? KITH_MTU_BASE : m->trial);
     ret->probe = true;
-    ret->test = m->test;
+    ret->count = m->test;
     return true;
 }
 
@@ -216,7 +234,7 @@ static kith_dur pause(const struct kith_mtu *m)
 
 void kith_mtu_probed(struct kith_mtu *m, struct kith_mtu_mark mark, kith_time now)
 {
-    if (mark.test != m->test)
+    if (mark.count != m->test)
         return;
     m->tries += mark.size > KITH_MTU_BASE;
     m->small_next = m->state == KITH_MTU_TESTING && !m->small_next;
@@ -236,7 +254,7 @@ kith_time kith_mtu_deadline(const struct kith_mtu *m)
 
 uint64_t kith_mtu_pack(struct kith_mtu_mark mark)
 {
-    return (uint64_t)mark.test << 32 | (uint64_t)mark.path << 24 | (uint64_t)mark.probe << 16 |
+    return (uint64_t)mark.count << 32 | (uint64_t)mark.path << 24 | (uint64_t)mark.probe << 16 |
            mark.size;
 }
 
@@ -245,5 +263,5 @@ struct kith_mtu_mark kith_mtu_unpack(uint64_t n)
     return (struct kith_mtu_mark){.size = (uint16_t)n,
                                   .probe = (n >> 16 & 1) != 0,
                                   .path = (uint8_t)(n >> 24),
-                                  .test = (uint32_t)(n >> 32)};
+                                  .count = (uint32_t)(n >> 32)};
 }

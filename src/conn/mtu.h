@@ -49,16 +49,16 @@ enum kith_mtu_state {
 struct kith_mtu_mark {
     uint16_t size;
     bool probe;
-    uint8_t path;  /* counts changes of path */
-    uint32_t test; /* counts sizes that were tried */
+    uint8_t path;   /* counts changes of path */
+    uint32_t count; /* of a probe: kith_mtu.test; else kith_mtu.large, with it */
 };
 
 struct kith_mtu { /* all-zero is a valid beginning; by value */
     enum kith_mtu_state state;
     size_t cap;         /* bytes of a datagram; 0: none of ours */
     size_t doubt_size;  /* the largest without an answer */
-    unsigned doubted;   /* large ones since the first without an answer */
-    kith_time doubt_at; /* when that one left */
+    unsigned doubted;   /* large ones since the last with an answer, up to KITH_MTU_DOUBTED */
+    kith_time doubt_at; /* when the first of these left, or that answer came */
     size_t trial;       /* bytes of the probes under way */
     size_t ceiling;     /* SEEKING: sizes from here on were just refuted; 0: none */
     unsigned tries;     /* probes of that size which left */
@@ -68,7 +68,8 @@ struct kith_mtu { /* all-zero is a valid beginning; by value */
     kith_time raise_at; /* RESTING under a cap: when larger ones are sought */
     bool pressed;       /* somebody could use larger ones, since they were sought */
     uint8_t path;
-    uint32_t test;
+    uint32_t test;  /* counts sizes that were tried */
+    uint32_t large; /* counts large ones that were sent */
     kith_dur rtt;   /* as told last */
     uint64_t holes; /* found, ever */
 };

@@ -34,7 +34,7 @@ large_both_ways() { large "$1" "$2" && large "$2" "$1"; }
 large_not() { ! large "$@"; }
 
 # says HOST EVENT: its log has this event.
-says() { on "$1" kith logs -n 200 | grep -q "$2"; }
+says() { on "$1" kith logs -n 200 | grep "$2" >/dev/null; }
 narrowed() { says laptop 'does not take' && says desktop 'does not take'; }
 holes() { on "$1" kith metrics | awk '$1 == "path_holes" { print $2 }'; }
 

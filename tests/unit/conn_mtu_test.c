@@ -124,6 +124,24 @@ static void an_answer_of_the_largest_ends_doubt_and_that_of_a_smaller_does_not(v
     assert_int_equal(kith_mtu_deadline(&p.m), KITH_NEVER);
 }
 
+static void what_was_sent_after_the_one_that_arrived_stays_in_doubt(void **state)
+{
+    struct play p = begin();
+    struct kith_mtu_mark mark;
+
+    (void)state;
+    send(&p, 1400, 10);
+    mark = kith_mtu_mark(&p.m, 1400);
+    send(&p, 1400, 5); /* that one, and four more */
+    p.now += 100 * KITH_MSEC;
+    kith_mtu_acked(&p.m, mark, p.now);
+    assert_int_equal(kith_mtu_deadline(&p.m), p.now + KITH_MTU_DOUBT);
+    mark = kith_mtu_mark(&p.m, 1400);
+    send(&p, 1400, 4); /* three more: too few */
+    kith_mtu_acked(&p.m, mark, p.now);
+    assert_int_equal(kith_mtu_deadline(&p.m), KITH_NEVER);
+}
+
 static void one_large_probe_that_arrives_ends_the_test(void **state)
 {
     struct play p = begin();
@@ -273,14 +291,14 @@ static void what_quic_no_longer_allows_is_not_doubted(void **state)
 static void a_mark_survives_being_a_number(void **state)
 {
     const struct kith_mtu_mark mark = {
-        .size = 1433, .probe = true, .path = 0xab, .test = 0xfedcba98};
+        .size = 1433, .probe = true, .path = 0xab, .count = 0xfedcba98};
     const struct kith_mtu_mark back = kith_mtu_unpack(kith_mtu_pack(mark));
 
     (void)state;
     assert_int_equal(back.size, mark.size);
     assert_int_equal(back.probe, mark.probe);
     assert_int_equal(back.path, mark.path);
-    assert_int_equal(back.test, mark.test);
+    assert_int_equal(back.count, mark.count);
     assert_int_equal(kith_mtu_unpack(0).size, 0);
 }
 
@@ -291,6 +309,7 @@ int main(void)
         cmocka_unit_test(four_large_ones_unanswered_for_700_ms_and_two_round_trips_make_a_test),
         cmocka_unit_test(small_ones_are_never_in_doubt),
         cmocka_unit_test(an_answer_of_the_largest_ends_doubt_and_that_of_a_smaller_does_not),
+        cmocka_unit_test(what_was_sent_after_the_one_that_arrived_stays_in_doubt),
         cmocka_unit_test(one_large_probe_that_arrives_ends_the_test),
         cmocka_unit_test(data_as_large_that_arrives_ends_it_too),
         cmocka_unit_test(ten_small_ones_and_no_large_one_are_a_hole_and_the_search_finds_what_goes),

@@ -79,7 +79,9 @@ void stream_unblock(struct stream *s);
 
 /* ---- connections (connection.c) ---- */
 
-/* A large packet that is watched until it is known to have arrived (size.c). */
+/* A large packet that is watched until it is known to have arrived (size.c): the first that was
+ * sent while none was, and the last. */
+enum { SIZE_WATCHED = 2 };
 struct size_of_stream { /* with bytes of stream `id` up to `offset` */
     bool there, acked;
     int64_t id;
@@ -130,8 +132,8 @@ struct kith_conn {
     } sealed;
     struct { /* size.c */
         struct kith_mtu mtu;
-        struct size_of_stream stream;
-        struct size_of_sealed sealed;
+        struct size_of_stream stream[SIZE_WATCHED];
+        struct size_of_sealed sealed[SIZE_WATCHED];
         bool called;                /* for a probe that nobody has sent yet */
         struct kith_mtu_mark probe; /* that the owner was told to send */
         size_t told;                /* the cap when an event last told of it */

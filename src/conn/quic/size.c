@@ -4,8 +4,8 @@
  * What is known for certain to have arrived: QUIC's DATAGRAM frames, which ngtcp2 acknowledges one
  * by one; a large packet of the plane that lies between two reports without a loss; a large packet
  * with new bytes of a stream, when they are acknowledged and nothing was lost meanwhile. Of the
- * latter two one is watched at a time. Probes are the owner's: it knows what the other side takes
- * for a question. */
+ * latter two the first and the last are watched. Probes are the owner's: it knows what the other
+ * side takes for a question. */
 #include "conn/quic/internal.h"
 
 /* What QUIC found. Its own probes are larger, and are not to be held up. */
@@ -36,14 +36,16 @@ size_t size_for_streams(struct kith_conn *c, kith_time now)
         return KITH_TX_DATAGRAM_MAX;
     if (!is_hushed(c, now))
         return kith_mtu_safe_size(&c->size.mtu, KITH_TX_DATAGRAM_MAX);
-    c->size.stream.there = false; /* small packets may carry the same bytes */
+    c->size.stream[0].there = c->size.stream[1].there =
+        false; /* small packets may carry the same bytes */
     return KITH_MTU_BASE;
 }
 
 void size_moved(struct kith_conn *c)
 {
     kith_mtu_moved(&c->size.mtu);
-    c->size.stream.there = c->size.sealed.there = false;
+    for (size_t i = 0; i < SIZE_WATCHED; i++)
+        c->size.stream[i].there = c->size.sealed[i].there = false;
     c->size.told = 0;
 }
 
@@ -57,31 +59,30 @@ static uint64_t lost(const struct kith_conn *c)
     return info.pkt_lost;
 }
 
-/* Whether a packet of this size is to be watched: none is, and no larger one is in doubt. */
-static bool is_news(const struct kith_conn *c, bool watched, size_t n)
+/* Whether a packet of this size is to be watched: its arrival would end all doubt. */
+static bool is_news(const struct kith_conn *c, size_t n)
 {
-    return !watched && n > KITH_MTU_BASE && n >= c->size.mtu.doubt_size;
+    return n > KITH_MTU_BASE && n >= c->size.mtu.doubt_size;
 }
 
 void size_wrote(struct kith_conn *c, const struct stream *s, bool fresh, size_t n, kith_time now)
 {
     if (c->state != CONN_ESTABLISHED || n > found(c)) /* a probe of QUIC's own */
         return;
+    const struct kith_mtu_mark mark = kith_mtu_mark(&c->size.mtu, n);
     kith_mtu_sent(&c->size.mtu, n, now);
-    if (fresh && is_news(c, c->size.stream.there, n))
-        c->size.stream = (struct size_of_stream){.there = true,
-                                                 .id = s->id,
-                                                 .offset = s->tx_sent,
-                                                 .lost = lost(c),
-                                                 .mark = kith_mtu_mark(&c->size.mtu, n)};
+    if (fresh && is_news(c, n))
+        c->size.stream[c->size.stream[0].there] = (struct size_of_stream){
+            .there = true, .id = s->id, .offset = s->tx_sent, .lost = lost(c), .mark = mark};
 }
 
 void size_sealed(struct kith_conn *c, uint64_t number, size_t n, kith_time now)
 {
+    const struct kith_mtu_mark mark = kith_mtu_mark(&c->size.mtu, n);
     kith_mtu_sent(&c->size.mtu, n, now);
-    if (is_news(c, c->size.sealed.there, n))
-        c->size.sealed = (struct size_of_sealed){
-            .there = true, .number = number, .mark = kith_mtu_mark(&c->size.mtu, n)};
+    if (is_news(c, n))
+        c->size.sealed[c->size.sealed[0].there] =
+            (struct size_of_sealed){.there = true, .number = number, .mark = mark};
 }
 
 void size_turned(struct kith_conn *c, kith_time now)
@@ -122,37 +123,54 @@ static void take_news(struct kith_conn *c, kith_time now)
 
 void size_stream_acked(struct kith_conn *c, const struct stream *s, uint64_t upto)
 {
-    struct size_of_stream *w = &c->size.stream;
+    for (size_t i = 0; i < SIZE_WATCHED; i++) {
+        struct size_of_stream *w = &c->size.stream[i];
+        w->acked = w->acked || (w->there && w->id == s->id && upto >= w->offset);
+    }
+}
 
-    w->acked = w->acked || (w->there && w->id == s->id && upto >= w->offset);
+static void watch_streams(struct kith_conn *c, uint64_t lost_now, kith_time now)
+{
+    struct size_of_stream *w = c->size.stream;
+
+    for (size_t i = 0; i < SIZE_WATCHED; i++) {
+        if (w[i].there && w[i].acked && w[i].lost == lost_now)
+            kith_mtu_acked(&c->size.mtu, w[i].mark, now);
+        if (w[i].acked || w[i].lost != lost_now)
+            w[i].there = false;
+    }
+    if (!w[0].there) { /* the last is the first now */
+        w[0] = w[1];
+        w[1].there = false;
+    }
 }
 
 void size_read(struct kith_conn *c, const ngtcp2_conn_info *info, kith_time now)
 {
-    struct size_of_stream *w = &c->size.stream;
-
     if (info->bytes_in_flight < c->size.flight)
         c->size.progress_at = now;
     c->size.flight = info->bytes_in_flight;
-    if (w->there && info->pkt_lost != w->lost)
-        w->there = false;
-    if (w->there && w->acked) {
-        kith_mtu_acked(&c->size.mtu, w->mark, now);
-        w->there = false;
-    }
+    watch_streams(c, info->pkt_lost, now);
     take_news(c, now);
 }
 
 void size_reported(struct kith_conn *c, const struct kith_gauge_report *before,
                    const struct kith_gauge_report *r, kith_time now)
 {
-    struct size_of_sealed *w = &c->size.sealed;
+    const bool clean = r->highest - before->highest == r->received - before->received;
+    struct size_of_sealed *w = c->size.sealed;
 
-    if (!w->there || r->highest < w->number)
-        return;
-    w->there = false;
-    if (r->highest - before->highest == r->received - before->received)
-        kith_mtu_acked(&c->size.mtu, w->mark, now);
+    for (size_t i = 0; i < SIZE_WATCHED; i++) {
+        if (!w[i].there || w[i].number > r->highest)
+            continue;
+        if (clean)
+            kith_mtu_acked(&c->size.mtu, w[i].mark, now);
+        w[i].there = false;
+    }
+    if (!w[0].there) { /* the last is the first now */
+        w[0] = w[1];
+        w[1].there = false;
+    }
 }
 
 /* ---- probes ---- */
