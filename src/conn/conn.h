@@ -66,6 +66,7 @@ enum kith_conn_event_kind {
     KITH_CONN_STREAM,      /* something happened to stream `stream`: `flags` */
     KITH_CONN_WRITABLE,    /* datagrams that did not go may go now */
     KITH_CONN_REPORT,      /* the peer is owed a report: kith_conn_report */
+    KITH_CONN_PROBE,       /* a size is in question: kith_conn_probe */
     KITH_CONN_CLOSED,      /* it is over: kith_conn_end; nothing follows; free it */
 };
 
@@ -134,8 +135,8 @@ void kith_conn_stream_reset(struct kith_conn *c, int64_t id, uint64_t code);
 void kith_conn_stream_set_tag(struct kith_conn *c, int64_t id, void *tag);
 void *kith_conn_stream_tag(const struct kith_conn *c, int64_t id);
 
-/* Largest datagram (parts together) that goes now; grows as the path's MTU is found. 0 when the
- * peer takes none. */
+/* Largest datagram (parts together) that goes now; grows as the path's MTU is found, and falls
+ * where it turns out to be less than it was. 0 when the peer takes none. */
 size_t kith_conn_datagram_max(const struct kith_conn *c);
 /* Writes one datagram, its bytes the parts in order, into the batch at once. KITH_E_AGAIN when
  * congestion control, pacing or the batch hold it back (a WRITABLE event follows), KITH_E_TOOBIG,
@@ -158,6 +159,12 @@ void kith_conn_report_left(struct kith_conn *c, kith_time now);
 /* The peer's report. KITH_E_PROTOCOL: it speaks of packets that were never sent. KITH_E_STATE. */
 int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r,
                        kith_time now) KITH_MUST_CHECK;
+/* Whether a datagram of *ret_len bytes is to be sent now, to see whether it arrives; any that the
+ * peer takes for a question without an answer that matters. Ask until there is none. */
+bool kith_conn_probe(struct kith_conn *c, size_t *ret_len, kith_time now);
+/* As kith_conn_datagram_send, for what kith_conn_probe has just asked for. */
+int kith_conn_probe_send(struct kith_conn *c, struct kith_tx_batch *b,
+                         const struct kith_span *parts, size_t n, kith_time now) KITH_MUST_CHECK;
 /* Marks the end of a burst of datagrams, so that pacing can count it. */
 void kith_conn_burst_end(struct kith_conn *c, kith_time now);
 

@@ -160,7 +160,7 @@ static void judge_loss(struct kith_gauge *g, const struct kith_gauge_report *r, 
         return;
     }
     g->lossy++;
-    if (g->state == KITH_GAUGE_ON && g->lossy >= KITH_GAUGE_LOSS_TIMES)
+    if (g->state == KITH_GAUGE_ON && g->lossy >= KITH_GAUGE_LOSS_TIMES && !g->excused)
         rest(g, now);
 }
 
@@ -184,9 +184,10 @@ int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r,
 
 /* ---- what came ---- */
 
-void kith_gauge_opened(struct kith_gauge *g, bool highest, bool probe, kith_time now)
+void kith_gauge_opened(struct kith_gauge *g, bool highest, size_t n, kith_time now)
 {
-    g->probed = g->probed || probe;
+    g->probed = g->probed || n == 0;
+    g->large = g->large || n >= KITH_GAUGE_LARGE;
     if (g->news < UINT32_MAX)
         g->news++;
     if (highest)
@@ -199,8 +200,12 @@ kith_time kith_gauge_report_at(const struct kith_gauge *g)
         return KITH_NEVER;
     if (g->reported_at == 0)
         return 0;
-    bool waits = g->news < KITH_GAUGE_FEW && !g->probed;
-    return kith_after(g->reported_at, waits ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY);
+    kith_dur every = KITH_GAUGE_REPORT_FEW;
+    if (g->news >= KITH_GAUGE_FEW || g->probed)
+        every = KITH_GAUGE_REPORT_EVERY;
+    else if (g->large)
+        every = KITH_GAUGE_REPORT_LARGE;
+    return kith_after(g->reported_at, every);
 }
 
 bool kith_gauge_report_due(const struct kith_gauge *g, kith_time now)
@@ -216,6 +221,6 @@ kith_dur kith_gauge_delay(const struct kith_gauge *g, kith_time now)
 void kith_gauge_report_left(struct kith_gauge *g, kith_time now)
 {
     g->news = 0;
-    g->probed = false;
+    g->large = g->probed = false;
     g->reported_at = now;
 }

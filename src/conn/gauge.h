@@ -15,10 +15,11 @@
 #include "base/base.h"
 
 enum {
-    KITH_GAUGE_PROBES = 4, /* per try */
-    KITH_GAUGE_FEW = 64,   /* packets below which a report can wait */
-    KITH_GAUGE_MANY = 128, /* sent: the receiver has more than few, were half of them lost */
-    KITH_GAUGE_SILENT = 4, /* packets that nobody reports make silence */
+    KITH_GAUGE_PROBES = 4,   /* per try */
+    KITH_GAUGE_FEW = 64,     /* packets below which a report can wait */
+    KITH_GAUGE_LARGE = 1160, /* bytes of payload, or more: a large packet */
+    KITH_GAUGE_MANY = 128,   /* sent: the receiver has more than few, were half of them lost */
+    KITH_GAUGE_SILENT = 4,   /* packets that nobody reports make silence */
     KITH_GAUGE_LOSS_PACKETS = 256, /* judged together, at least */
     KITH_GAUGE_LOSS_PERCENT = 5,
     KITH_GAUGE_LOSS_TIMES = 3, /* in a row */
@@ -39,6 +40,9 @@ enum {
 /* The same where little comes: a report and its acknowledgement cost as much as two packets. Within
  * the second after which a session asks whether its peer still lives. */
 #define KITH_GAUGE_REPORT_FEW (800 * KITH_MSEC)
+/* And where one of the few is large: whether it arrives is what conn/mtu.h waits for, and beside it
+ * a report is cheap. */
+#define KITH_GAUGE_REPORT_LARGE (250 * KITH_MSEC)
 
 /* What a receiver tells. */
 struct kith_gauge_report {
@@ -74,12 +78,13 @@ struct kith_gauge { /* init before use; by value */
     bool any;
     uint64_t judged, judged_received; /* packets whose loss was judged, and which of them came */
     unsigned lossy;                   /* judgements in a row above the limit */
-    uint64_t lost;                    /* of those judged */
-    kith_dur rtt;                     /* smoothed; 0: not known */
+    bool excused;  /* loss turns nothing off: what is lost may be too large for the path */
+    uint64_t lost; /* of those judged */
+    kith_dur rtt;  /* smoothed; 0: not known */
     /* receiving */
     kith_time reported_at; /* when the last report left; 0: none has */
     uint32_t news;         /* packets that came since */
-    bool probed;           /* a probe among them */
+    bool large, probed;    /* a large one, a probe among them */
     kith_time highest_at;
 };
 
@@ -99,8 +104,9 @@ void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
 int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
                         kith_time now) KITH_MUST_CHECK;
 
-/* A packet was opened; `highest`: none before had so high a number; `probe`: it was empty. */
-void kith_gauge_opened(struct kith_gauge *g, bool highest, bool probe, kith_time now);
+/* A packet with n bytes of payload was opened, a probe if it was empty; `highest`: none before had
+ * so high a number. */
+void kith_gauge_opened(struct kith_gauge *g, bool highest, size_t n, kith_time now);
 /* When a report is due; KITH_NEVER. */
 kith_time kith_gauge_report_at(const struct kith_gauge *g);
 /* Whether a report is due. */

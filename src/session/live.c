@@ -7,8 +7,8 @@
  *
  * One that is heard, but acknowledges nothing of what it is told on the control stream for two
  * minutes, or leaves no room for it, is closed: what waits for it would wait for ever. However slow
- * the path is, an honest peer acknowledges something; where large datagrams fell into a hole in the
- * path, a new connection finds what size goes. */
+ * the path is, an honest peer acknowledges something, and where it takes no large datagrams any
+ * more the connection notices (conn/mtu.h). */
 #include "session/internal.h"
 
 static kith_time heard_at(const struct subflow *f)

@@ -165,8 +165,11 @@ static void drain_queue(struct kith_session *s, struct kith_tx_batch *b, kith_ti
         kith_conn_burst_end(s->used->conn, now);
 }
 
+typedef int send_function(struct kith_conn *c, struct kith_tx_batch *b,
+                          const struct kith_span *parts, size_t n, kith_time now);
+
 static int send_ping(struct subflow *f, struct kith_tx_batch *b, uint64_t token, size_t size,
-                     kith_time now)
+                     send_function *send, kith_time now)
 {
     static const uint8_t zeros[KITH_TX_DATAGRAM_MAX];
     uint8_t head[PING_HEAD];
@@ -178,7 +181,7 @@ static int send_ping(struct subflow *f, struct kith_tx_batch *b, uint64_t token,
     const struct kith_span parts[] = {{head, sizeof head}, {zeros, padding}};
     if (padding > sizeof zeros)
         return KITH_E_TOOBIG;
-    return kith_conn_datagram_send(f->conn, b, parts, 2, now);
+    return send(f->conn, b, parts, 2, now);
 }
 
 static int send_pong(struct subflow *f, struct kith_tx_batch *b, kith_time now)
@@ -210,6 +213,21 @@ static void send_report(struct subflow *f, struct kith_tx_batch *b, kith_time no
         kith_conn_report_left(f->conn, now); /* else WRITABLE brings us back */
 }
 
+/* A question of the size that is in doubt. Its answer says no more than its acknowledgement. */
+static void send_probes(struct subflow *f, struct kith_tx_batch *b, kith_time now)
+{
+    size_t size;
+    bool any = false;
+
+    while (kith_conn_probe(f->conn, &size, now)) {
+        if (send_ping(f, b, 0, size, kith_conn_probe_send, now) < 0)
+            return; /* WRITABLE brings us back */
+        any = true;
+    }
+    if (any)
+        kith_conn_burst_end(f->conn, now);
+}
+
 /* Questions and answers go first: they are small, and somebody measures them. */
 static bool write_signs_of_life(struct kith_session *s, struct subflow *f, struct kith_tx_batch *b,
                                 kith_time now)
@@ -217,7 +235,7 @@ static bool write_signs_of_life(struct kith_session *s, struct subflow *f, struc
     if (f->pong_owed && send_pong(f, b, now) == KITH_E_AGAIN)
         return false;
     f->pong_owed = false;
-    if (f->probe_due && send_ping(f, b, 0, 0, now) == KITH_E_AGAIN)
+    if (f->probe_due && send_ping(f, b, 0, 0, kith_conn_datagram_send, now) == KITH_E_AGAIN)
         return false;
     f->probe_due = false;
     (void)s;
@@ -231,6 +249,7 @@ void packets_flush(struct kith_session *s, struct kith_tx_batch *b, kith_time no
         if (f->conn == NULL || !f->established)
             continue;
         send_report(f, b, now);
+        send_probes(f, b, now);
         if (f->pong_owed || f->probe_due)
             (void)write_signs_of_life(s, f, b, now); /* WRITABLE brings us back */
     }
@@ -242,7 +261,7 @@ int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t 
 {
     if (s->used == NULL)
         return KITH_E_STATE;
-    int err = send_ping(s->used, b, token, size, now);
+    int err = send_ping(s->used, b, token, size, kith_conn_datagram_send, now);
     if (err < 0)
         return err;
     kith_conn_burst_end(s->used->conn, now);
@@ -298,7 +317,7 @@ static void on_fragment(struct kith_session *s, struct kith_span payload, uint8_
         return;
     }
     if (err >= 0)
-        err = kith_reassembly_add(&s->reassembly, &f, now, &whole);
+        err = kith_reassembly_add(&s->reassembly, &f, ecn, now, &whole, &ecn);
     if (err == KITH_E_AGAIN)
         return;
     if (err < 0) {

@@ -1,10 +1,14 @@
 #include "session/reassembly.h"
 
-enum { PIECES_MAX = 8 }; /* wire/datagram.def: ip_fragment.count */
+enum {
+    PIECES_MAX = 8,       /* wire/datagram.def: ip_fragment.count */
+    MET_CONGESTION = 0x3, /* RFC 3168 5: the codepoint CE */
+};
 
 struct kith_partial {
     bool busy;
     uint8_t slot, count, have; /* `have` is a bit per piece */
+    uint8_t ecn;
     uint16_t id;
     size_t part_len; /* of every piece but the last; 0: not known yet */
     size_t last_len; /* of the last; known when its bit is set */
@@ -41,7 +45,7 @@ static struct kith_partial *partial_for(struct kith_reassembly *r, const struct 
     place->slot = f->slot;
     place->id = f->id;
     place->count = f->count;
-    place->have = 0;
+    place->have = place->ecn = 0;
     place->part_len = place->last_len = 0;
     place->until = kith_after(now, KITH_SEC);
     place->made = r->made++;
@@ -110,8 +114,17 @@ static int finish(struct kith_partial *p, struct kith_span *ret_packet)
     return KITH_OK;
 }
 
-int kith_reassembly_add(struct kith_reassembly *r, const struct kith_ip_fragment *f, kith_time now,
-                        struct kith_span *ret_packet)
+/* A mark stays. Pieces that say nothing beside it are no contradiction, as RFC 3168 has it of IP's
+ * own fragments: those that went by DATAGRAM say 0 whatever they met. What the packet within knows
+ * of ECN decides about it (RFC 6040 4.2). */
+static void note_ecn(struct kith_partial *p, uint8_t ecn)
+{
+    if (p->ecn != MET_CONGESTION)
+        p->ecn = ecn;
+}
+
+int kith_reassembly_add(struct kith_reassembly *r, const struct kith_ip_fragment *f, uint8_t ecn,
+                        kith_time now, struct kith_span *ret_packet, uint8_t *ret_ecn)
 {
     if (f->count < 2 || f->count > PIECES_MAX || f->index >= f->count || f->part.n == 0)
         return KITH_E_MALFORMED;
@@ -121,8 +134,13 @@ int kith_reassembly_add(struct kith_reassembly *r, const struct kith_ip_fragment
         return KITH_E_NOMEM;
     struct kith_partial *p = partial_for(r, f, now);
     int err = place_piece(p, f);
+    note_ecn(p, ecn);
     if (err == KITH_OK && p->have != (1u << p->count) - 1)
         return KITH_E_AGAIN;
     p->busy = false;
-    return err < 0 ? err : finish(p, ret_packet);
+    if (err == KITH_OK)
+        err = finish(p, ret_packet);
+    if (err == KITH_OK)
+        *ret_ecn = p->ecn;
+    return err;
 }

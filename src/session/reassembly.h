@@ -21,11 +21,14 @@ struct kith_reassembly { /* all-zero with `alloc` set is a valid empty one */
 };
 
 void kith_reassembly_fini(struct kith_reassembly *r);
-/* Takes a piece. KITH_OK: the packet is whole, *ret_packet borrowed until the next call.
+/* Takes a piece, whose carrier had these two ECN bits. KITH_OK: the packet is whole, *ret_packet
+ * borrowed until the next call; *ret_ecn says that it met congestion when any piece did (RFC 3168
+ * 5.3), else what the last said.
  * KITH_E_AGAIN: not yet; so also for a piece that is here already.
  * KITH_E_MALFORMED: no packet has such a piece, or it contradicts earlier ones, which are forgotten
  * too. KITH_E_LIMIT: the packet would be too big and is forgotten. KITH_E_NOMEM. */
-int kith_reassembly_add(struct kith_reassembly *r, const struct kith_ip_fragment *f, kith_time now,
-                        struct kith_span *ret_packet) KITH_MUST_CHECK;
+int kith_reassembly_add(struct kith_reassembly *r, const struct kith_ip_fragment *f, uint8_t ecn,
+                        kith_time now, struct kith_span *ret_packet,
+                        uint8_t *ret_ecn) KITH_MUST_CHECK;
 
 #endif

@@ -383,7 +383,8 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
         control_stream_event(s, f, ev, ret, &given, now);
         break;
     case KITH_CONN_WRITABLE:
-    case KITH_CONN_REPORT: session_mark_pending(s); break;
+    case KITH_CONN_REPORT:
+    case KITH_CONN_PROBE: session_mark_pending(s); break;
     case KITH_CONN_CLOSED:
         note_where(s, f, now);
         subflow_closed(s, f, now);

@@ -45,7 +45,7 @@ static void arrive(struct world *w, const uint8_t *packet, size_t n)
     check(memcmp(payload.p + 8, payload.p, 8) == 0);
     check(kith_plane_highest(w->b, &highest) && highest >= number);
     w->opened[number] = true;
-    kith_gauge_opened(&w->gauge, highest == number, payload.n == 0, w->now);
+    kith_gauge_opened(&w->gauge, highest == number, payload.n, w->now);
 }
 
 static void seal_into(struct world *w, uint8_t out[SIZE])

@@ -31,11 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (!in.bad && kith_reader_left(&in) > 0) {
         struct kith_ip_fragment f;
         struct kith_span whole = {0};
+        uint8_t ecn;
         now += kith_get_u8(&in) * (KITH_SEC / 64); /* a fifth of all steps are over a second */
         struct kith_span datagram = kith_get_bytes(&in, 2, KITH_REASSEMBLY_BYTES);
         if (in.bad || kith_ip_fragment_decode(datagram, &f) < 0)
             continue;
-        int err = kith_reassembly_add(&r, &f, now, &whole);
+        int err = kith_reassembly_add(&r, &f, 0, now, &whole, &ecn);
         check(err == KITH_OK || err == KITH_E_AGAIN || err == KITH_E_MALFORMED ||
               err == KITH_E_LIMIT);
         check((err == KITH_OK) == (whole.p != NULL));

@@ -194,13 +194,16 @@ static void a_packet_arrives_whole_in_any_order_among_others(void **state)
                 size_t k = deck[i].packet;
                 struct kith_ip_fragment f = piece_of(&c[k], deck[i].index);
                 struct kith_span whole = {0};
-                int err = kith_reassembly_add(&r, &f, now + lab_below(&dice, KITH_SEC), &whole);
+                uint8_t ecn;
+                int err =
+                    kith_reassembly_add(&r, &f, 0, now + lab_below(&dice, KITH_SEC), &whole, &ecn);
                 check(err == (--left[k] == 0 ? KITH_OK : KITH_E_AGAIN), "the verdict");
                 if (err == KITH_OK)
                     check(kith_span_equal(whole, (struct kith_span){bytes + c[k].at, c[k].n}),
                           "the bytes");
                 if (left[k] > 0 && lab_below(&dice, 4) == 0)
-                    check(kith_reassembly_add(&r, &f, now, &whole) == KITH_E_AGAIN, "a repeat");
+                    check(kith_reassembly_add(&r, &f, 0, now, &whole, &ecn) == KITH_E_AGAIN,
+                          "a repeat");
             }
         }
         kith_reassembly_fini(&r);
@@ -221,16 +224,20 @@ static void a_contradiction_never_yields_a_mixture(void **state)
             uint8_t bad = (uint8_t)lab_below(&dice, c.count), forged[KITH_REASSEMBLY_BYTES];
             struct kith_ip_fragment f = piece_of(&c, bad), lie = f;
             struct kith_span whole;
+            uint8_t ecn;
             memcpy(forged, f.part.p, f.part.n);
             forged[lab_below(&dice, f.part.n)] ^= 1;
             lie.part.p = forged;
             kith_time now = 2 * KITH_SEC * (kith_time)(round + 1);
-            check(kith_reassembly_add(&r, &f, now, &whole) == KITH_E_AGAIN, "the true piece");
-            check(kith_reassembly_add(&r, &lie, now, &whole) == KITH_E_MALFORMED, "the lie");
+            check(kith_reassembly_add(&r, &f, 0, now, &whole, &ecn) == KITH_E_AGAIN,
+                  "the true piece");
+            check(kith_reassembly_add(&r, &lie, 0, now, &whole, &ecn) == KITH_E_MALFORMED,
+                  "the lie");
             for (uint8_t i = 0; i < c.count; i++) {
                 f = piece_of(&c, i);
                 if (i != bad)
-                    check(kith_reassembly_add(&r, &f, now, &whole) == KITH_E_AGAIN, "forgotten");
+                    check(kith_reassembly_add(&r, &f, 0, now, &whole, &ecn) == KITH_E_AGAIN,
+                          "forgotten");
             }
         }
         kith_reassembly_fini(&r);

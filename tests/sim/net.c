@@ -40,6 +40,7 @@ struct sim_net {
     struct sim_link standard;
     sim_filter *filter;
     void *filter_ctx;
+    uint8_t ecn; /* of the datagram that the filter sees */
     uint64_t delivered, bytes;
 };
 
@@ -95,6 +96,11 @@ void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx)
 {
     n->filter = f;
     n->filter_ctx = ctx;
+}
+
+uint8_t *sim_net_ecn(struct sim_net *n)
+{
+    return &n->ecn;
 }
 
 static struct kith_addr parse(const char *text)
@@ -204,15 +210,16 @@ static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *dat
     const struct sim_link *l = pipe->own ? &pipe->model : &n->standard;
     if (l->cut || len > (l->mtu != 0 ? l->mtu : 1472) || chance(n, l->loss_ppm))
         return;
+    n->ecn = run->ecn;
     if (n->filter != NULL &&
         !n->filter(n->filter_ctx, &h->public_addr, &run->path.remote, data, len))
         return;
     kith_time at = through(n, pipe, l, len);
     if (at == KITH_NEVER)
         return;
-    schedule(n, &h->public_addr, &run->path.remote, run->ecn, data, len, at);
+    schedule(n, &h->public_addr, &run->path.remote, n->ecn, data, len, at);
     if (chance(n, l->dup_ppm))
-        schedule(n, &h->public_addr, &run->path.remote, run->ecn, data, len, at + KITH_MSEC);
+        schedule(n, &h->public_addr, &run->path.remote, n->ecn, data, len, at + KITH_MSEC);
 }
 
 static size_t host_send(void *ctx, const struct kith_tx *runs, size_t n)

@@ -46,6 +46,8 @@ void sim_net_default_link(struct sim_net *n, const struct sim_link *l);
 void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
                   const struct sim_link *l);
 void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx);
+/* In a filter: the two ECN bits of the datagram, which it may change. */
+uint8_t *sim_net_ecn(struct sim_net *n);
 
 /* A host that receives what is sent to `addr`. */
 struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx);

@@ -24,8 +24,13 @@ static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct ki
 {
     struct session_peer *p = ctx;
 
-    (void)slot, (void)s, (void)marks, (void)now;
+    (void)slot, (void)s;
     p->packets++;
+    p->last_marks = marks;
+    if (packet.n > 1200) {
+        p->large_packets++;
+        p->large_at = now;
+    }
     p->packet_bytes += packet.n;
     p->last_packet_len = packet.n;
     memcpy(p->last_packet, packet.p,
@@ -137,6 +142,17 @@ static void on_up(struct session_peer *p, struct kith_session *s)
     kith_session_allow_slot(s, 0, 0);
 }
 
+static void read_stream(struct session_peer *p, const struct kith_session_effect *fx)
+{
+    bool fin;
+    struct kith_span in = kith_conn_stream_peek(fx->conn, fx->stream, &fin);
+
+    for (size_t i = 0; i < in.n; i++)
+        p->stream_hash = (p->stream_hash ^ in.p[i]) * 0x100000001b3u;
+    p->stream_bytes += in.n;
+    kith_conn_stream_consume(fx->conn, fx->stream, in.n);
+}
+
 static void take_effects(struct session_peer *p)
 {
     struct kith_session_effect fx;
@@ -162,7 +178,11 @@ static void take_effects(struct session_peer *p)
             memcpy(p->last_control, fx.message.p,
                    fx.message.n < sizeof p->last_control ? fx.message.n : sizeof p->last_control);
             break;
-        case KITH_SESSION_STREAM: p->stream_news++; break;
+        case KITH_SESSION_STREAM:
+            p->stream_news++;
+            if (p->reads)
+                read_stream(p, &fx);
+            break;
         case KITH_SESSION_PONG:
             p->pongs++;
             p->last_rtt = fx.rtt;

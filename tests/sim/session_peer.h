@@ -21,6 +21,7 @@ struct session_peer {
     uint64_t capabilities; /* told in hello; from the next start on */
     bool trusting;         /* trust whoever comes up, and let slot 0 through */
     bool echo;             /* send IP packets back */
+    bool reads;            /* take in what streams bring */
     bool greets; /* sends a control message as soon as it is told UP, RESTARTED or MOVED */
     /* a letter for each effect, in order: Up, Restarted, Moved, Control, Stream, Pong, dial Failed,
      * Down; what does not fit is left out */
@@ -32,7 +33,11 @@ struct session_peer {
     kith_dur last_rtt;
     struct kith_conn_end last_end;
     uint64_t packets, packet_bytes;
+    uint64_t stream_bytes, stream_hash; /* FNV-1a, of streams that were read */
+    uint64_t large_packets;             /* of more than 1200 bytes */
+    kith_time large_at;                 /* when the last of these came */
     uint8_t last_packet[2048];
+    struct kith_marks last_marks;
     size_t last_packet_len;
     unsigned seen[KITH_EVENT_COUNT];
 };

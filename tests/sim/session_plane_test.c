@@ -16,6 +16,7 @@ struct pair {
     uint64_t plane;          /* packets of the second plane that went by */
     kith_time last_plane_at; /* when the last did */
     bool block;              /* something on the way lets them vanish */
+    unsigned piece, marked;  /* pieces seen, and a bit for each that meets congestion on the way */
 };
 
 static bool watch(void *ctx, const struct kith_addr *from, const struct kith_addr *to,
@@ -23,11 +24,13 @@ static bool watch(void *ctx, const struct kith_addr *from, const struct kith_add
 {
     struct pair *p = ctx;
 
-    (void)from, (void)to, (void)len;
+    (void)from, (void)to;
     if (data[0] != 0x30)
         return true;
     p->plane++;
     p->last_plane_at = sim_net_now(p->net);
+    if (len > 600 && (p->marked >> p->piece++ & 1) != 0)
+        *sim_net_ecn(p->net) = 3;
     return !p->block;
 }
 
@@ -180,6 +183,31 @@ static void a_rebinding_of_either_side_interrupts_for_less_than_a_second(void **
     pair_down(&p);
 }
 
+static void congestion_met_by_any_piece_was_met_by_the_packet(void **state)
+{
+    static const uint8_t bytes[3000];
+    const struct kith_parts packet = {.head = {bytes, 40}, .body = {bytes + 40, sizeof bytes - 40}};
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 8, KITH_CAP_PLANE, KITH_CAP_PLANE);
+    (void)talk(&p, 5 * KITH_SEC);
+    for (unsigned marked = 0; marked < 8; marked++) { /* three pieces */
+        uint64_t before = p.b.packets;
+        p.piece = 0;
+        p.marked = marked;
+        assert_int_equal(kith_session_send_packets(session_peer_to(&p.a, &p.b), &p.a.batch, 0,
+                                                   &packet, 1, sim_net_now(p.net)),
+                         1);
+        wait_for(&p, 50 * KITH_MSEC);
+        assert_int_equal(p.piece, 3);
+        assert_int_equal(p.b.packets - before, 1);
+        assert_int_equal(p.b.last_packet_len, sizeof bytes);
+        assert_int_equal(p.b.last_marks.ecn, marked != 0 ? 3 : 0);
+    }
+    pair_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +215,7 @@ int main(void)
         cmocka_unit_test(where_either_cannot_they_go_by_datagram_both_ways),
         cmocka_unit_test(what_blocks_the_plane_alone_costs_two_seconds_and_no_session),
         cmocka_unit_test(a_blocked_plane_is_tried_less_and_less_often),
+        cmocka_unit_test(congestion_met_by_any_piece_was_met_by_the_packet),
         cmocka_unit_test(a_rebinding_of_either_side_interrupts_for_less_than_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

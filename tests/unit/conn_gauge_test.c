@@ -348,6 +348,20 @@ static void loss_above_a_twentieth_three_times_in_a_row_turns_it_off(void **stat
     assert_int_equal(p.g.lost, 5 * 16 + 15);
 }
 
+/* Half of all are lost while larger ones than the path takes are tried. */
+static void loss_that_the_size_of_packets_may_explain_is_excused(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    p.g.excused = true;
+    for (int i = 0; i < 5; i++)
+        exchange(&p, 300, 150);
+    assert_true(serves(&p));
+    p.g.excused = false; /* it was not the size */
+    exchange(&p, 300, 150);
+    assert_false(serves(&p));
+}
+
 static void fewer_than_256_packets_are_judged_together_with_those_that_follow(void **state)
 {
     (void)state;
@@ -530,34 +544,49 @@ static void a_report_is_due_when_packets_came_and_at_most_ten_times_a_second(voi
     struct play p = begin();
     assert_false(kith_gauge_report_due(&p.g, T0));
     assert_true(kith_gauge_report_at(&p.g) == KITH_NEVER);
-    kith_gauge_opened(&p.g, true, false, T0);
+    kith_gauge_opened(&p.g, true, 200, T0);
     assert_true(kith_gauge_report_due(&p.g, T0));
     assert_int_equal(kith_gauge_delay(&p.g, T0), 0);
     assert_true(kith_gauge_report_due(&p.g, T0)); /* until it has left */
     kith_gauge_report_left(&p.g, T0);
     assert_false(kith_gauge_report_due(&p.g, T0 + 600 * KITH_SEC));
     for (int i = 0; i < 63; i++)
-        kith_gauge_opened(&p.g, true, false, T0 + KITH_MSEC);
+        kith_gauge_opened(&p.g, true, 200, T0 + KITH_MSEC);
     assert_false(kith_gauge_report_due(&p.g, T0 + 800 * KITH_MSEC - 1)); /* few can wait */
     assert_int_equal(kith_gauge_report_at(&p.g), T0 + 800 * KITH_MSEC);
     assert_true(kith_gauge_report_due(&p.g, T0 + 800 * KITH_MSEC));
-    kith_gauge_opened(&p.g, true, false, T0 + KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 200, T0 + KITH_MSEC);
     assert_false(kith_gauge_report_due(&p.g, T0 + 100 * KITH_MSEC - 1));
     assert_int_equal(kith_gauge_report_at(&p.g), T0 + 100 * KITH_MSEC);
     assert_true(kith_gauge_report_due(&p.g, T0 + 100 * KITH_MSEC));
+}
+
+static void a_large_one_is_reported_after_a_quarter_of_a_second(void **state)
+{
+    (void)state;
+    struct play p = begin();
+    kith_gauge_opened(&p.g, true, 200, T0);
+    kith_gauge_report_left(&p.g, T0);
+    kith_gauge_opened(&p.g, true, 1159, T0 + KITH_MSEC);
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 800 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 1160, T0 + KITH_MSEC);
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 250 * KITH_MSEC);
+    kith_gauge_report_left(&p.g, T0 + 250 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 200, T0 + 251 * KITH_MSEC);
+    assert_int_equal(kith_gauge_report_at(&p.g), T0 + 1050 * KITH_MSEC);
 }
 
 static void a_probe_is_reported_as_soon_as_many_packets_would_be(void **state)
 {
     (void)state;
     struct play p = begin();
-    kith_gauge_opened(&p.g, true, false, T0);
+    kith_gauge_opened(&p.g, true, 200, T0);
     kith_gauge_report_left(&p.g, T0);
-    kith_gauge_opened(&p.g, true, true, T0 + KITH_MSEC);
-    kith_gauge_opened(&p.g, true, false, T0 + 2 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 0, T0 + KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 200, T0 + 2 * KITH_MSEC);
     assert_int_equal(kith_gauge_report_at(&p.g), T0 + 100 * KITH_MSEC);
     kith_gauge_report_left(&p.g, T0 + 100 * KITH_MSEC);
-    kith_gauge_opened(&p.g, true, false, T0 + 101 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 200, T0 + 101 * KITH_MSEC);
     assert_int_equal(kith_gauge_report_at(&p.g), T0 + 900 * KITH_MSEC);
 }
 
@@ -565,8 +594,8 @@ static void the_delay_counts_from_the_highest_packet(void **state)
 {
     (void)state;
     struct play p = begin();
-    kith_gauge_opened(&p.g, true, false, T0);
-    kith_gauge_opened(&p.g, false, false, T0 + 30 * KITH_MSEC);
+    kith_gauge_opened(&p.g, true, 200, T0);
+    kith_gauge_opened(&p.g, false, 200, T0 + 30 * KITH_MSEC);
     assert_int_equal(kith_gauge_delay(&p.g, T0 + 50 * KITH_MSEC), 50 * KITH_MSEC);
 }
 
@@ -587,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_report_ends_the_waiting_for_one),
         cmocka_unit_test(serving_for_half_a_minute_forgives_failures_before),
         cmocka_unit_test(loss_above_a_twentieth_three_times_in_a_row_turns_it_off),
+        cmocka_unit_test(loss_that_the_size_of_packets_may_explain_is_excused),
         cmocka_unit_test(fewer_than_256_packets_are_judged_together_with_those_that_follow),
         cmocka_unit_test(a_try_that_succeeds_begins_with_a_clean_sheet),
         cmocka_unit_test(a_lossy_path_is_tried_less_and_less_often),
@@ -599,6 +629,7 @@ int main(void)
         cmocka_unit_test(long_paths_are_measured_under_steady_traffic),
         cmocka_unit_test(a_path_that_became_longer_than_the_samples_reach_is_noticed),
         cmocka_unit_test(a_report_is_due_when_packets_came_and_at_most_ten_times_a_second),
+        cmocka_unit_test(a_large_one_is_reported_after_a_quarter_of_a_second),
         cmocka_unit_test(a_probe_is_reported_as_soon_as_many_packets_would_be),
         cmocka_unit_test(the_delay_counts_from_the_highest_packet),
     };

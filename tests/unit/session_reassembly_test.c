@@ -15,6 +15,7 @@ static struct kith_alloc alloc;
 static struct kith_reassembly r;
 static uint8_t data[2 * KITH_REASSEMBLY_BYTES];
 static struct kith_span whole;
+static uint8_t carried, ecn; /* the ECN bits of a piece's carrier, and of the whole */
 
 static int setup(void **state)
 {
@@ -39,7 +40,7 @@ static int piece(uint16_t id, uint8_t index, uint8_t count, size_t at, size_t n,
     struct kith_ip_fragment f = {
         .slot = 1, .id = id, .index = index, .count = count, .part = {data + at, n}};
 
-    return kith_reassembly_add(&r, &f, now, &whole);
+    return kith_reassembly_add(&r, &f, carried, now, &whole, &ecn);
 }
 
 static bool whole_is(size_t n)
@@ -58,6 +59,24 @@ static void two_pieces_make_a_packet(void **state)
     assert_true(whole_is(1400));
 }
 
+static void a_mark_on_any_piece_is_one_on_the_packet(void **state)
+{
+    (void)state;
+    for (uint8_t i = 0; i < 3 * 4; i++) { /* i % 3 is marked, the others carry i / 3 */
+        for (uint8_t k = 0; k < 3; k++) {
+            carried = k == i % 3 ? 3 : i / 3;
+            assert_int_equal(piece(i, k, 3, k * 100u, 100, 5), k < 2 ? KITH_E_AGAIN : KITH_OK);
+        }
+        assert_int_equal(ecn, 3);
+    }
+    for (carried = 0; carried < 3; carried++) { /* nothing of the packets before is left */
+        assert_int_equal(piece(20 + carried, 0, 2, 0, 100, 5), KITH_E_AGAIN);
+        assert_int_equal(piece(20 + carried, 1, 2, 100, 100, 5), KITH_OK);
+        assert_int_equal(ecn, carried);
+    }
+    carried = 0;
+}
+
 static void packets_are_told_apart_by_id_and_slot(void **state)
 {
     struct kith_ip_fragment other = {
@@ -66,7 +85,7 @@ static void packets_are_told_apart_by_id_and_slot(void **state)
     (void)state;
     assert_int_equal(piece(1, 0, 2, 0, 10, 5), KITH_E_AGAIN);
     assert_int_equal(piece(2, 1, 2, 10, 10, 5), KITH_E_AGAIN);
-    assert_int_equal(kith_reassembly_add(&r, &other, 5, &whole), KITH_E_AGAIN);
+    assert_int_equal(kith_reassembly_add(&r, &other, 0, 5, &whole, &ecn), KITH_E_AGAIN);
     assert_int_equal(piece(1, 1, 2, 10, 10, 5), KITH_OK);
     assert_true(whole_is(20));
 }
@@ -214,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(two_pieces_make_a_packet),
+        TEST(a_mark_on_any_piece_is_one_on_the_packet),
         TEST(packets_are_told_apart_by_id_and_slot),
         TEST(the_largest_packet_arrives_however_it_is_cut),
         TEST(a_byte_more_is_too_big),

@@ -116,9 +116,11 @@ static int on_stream_data(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t 
 static int on_stream_acked(ngtcp2_conn *nc, int64_t id, uint64_t offset, uint64_t n, void *user,
                            void *stream)
 {
-    (void)nc, (void)id, (void)user;
-    if (stream != NULL)
+    (void)nc, (void)id;
+    if (stream != NULL) {
         stream_acked(stream, offset + n);
+        size_stream_acked(user, stream, offset + n);
+    }
     return 0;
 }
 
@@ -166,6 +168,14 @@ static int on_datagram(ngtcp2_conn *nc, uint32_t flags, const uint8_t *data, siz
     if (c->state == CONN_ESTABLISHED && c->q->sink.datagram != NULL)
         c->q->sink.datagram(c->q->sink.ctx, c, (struct kith_span){data, n}, 0,
                             ngtcp2_conn_get_timestamp(nc));
+    return 0;
+}
+
+static int on_datagram_acked(ngtcp2_conn *nc, uint64_t id, void *user)
+{
+    struct kith_conn *c = user;
+
+    kith_mtu_acked(&c->size.mtu, kith_mtu_unpack(id), ngtcp2_conn_get_timestamp(nc));
     return 0;
 }
 
@@ -217,6 +227,7 @@ const ngtcp2_callbacks quic_callbacks = {
     .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
     .recv_datagram = on_datagram,
+    .ack_datagram = on_datagram_acked,
     .stream_stop_sending = on_stream_stopped,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
     .dcid_status2 = on_dcid_status,

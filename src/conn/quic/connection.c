@@ -8,8 +8,6 @@ enum {
     STRAY_MIN = 3, /* packets in a row that show a peer moved */
     GATHER = 5,    /* ms that lone acknowledgements of a handshake wait (spec session 2.2.3) */
     MAX_TX_PAYLOAD = KITH_TX_DATAGRAM_MAX,
-    DATAGRAM_OVERHEAD = 1 + CID_LEN + 4 + 16 + 1 + 2, /* RFC 9000 17.3, 9221 4: short header with
-                                                         4-byte number, tag, type, length */
 };
 
 /* First what IPv6 over Ethernet carries and IPv4 over it; below, tunnels and DSL. ngtcp2's own list
@@ -453,6 +451,7 @@ static void notice_move(struct kith_conn *c, kith_time now)
 
     if (number == 0 || number == c->paths.current)
         return;
+    size_moved(c);
     bool elsewhere = !kith_path_equal(paths_current(&c->paths), paths_real(&c->paths, number));
     c->paths.current = number;
     if (elsewhere && c->state == CONN_ESTABLISHED) {
@@ -502,6 +501,7 @@ void conn_notice_stray(struct kith_conn *c, const struct kith_path *path, kith_t
     c->paths.stray_seen = 0;
     paths_remap(&c->paths, c->paths.current, path);
     sealed_moved(c, now);
+    size_moved(c);
     c->tell_moved = true;
     conn_mark_ready(c);
     uint32_t number = paths_add(&c->paths, path, 0);
@@ -559,6 +559,7 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
     if (info.pkt_recv != c->recv_seen) {
         c->recv_seen = info.pkt_recv;
         c->heard_at = now;
+        size_read(c, &info, now);
         if (c->dialled)
             conn_notice_stray(c, path, now);
     }
@@ -588,6 +589,7 @@ void conn_refresh_due(struct kith_conn *c, kith_time now)
     at = kith_sooner(at, sealed_deadline(c));
     if (c->gathers_until != 0 && c->state == CONN_HANDSHAKE)
         at = kith_sooner(at, c->gathers_until);
+    at = kith_sooner(at, size_deadline(c));
     /* its place in the heap was made with the connection, so this cannot fail */
     if (kith_due_set(&c->q->due, &c->due, at == KITH_NEVER ? at - 1 : at) < 0)
         conn_mark_dirty(c);
@@ -603,6 +605,7 @@ void conn_tick(struct kith_conn *c, kith_time now)
         return;
     }
     sealed_tick(c, now);
+    size_tick(c, now);
     int rv = ngtcp2_conn_handle_expiry(c->nc, now);
     if (rv != 0) {
         conn_fail(c, rv, now);
@@ -682,7 +685,7 @@ size_t kith_conn_datagram_max(const struct kith_conn *c)
     const ngtcp2_transport_params *p = ngtcp2_conn_get_remote_transport_params(c->nc);
     if (p == NULL || p->max_datagram_frame_size < 1200)
         return 0;
-    return ngtcp2_conn_get_path_max_tx_udp_payload_size(c->nc) - DATAGRAM_OVERHEAD;
+    return size_of_datagrams(c) - DATAGRAM_OVERHEAD;
 }
 
 int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_time now)
@@ -692,6 +695,7 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
     if (c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
     sealed_moved(c, now);
+    size_moved(c);
     if (!c->dialled) { /* the other side notices where we speak from, and checks it */
         paths_remap(&c->paths, c->paths.current, path);
         return KITH_OK;

@@ -2,8 +2,8 @@
  *
  * Who owns what: endpoint.c the tables, accept.c strangers' packets, connection.c one connection's
  * life and ngtcp2's callbacks, streams.c the bytes of streams, paths.c the made-up addresses,
- * write.c packets on their way out, sealed.c packets beside QUIC, tls.c everything that OpenSSL
- * decides. */
+ * write.c packets on their way out, size.c how large they may be, sealed.c packets beside QUIC,
+ * tls.c everything that OpenSSL decides. */
 #ifndef KITH_CONN_QUIC_INTERNAL_H
 #define KITH_CONN_QUIC_INTERNAL_H
 
@@ -15,6 +15,7 @@
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "conn/mtu.h"
 #include "conn/plane.h"
 #include "conn/quic/budget.h"
 #include "conn/quic/initial.h"
@@ -28,6 +29,8 @@ enum {
     LINGER_MAX = 512, /* closed connections that still answer late packets */
     ANSWERS_MAX = 64, /* answers to strangers per turn; more are not worth sending */
     CID_KEY = 21,     /* a connection id as a map key: its length, then its bytes, zero-padded */
+    DATAGRAM_OVERHEAD = 1 + CID_LEN + 4 + 16 + 1 + 2, /* RFC 9000 17.3, 9221 4: short header with
+                                                         4-byte number, tag, type, length */
 };
 
 /* ---- streams (streams.c) ---- */
@@ -76,6 +79,21 @@ void stream_unblock(struct stream *s);
 
 /* ---- connections (connection.c) ---- */
 
+/* A large packet that is watched until it is known to have arrived (size.c): the first that was
+ * sent while none was, and the last. */
+enum { SIZE_WATCHED = 2 };
+struct size_of_stream { /* with bytes of stream `id` up to `offset` */
+    bool there, acked;
+    int64_t id;
+    uint64_t offset, lost; /* packets lost when it was written: with another it proves nothing */
+    struct kith_mtu_mark mark;
+};
+struct size_of_sealed { /* of the second plane */
+    bool there;
+    uint64_t number;
+    struct kith_mtu_mark mark;
+};
+
 enum conn_state {
     CONN_HANDSHAKE,
     CONN_ESTABLISHED,
@@ -97,7 +115,7 @@ struct kith_conn {
     bool counted; /* in q->n_handshakes and q->prefixes, under `prefix` */
     uint8_t prefix[NETWORK_KEY];
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
-    bool tell_established, tell_moved, tell_writable, tell_report, tell_closed;
+    bool tell_established, tell_moved, tell_writable, tell_report, tell_probe, tell_closed;
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
     bool handshake_done, confirmed;
@@ -115,6 +133,17 @@ struct kith_conn {
         kith_time heard_at; /* the last packet that was opened; 0: none */
         bool called; /* for a report that nobody has taken yet */
     } sealed;
+    struct { /* size.c */
+        struct kith_mtu mtu;
+        struct size_of_stream stream[SIZE_WATCHED];
+        struct size_of_sealed sealed[SIZE_WATCHED];
+        bool called;                /* for a probe that nobody has sent yet */
+        struct kith_mtu_mark probe; /* that the owner was told to send */
+        size_t told;                /* the cap when an event last told of it */
+        uint64_t holes;             /* of mtu.holes, those told */
+        uint64_t flight;            /* bytes that were under way after the last turn */
+        kith_time progress_at;      /* when these had grown less, or more than none */
+    } size;
     struct conn_paths paths;
     struct kith_conn_end end;
     kith_time heard_at, opened_at;
@@ -222,6 +251,10 @@ void conn_mark_ready(struct kith_conn *c);
 /* Writes everything c has to send into b; false when the batch is blocked. */
 bool conn_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now);
 
+/* Writes one datagram with this mark; a probe fills a packet of its size. */
+int conn_write_datagram(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_span *parts,
+                        size_t n, struct kith_mtu_mark mark, kith_time now);
+
 /* callbacks.c: what ngtcp2 is given for every connection */
 extern const ngtcp2_callbacks quic_callbacks;
 
@@ -249,6 +282,28 @@ void sealed_tick(struct kith_conn *c, kith_time now);
 void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats);
 /* Forgets and wipes all of it. */
 void sealed_end(struct kith_conn *c);
+
+/* ---- sizes (size.c) ---- */
+
+/* Bytes a datagram has at most, as far as is known. */
+size_t size_of_datagrams(const struct kith_conn *c);
+/* Room to give ngtcp2 for a packet: with a DATAGRAM frame, or with what is sent again when lost. */
+size_t size_for_datagram(const struct kith_conn *c);
+size_t size_for_streams(struct kith_conn *c, kith_time now);
+/* QUIC wrote a packet of n bytes; `fresh`: the last it has are new ones of s. */
+void size_wrote(struct kith_conn *c, const struct stream *s, bool fresh, size_t n, kith_time now);
+void size_sealed(struct kith_conn *c, uint64_t number, size_t n, kith_time now);
+/* After writing. */
+void size_turned(struct kith_conn *c, kith_time now);
+void size_stream_acked(struct kith_conn *c, const struct stream *s, uint64_t upto);
+/* After reading. */
+void size_read(struct kith_conn *c, const ngtcp2_conn_info *info, kith_time now);
+/* The report that came after `before`, which may be all-zero for none. */
+void size_reported(struct kith_conn *c, const struct kith_gauge_report *before,
+                   const struct kith_gauge_report *r, kith_time now);
+void size_moved(struct kith_conn *c);
+kith_time size_deadline(const struct kith_conn *c);
+void size_tick(struct kith_conn *c, kith_time now);
 
 /* ---- TLS (tls.c) ---- */
 

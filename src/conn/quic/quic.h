@@ -73,6 +73,7 @@ struct kith_quic_counters {
     uint64_t tokens_bad;  /* neither genuine, nor fresh, nor for their sender */
     uint64_t abandoned;   /* accepted handshakes that came to nothing in time */
     uint64_t key_updates; /* begun by this side */
+    uint64_t holes;       /* times a path took less than it had (conn/mtu.h) */
 };
 
 struct kith_quic;

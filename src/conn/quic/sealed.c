@@ -136,7 +136,7 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     (void)kith_plane_highest(c->sealed.plane, &after);
     const bool highest = !any || after > before;
     c->sealed.heard_at = now;
-    kith_gauge_opened(&c->sealed.gauge, highest, payload.n == 0, now);
+    kith_gauge_opened(&c->sealed.gauge, highest, payload.n, now);
     call_for_report(c, now);
     if (c->dialled && highest) /* the accepting side may be heard by no other packets */
         conn_notice_stray(c, path, now);
@@ -163,6 +163,7 @@ static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_
         return err;
     kith_tx_commit(b, paths_current(&c->paths), ecn, len);
     kith_gauge_sent(&c->sealed.gauge, number, now);
+    size_sealed(c, number, len, now);
     c->q->count.sealed_out++;
     return KITH_OK;
 }
@@ -214,9 +215,13 @@ int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, k
 {
     if (c->sealed.plane == NULL)
         return KITH_E_STATE;
+    const struct kith_gauge_report before = c->sealed.gauge.last;
+    c->sealed.gauge.excused = c->size.mtu.state == KITH_MTU_TESTING;
     int err = kith_gauge_reported(&c->sealed.gauge, r, kith_plane_next(c->sealed.plane), now);
-    if (err >= 0)
+    if (err >= 0) {
         kith_plane_followed(c->sealed.plane, r->highest);
+        size_reported(c, &before, r, now);
+    }
     return err;
 }
 
