@@ -131,7 +131,7 @@ struct kith_conn {
         struct kith_plane_index index[KITH_PLANE_KEYS]; /* in kith_quic.planes; all-zero: none */
         struct kith_gauge gauge;
         kith_time heard_at; /* the last packet that was opened; 0: none */
-        bool called; /* for a report that nobody has taken yet */
+        bool called;        /* for a report that nobody has taken yet */
     } sealed;
     struct { /* size.c */
         struct kith_mtu mtu;
