@@ -170,6 +170,7 @@ struct kith_node {
     struct kith_map peers; /* by id -> node_peer */
     struct node_peer **by_handle;
     size_t n_handles, cap_handles, peers_max;
+    bool some_gone; /* one was in no network of ours any more: perhaps its place is to be had */
     /* where this host can be reached */
     struct kith_ip host[KITH_NODE_ADDRS_MAX];
     size_t n_host;
