@@ -243,9 +243,14 @@ static void note_size(struct kith_node *n, struct node_network *net, struct kith
 void objects_settle(struct kith_node *n, struct node_network *net, struct kith_now now)
 {
     struct kith_netview_effect fx;
+    bool changed = false;
 
-    while (kith_netview_next_effect(net->view, &fx))
+    while (kith_netview_next_effect(net->view, &fx)) {
         apply(n, net, &fx, now);
+        changed = true;
+    }
+    if (changed && net->taken)
+        overlay_members(n, net, now);
     note_size(n, net, now);
     /* the calendar may jump, so that far-off moments are looked at again every hour */
     net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),
