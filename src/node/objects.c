@@ -149,21 +149,15 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     peer_refresh(n, p, now);
 }
 
-/* What the view let go of with the member, the store lets go of; and of one that never comes back
- * also where it was reached. */
-static void forget_gone(struct kith_node *n, const struct node_network *net,
-                        const struct kith_netview_effect *fx)
+/* What the view let go of, the store lets go of. */
+static void forget_dropped(struct kith_node *n, const struct node_network *net, uint8_t kind,
+                           const struct kith_peer_id *peer)
 {
-    static const uint8_t kinds[] = {KITH_OBJECT_member_body, KITH_OBJECT_endpoints_body};
-    const struct node_peer *p = peer_find(n, &fx->peer);
     struct kith_object_key key;
 
-    for (size_t i = 0; i < KITH_COUNT(kinds); i++)
-        if (kith_object_key_of(&net->id, kinds[i], &fx->peer, &fx->peer, &key) >= 0 &&
-            kith_netview_find(net->view, &key) == NULL)
-            (void)!kith_store_object_remove(n->store, net->id.b, key.b); /* the store tells */
-    if (fx->standing == KITH_STANDING_REVOKED && (p == NULL || p->member_of == 0))
-        (void)!kith_store_address_clear(n->store, fx->peer.b);
+    if (kith_object_key_of(&net->id, kind, peer, peer, &key) >= 0 &&
+        kith_netview_find(net->view, &key) == NULL)
+        (void)!kith_store_object_remove(n->store, net->id.b, key.b); /* the store tells */
 }
 
 static void member_is_gone(struct kith_node *n, struct node_network *net,
@@ -178,9 +172,11 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
         kith_event_member_left(n->env->events, fx->peer.b, net->name);
         issue_forget(n, net, &fx->peer, now);
     }
+    forget_dropped(n, net, KITH_OBJECT_member_body, &fx->peer);
     if (p != NULL)
         p->member_of &= ~bit;
-    forget_gone(n, net, fx);
+    if (fx->standing == KITH_STANDING_REVOKED && (p == NULL || p->member_of == 0))
+        (void)!kith_store_address_clear(n->store, fx->peer.b); /* it never comes back */
     if (p == NULL)
         return;
     p->proved &= ~bit;
@@ -223,6 +219,7 @@ static void apply(struct kith_node *n, struct node_network *net,
             member_is_gone(n, net, fx, now);
         break;
     case KITH_CHANGE_ENDPOINTS:
+        forget_dropped(n, net, KITH_OBJECT_endpoints_body, &fx->peer);
         p = peer_find(n, &fx->peer);
         if (p != NULL)
             peer_refresh(n, p, now);
