@@ -132,8 +132,10 @@ static void settle_all(struct kith_netview *v, kith_wall now)
         struct kith_known *k = KITH_OF(l, struct kith_known, link);
         next = l->next;
         settle(v, k, now);
-        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k, now))
+        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k, now)) {
             kith_store_drop(v, k->endpoints);
+            kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);
+        }
         kith_known_drop_empty(v, k);
     }
 }

@@ -79,7 +79,7 @@ enum kith_netview_change {
     KITH_CHANGE_ADDED,     /* peer is a member now */
     KITH_CHANGE_CERT,      /* peer still is one, by another certificate */
     KITH_CHANGE_GONE,      /* peer no longer is one; standing says why */
-    KITH_CHANGE_ENDPOINTS, /* peer says it may be reached elsewhere */
+    KITH_CHANGE_ENDPOINTS, /* peer says it may be reached elsewhere, or what it said was dropped */
 };
 
 struct kith_netview_effect {

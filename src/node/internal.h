@@ -68,6 +68,7 @@ struct node_network {
     kith_time wake_at;         /* when the view changes by time alone */
     bool small;                /* at most EAGER_MAX members: sessions with all are kept */
     bool missed;               /* there was no memory for a member: look at all of them again */
+    bool taken; /* a member's address was another's still: look again when something changed */
     kith_time save_at;         /* the store lacks objects that the view has; KITH_NEVER */
     kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;        /* when to look at our certificate again */
@@ -170,6 +171,7 @@ struct kith_node {
     struct kith_map peers; /* by id -> node_peer */
     struct node_peer **by_handle;
     size_t n_handles, cap_handles, peers_max;
+    bool some_gone; /* one was in no network of ours any more: perhaps its place is to be had */
     /* where this host can be reached */
     struct kith_ip host[KITH_NODE_ADDRS_MAX];
     size_t n_host;
@@ -373,6 +375,7 @@ kith_time endpoints_deadline(const struct kith_node *n);
 /* overlay.c */
 int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg);
 void overlay_network(struct kith_node *n, struct node_network *net, struct kith_now now);
+void overlay_members(struct kith_node *n, struct node_network *net, struct kith_now now);
 void overlay_member(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                     struct kith_now now);
 void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,

@@ -38,6 +38,29 @@ static int own_block(const struct kith_node *n, const struct node_network *net, 
 
 /* ---- the issuer, with the next serial of the store; in a transaction of the caller's ---- */
 
+/* The last place in its series that this node's signer is known to have used, within first to
+ * last: it left since, and came back, or its disk is from before (spec objects 5.4). */
+static uint64_t last_used(const struct kith_node *n, const struct node_network *net, uint64_t first,
+                          uint64_t last)
+{
+    const struct kith_peer_id *signer = &issue_signer(n, net)->id;
+    struct kith_digest_item item;
+    uint64_t used = 0;
+    size_t at = 0;
+
+    while (kith_netview_next_digest(net->view, &at, &item)) {
+        const struct kith_object *o = kith_netview_find(net->view, &item.key);
+        uint64_t place = o->env.kind == KITH_OBJECT_member_body ? o->member.serial : o->env.number;
+        bool own =
+            kith_peer_id_equal(&o->env.signer, signer) &&
+            (o->env.kind == KITH_OBJECT_member_body || o->env.kind == KITH_OBJECT_members_body ||
+             o->env.kind == KITH_OBJECT_revocation_body);
+        if (own && place >= first && place <= last && place > used)
+            used = place;
+    }
+    return used;
+}
+
 static int issuer_open(struct kith_node *n, struct node_network *net, kith_wall now,
                        struct kith_issuer *ret)
 {
@@ -56,7 +79,10 @@ static int issuer_open(struct kith_node *n, struct node_network *net, kith_wall 
     int err = kith_store_serial_next(n->store, net->id.b, &serial);
     if (err < 0)
         return err;
-    if (serial < first) { /* the first time in this block */
+    uint64_t used = last_used(n, net, first, last);
+    if (used >= first)
+        first = used + 1;
+    if (serial < first) { /* the first time in this block, or the first since it came back */
         struct kith_store_network row;
         err = kith_store_network_get(n->store, net->id.b, &row);
         if (err < 0)

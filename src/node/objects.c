@@ -149,6 +149,17 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     peer_refresh(n, p, now);
 }
 
+/* What the view let go of, the store lets go of. */
+static void forget_dropped(struct kith_node *n, const struct node_network *net, uint8_t kind,
+                           const struct kith_peer_id *peer)
+{
+    struct kith_object_key key;
+
+    if (kith_object_key_of(&net->id, kind, peer, peer, &key) >= 0 &&
+        kith_netview_find(net->view, &key) == NULL)
+        (void)!kith_store_object_remove(n->store, net->id.b, key.b); /* the store tells */
+}
+
 static void member_is_gone(struct kith_node *n, struct node_network *net,
                            const struct kith_netview_effect *fx, struct kith_now now)
 {
@@ -161,9 +172,13 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
         kith_event_member_left(n->env->events, fx->peer.b, net->name);
         issue_forget(n, net, &fx->peer, now);
     }
+    forget_dropped(n, net, KITH_OBJECT_member_body, &fx->peer);
+    if (p != NULL)
+        p->member_of &= ~bit;
+    if (fx->standing == KITH_STANDING_REVOKED && (p == NULL || p->member_of == 0))
+        (void)!kith_store_address_clear(n->store, fx->peer.b); /* it never comes back */
     if (p == NULL)
         return;
-    p->member_of &= ~bit;
     p->proved &= ~bit;
     p->shown &= ~bit;
     kith_vpn_member_remove(n->vpn, p->handle, net->slot);
@@ -204,6 +219,7 @@ static void apply(struct kith_node *n, struct node_network *net,
             member_is_gone(n, net, fx, now);
         break;
     case KITH_CHANGE_ENDPOINTS:
+        forget_dropped(n, net, KITH_OBJECT_endpoints_body, &fx->peer);
         p = peer_find(n, &fx->peer);
         if (p != NULL)
             peer_refresh(n, p, now);
@@ -224,9 +240,14 @@ static void note_size(struct kith_node *n, struct node_network *net, struct kith
 void objects_settle(struct kith_node *n, struct node_network *net, struct kith_now now)
 {
     struct kith_netview_effect fx;
+    bool changed = false;
 
-    while (kith_netview_next_effect(net->view, &fx))
+    while (kith_netview_next_effect(net->view, &fx)) {
         apply(n, net, &fx, now);
+        changed = true;
+    }
+    if (changed && net->taken)
+        overlay_members(n, net, now);
     note_size(n, net, now);
     /* the calendar may jump, so that far-off moments are looked at again every hour */
     net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),

@@ -84,12 +84,21 @@ void kith_node_set_inbound(struct kith_node *n, bool deny)
         kith_event_out_of_memory(n->env->events, "changing vpn.inbound", 0);
 }
 
+void overlay_members(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    struct kith_member m;
+    size_t at = 0;
+
+    net->taken = false;
+    while (kith_netview_next_member(net->view, &at, now.wall, &m))
+        if (m.standing == KITH_STANDING_MEMBER && peer_find(n, &m.peer) != NULL)
+            overlay_member(n, net, &m.peer, now);
+}
+
 /* Tells the packet core what this node is in a network, and its members again. */
 void overlay_network(struct kith_node *n, struct node_network *net, struct kith_now now)
 {
     struct kith_network_info info;
-    struct kith_member m;
-    size_t at = 0;
 
     ask_network(n, net, now.wall, &info);
     n->overlay_changed = true;
@@ -105,9 +114,7 @@ void overlay_network(struct kith_node *n, struct node_network *net, struct kith_
                                    "leave one of the networks whose addresses overlap");
         return;
     }
-    while (kith_netview_next_member(net->view, &at, now.wall, &m))
-        if (m.standing == KITH_STANDING_MEMBER && peer_find(n, &m.peer) != NULL)
-            overlay_member(n, net, &m.peer, now);
+    overlay_members(n, net, now);
 }
 
 void overlay_member(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
@@ -126,6 +133,8 @@ void overlay_member(struct kith_node *n, struct node_network *net, const struct 
         return; /* our own addresses come first; overlay_network brings it back */
     if (err == KITH_E_NOMEM)
         net->missed = true;
+    if (err == KITH_E_TAKEN)
+        net->taken = true; /* that the other has gone, or has another, may be heard later */
     if (err < 0)
         kith_event_object_refused(n->env->events, peer->b, "member's addresses",
                                   kith_err_text(err));

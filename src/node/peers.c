@@ -70,7 +70,10 @@ struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
 
     if (p != NULL)
         return p;
-    p = n->n_handles < n->peers_max ? new_peer(n) : one_not_needed(n);
+    if (n->some_gone || n->n_handles >= n->peers_max)
+        p = one_not_needed(n);
+    if (p == NULL && n->n_handles < n->peers_max)
+        p = new_peer(n);
     if (p == NULL)
         return NULL;
     p->id = *id;
@@ -278,6 +281,7 @@ void peer_part(struct kith_node *n, struct node_peer *p, uint64_t code, struct k
 {
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
 
+    n->some_gone = true;
     if (s == NULL)
         return;
     kith_session_trust(s, false);

@@ -396,6 +396,35 @@ static void one_that_was_seen_once_may_be_away_for_weeks(void **state)
     world_down(&w);
 }
 
+/* It forgets its serials with the network; what it signed before is still known. */
+static void an_admin_that_left_and_came_back_signs_what_counts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 77);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    world_appoint(&w, 0, "desktop");
+    world_wait(&w, 5 * KITH_SEC);
+    world_enrol(&w, 1, 2);
+    world_wait(&w, 5 * KITH_SEC);
+    assert_int_equal(world_leave(&w, 2), 2);
+    world_wait(&w, 5 * KITH_SEC); /* its list without the phone has the highest serial so far */
+    assert_int_equal(world_leave(&w, 1), 1);
+    world_wait(&w, 90 * KITH_SEC);
+    world_enrol(&w, 0, 1);
+    world_wait(&w, 5 * KITH_SEC);
+    assert_true(world_info(&w, 1).admin);
+    world_enrol(&w, 1, 2);
+    world_wait(&w, 90 * KITH_SEC);
+    for (int i = 0; i < WORLD_N; i++)
+        world_members(&w, i, WORLD_N);
+    assert_true(world_reaches(&w, 0, 2, false, 10 * KITH_SEC));
+    assert_true(world_reaches(&w, 2, 1, false, 10 * KITH_SEC));
+    world_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +443,7 @@ int main(void)
         cmocka_unit_test(an_address_is_dialled_that_was_told_and_never_signed),
         cmocka_unit_test(a_certificate_that_nobody_shows_is_withdrawn_after_a_day),
         cmocka_unit_test(one_that_was_seen_once_may_be_away_for_weeks),
+        cmocka_unit_test(an_admin_that_left_and_came_back_signs_what_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,8 +27,10 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
     struct node_peer_sim *p = ctx;
 
     (void)now;
-    if (p->node != NULL)
-        kith_node_receive(p->node, run, node_sim_now(p));
+    if (p->node == NULL || p->asleep)
+        return;
+    kith_node_receive(p->node, run, node_sim_now(p));
+    p->stirred = true;
 }
 
 static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
@@ -80,23 +82,34 @@ static void start(struct node_peer_sim *p)
     }
 }
 
+static void install(struct node_peer_sim *p, const struct kith_sign_seed *key)
+{
+    if (kith_identity_from_seed(p->env.alloc, key, &p->identity) < 0 ||
+        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0)
+        abort();
+    start(p);
+}
+
+void node_sim_init_with(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                        const char *addr, const struct kith_sign_seed *key,
+                        const struct kith_alloc *alloc)
+{
+    memset(p, 0, sizeof *p);
+    p->net = net;
+    p->name = name;
+    p->events = (struct kith_events){.sink = on_event, .ctx = p};
+    p->env = (struct kith_env){.alloc = alloc, .random = sim_net_random(net), .events = &p->events};
+    p->host = sim_host_add(net, addr, on_deliver, p);
+    sim_host_batch(p->host, &p->transport, &p->batch);
+    install(p, key);
+}
+
 void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name, const char *addr,
                    uint8_t seed)
 {
     struct kith_sign_seed s = {{seed, 77}};
 
-    memset(p, 0, sizeof *p);
-    p->net = net;
-    p->name = name;
-    p->events = (struct kith_events){.sink = on_event, .ctx = p};
-    p->env =
-        (struct kith_env){.alloc = &kith_heap, .random = sim_net_random(net), .events = &p->events};
-    p->host = sim_host_add(net, addr, on_deliver, p);
-    sim_host_batch(p->host, &p->transport, &p->batch);
-    if (kith_identity_from_seed(&kith_heap, &s, &p->identity) < 0 ||
-        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0)
-        abort();
-    start(p);
+    node_sim_init_with(p, net, name, addr, &s, &kith_heap);
 }
 
 void node_sim_fini(struct node_peer_sim *p)
@@ -111,6 +124,20 @@ void node_sim_restart(struct node_peer_sim *p)
 {
     kith_node_free(p->node);
     start(p);
+}
+
+void node_sim_kill(struct node_peer_sim *p)
+{
+    kith_node_free(p->node);
+    p->node = NULL;
+}
+
+void node_sim_reinstall(struct node_peer_sim *p, const struct kith_sign_seed *key)
+{
+    node_sim_kill(p);
+    kith_store_close(p->store);
+    kith_identity_fini(&p->identity);
+    install(p, key);
 }
 
 void node_sim_move(struct node_peer_sim *p, const char *addr)
@@ -153,24 +180,39 @@ static void pump(struct node_peer_sim *p)
     kith_node_flush(p->node, now);
 }
 
+/* Who has nothing to do is left alone: a network of many is mostly that. `asked`: somebody was
+ * given the time to ask for something. When the first of them is to be looked at again. */
+static kith_time look_after(struct node_peer_sim **peers, size_t n, bool asked)
+{
+    kith_time next = KITH_NEVER;
+
+    for (size_t i = 0; i < n; i++) {
+        struct node_peer_sim *p = peers[i];
+        if (p->node == NULL || p->asleep)
+            continue;
+        if (asked || p->stirred || p->next_at <= sim_net_now(p->net)) {
+            p->stirred = false;
+            pump(p);
+            p->next_at = kith_node_deadline(p->node);
+        }
+        next = kith_sooner(next, p->next_at);
+    }
+    return next;
+}
+
 bool node_sims_run(struct node_peer_sim **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
                    kith_dur limit)
 {
     struct sim_net *net = peers[0]->net;
     kith_time end = kith_after(sim_net_now(net), limit);
 
-    for (;;) {
-        kith_time next = end;
-        for (size_t i = 0; i < n; i++)
-            if (peers[i]->node != NULL)
-                pump(peers[i]);
+    for (bool asked = true;; asked = pred != NULL) {
+        kith_time next = look_after(peers, n, asked);
         if (pred != NULL && pred(ctx))
             return true;
         if (sim_net_now(net) >= end)
             return false;
-        for (size_t i = 0; i < n; i++)
-            if (peers[i]->node != NULL)
-                next = kith_sooner(next, kith_node_deadline(peers[i]->node));
+        next = kith_sooner(next, end);
         sim_net_run(net, next > sim_net_now(net) ? next : sim_net_now(net));
     }
 }

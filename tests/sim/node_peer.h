@@ -21,6 +21,9 @@ struct node_peer_sim {
     size_t peers_max;    /* from the next restart on; 0: as usual */
     int64_t wall_offset; /* of this node's calendar clock, seconds */
     bool on_loopback;    /* listens there, too; from its next start on */
+    bool asleep;         /* its lid is closed: time passes it by */
+    bool stirred;        /* something came since it was looked at */
+    kith_time next_at;   /* when it is to be looked at again, if nothing comes */
     /* what happened */
     uint64_t tun_packets;
     uint8_t last_packet[2048];
@@ -34,14 +37,23 @@ struct node_peer_sim {
 
 void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name, const char *addr,
                    uint8_t seed);
+/* The same with a key that grows from `key`, and memory of its own. */
+void node_sim_init_with(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                        const char *addr, const struct kith_sign_seed *key,
+                        const struct kith_alloc *alloc);
 void node_sim_fini(struct node_peer_sim *p);
 /* As after kill -9 and a new start: only the store and the identity survive. */
 void node_sim_restart(struct node_peer_sim *p);
+/* Its power fails: `node` is NULL until it is started again. */
+void node_sim_kill(struct node_peer_sim *p);
+/* The machine is set up anew, by one that has another key and remembers nothing. */
+void node_sim_reinstall(struct node_peer_sim *p, const struct kith_sign_seed *key);
 /* Starts a node where there is none (`node` NULL); the error, if it can't. */
 int node_sim_try_start(struct node_peer_sim *p);
 struct kith_now node_sim_now(const struct node_peer_sim *p);
 /* The host gets another address and notices. */
 void node_sim_move(struct node_peer_sim *p, const char *addr);
+/* Until `pred` (may be NULL) holds or `limit` is over; whether it held. */
 bool node_sims_run(struct node_peer_sim **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
                    kith_dur limit);
 /* An IPv4 or IPv6 UDP packet with `len` bytes of payload goes into p's TUN device. */

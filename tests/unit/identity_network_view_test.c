@@ -476,6 +476,24 @@ static void only_a_member_says_where_it_is(void **state)
     assert_refused(f.view, endpoints(&f, ANNA, T0 + 1), KITH_E_REFUSED, "no member");
 }
 
+/* So that the store lets go of it, too: also of one that had expired, and does not go a second
+ * time. */
+static void where_one_was_is_told_when_it_counts_no_more(void **state)
+{
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    assert_offer(f.view, endpoints(&f, ANNA, T0), KITH_OFFER_NEW);
+    assert_effect(KITH_CHANGE_ADDED, ANNA);
+    assert_effect(KITH_CHANGE_ENDPOINTS, ANNA);
+    kith_netview_tick(f.view, T0 + KITH_CERT_VALID);
+    assert_effect(KITH_CHANGE_GONE, ANNA);
+    assert_no_effect();
+    assert_offer(f.view, revocation(&f, ADMIN_A, ANNA, NULL, 0, 0), KITH_OFFER_NEW);
+    assert_effect(KITH_CHANGE_ENDPOINTS, ANNA);
+    assert_no_effect();
+}
+
 /* ---- order and names ---- */
 
 static void objects_that_come_before_their_proof_wait_for_it(void **state)
@@ -679,6 +697,7 @@ int main(void)
         T(a_leave_names_certificates_and_nothing_else),
         T(a_leave_forged_with_another_key_changes_nothing),
         T(only_a_member_says_where_it_is),
+        T(where_one_was_is_told_when_it_counts_no_more),
         T(objects_that_come_before_their_proof_wait_for_it),
         T(the_waiting_room_is_bounded_and_the_oldest_gives_way),
         T(a_full_view_refuses_more_members_unless_one_is_past),
