@@ -449,7 +449,9 @@ static void one_round(struct crash_lab *lab, int round)
     wait_ready(report[1]);
     settle(lab, m);
     issuer_must_know_all(lab);
-    if (round % REUSE_EVERY == 0 && m->is == OUT && lab->used[0] != '\0')
+    /* it brings back the one that used it, which left */
+    bool own = strcmp(m->ticket, lab->used) == 0;
+    if (round % REUSE_EVERY == 0 && m->is == OUT && lab->used[0] != '\0' && !own)
         used_ticket_must_be_refused(lab, m);
 
     uint64_t first = kith_random_below(&lab->random, LONGEST_US);
