@@ -69,10 +69,10 @@ struct node_network {
     bool small;                /* at most EAGER_MAX members: sessions with all are kept */
     bool missed;               /* there was no memory for a member: look at all of them again */
     bool taken; /* a member's address was another's still: look again when something changed */
-    kith_time save_at;         /* the store lacks objects that the view has; KITH_NEVER */
-    kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
-    kith_time renew_at;        /* when to look at our certificate again */
-    kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */
+    kith_time save_at;      /* the store lacks objects that the view has; KITH_NEVER */
+    kith_time list_at;      /* when to sign a new MEMBERS list; KITH_NEVER */
+    kith_time renew_at;     /* when to look at our certificate again */
+    kith_time endpoints_at; /* when to tell our addresses anew; KITH_NEVER */
 };
 
 struct told_addr {
