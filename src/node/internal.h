@@ -305,10 +305,11 @@ int issue_cert(struct kith_node *n, struct node_network *net, const struct issue
 /* Revokes all of a peer's certificates, those to come included, and its office if it has one. */
 int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                  bool office, struct kith_now now);
-/* A member that another machine with this signer's key certified: this one vouches for it as well,
- * else its next list would put it out. */
+/* A member that another machine with this signer's key certified, or this one before it left and
+ * came back: it vouches for it as well, else its next list would put it out. */
 void issue_adopt(struct kith_node *n, const struct node_network *net, const struct kith_member *m,
                  struct kith_now now);
+void issue_adopt_all(struct kith_node *n, const struct node_network *net, struct kith_now now);
 /* It left: what was promised to it is free again. */
 void issue_forget(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                   struct kith_now now);
