@@ -207,16 +207,6 @@ static int take_root(struct kith_node *n, struct node_network *net,
     return err;
 }
 
-/* Whom the machine that had the key certified, as far as it is known here. */
-static void adopt_members(struct kith_node *n, struct node_network *net, struct kith_now now)
-{
-    struct kith_member m;
-    size_t at = 0;
-
-    while (kith_netview_next_member(net->view, &at, now.wall, &m))
-        issue_adopt(n, net, &m, now);
-}
-
 static int restore_into(struct kith_node *n, const struct kith_backup_content *content,
                         struct kith_now now, struct kith_network_info *ret,
                         struct kith_node_why *why)
@@ -259,7 +249,7 @@ static int restore_into(struct kith_node *n, const struct kith_backup_content *c
                    ? err
                    : node_say(why, err, "", "cannot restore: %s", kith_err_text(err));
     }
-    adopt_members(n, net, now);
+    issue_adopt_all(n, net, now);
     net->renew_at = now.mono;
     if (!fresh) /* who comes new here knows nobody yet: the old list stands */
         issue_list_soon(net, now);

@@ -69,10 +69,10 @@ struct node_network {
     bool small;                /* at most EAGER_MAX members: sessions with all are kept */
     bool missed;               /* there was no memory for a member: look at all of them again */
     bool taken; /* a member's address was another's still: look again when something changed */
-    kith_time save_at;         /* the store lacks objects that the view has; KITH_NEVER */
-    kith_time list_at;         /* when to sign a new MEMBERS list; KITH_NEVER */
-    kith_time renew_at;        /* when to look at our certificate again */
-    kith_time endpoints_at;    /* when to tell our addresses anew; KITH_NEVER */
+    kith_time save_at;      /* the store lacks objects that the view has; KITH_NEVER */
+    kith_time list_at;      /* when to sign a new MEMBERS list; KITH_NEVER */
+    kith_time renew_at;     /* when to look at our certificate again */
+    kith_time endpoints_at; /* when to tell our addresses anew; KITH_NEVER */
 };
 
 struct told_addr {
@@ -305,10 +305,11 @@ int issue_cert(struct kith_node *n, struct node_network *net, const struct issue
 /* Revokes all of a peer's certificates, those to come included, and its office if it has one. */
 int issue_revoke(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                  bool office, struct kith_now now);
-/* A member that another machine with this signer's key certified: this one vouches for it as well,
- * else its next list would put it out. */
+/* A member that another machine with this signer's key certified, or this one before it left and
+ * came back: it vouches for it as well, else its next list would put it out. */
 void issue_adopt(struct kith_node *n, const struct node_network *net, const struct kith_member *m,
                  struct kith_now now);
+void issue_adopt_all(struct kith_node *n, const struct node_network *net, struct kith_now now);
 /* It left: what was promised to it is free again. */
 void issue_forget(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                   struct kith_now now);

@@ -201,6 +201,15 @@ void issue_adopt(struct kith_node *n, const struct node_network *net, const stru
         kith_event_store_failed(n->env->events, "vouch for a member", kith_err_text(err));
 }
 
+void issue_adopt_all(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    struct kith_member m;
+    size_t at = 0;
+
+    while (kith_netview_next_member(net->view, &at, now.wall, &m))
+        issue_adopt(n, net, &m, now);
+}
+
 int issue_cert(struct kith_node *n, struct node_network *net, const struct issue_member *m,
                struct kith_now now, uint8_t *buf, size_t *ret_len, uint64_t *ret_serial,
                char ret_name[KITH_LABEL_MAX + 1])
@@ -381,6 +390,7 @@ static void publish_list(struct kith_node *n, struct node_network *net, struct k
     size_t len = 0;
 
     list.item = kith_new_array(n->env->alloc, LIST_MAX, sizeof *list.item);
+    issue_adopt_all(n, net, now); /* some may have been heard of before this node was in office */
     int err =
         buf == NULL || list.item == NULL ? KITH_E_NOMEM : sign_list(n, net, &list, buf, &len, now);
     if (err >= 0)

@@ -160,6 +160,16 @@ static void forget_dropped(struct kith_node *n, const struct node_network *net, 
         (void)!kith_store_object_remove(n->store, net->id.b, key.b); /* the store tells */
 }
 
+/* Where one was reached that was sent away or has left: if it comes back, it says so anew. */
+static void forget_addresses(struct kith_node *n, const struct kith_netview_effect *fx)
+{
+    const struct node_peer *p = peer_find(n, &fx->peer);
+    bool ended = fx->standing == KITH_STANDING_REVOKED || fx->standing == KITH_STANDING_LEFT;
+
+    if (ended && (p == NULL || p->member_of == 0))
+        (void)!kith_store_address_clear(n->store, fx->peer.b);
+}
+
 static void member_is_gone(struct kith_node *n, struct node_network *net,
                            const struct kith_netview_effect *fx, struct kith_now now)
 {
@@ -175,8 +185,7 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
     forget_dropped(n, net, KITH_OBJECT_member_body, &fx->peer);
     if (p != NULL)
         p->member_of &= ~bit;
-    if (fx->standing == KITH_STANDING_REVOKED && (p == NULL || p->member_of == 0))
-        (void)!kith_store_address_clear(n->store, fx->peer.b); /* it never comes back */
+    forget_addresses(n, fx);
     if (p == NULL)
         return;
     p->proved &= ~bit;
@@ -220,6 +229,7 @@ static void apply(struct kith_node *n, struct node_network *net,
         break;
     case KITH_CHANGE_ENDPOINTS:
         forget_dropped(n, net, KITH_OBJECT_endpoints_body, &fx->peer);
+        forget_addresses(n, fx); /* of one that had expired here before */
         p = peer_find(n, &fx->peer);
         if (p != NULL)
             peer_refresh(n, p, now);

@@ -425,6 +425,52 @@ static void an_admin_that_left_and_came_back_signs_what_counts(void **state)
     world_down(&w);
 }
 
+/* One more machine in the world; what the world waits for, it does not live through. */
+static void server_joins(struct world *w, struct node_peer_sim *server, int by)
+{
+    struct node_peer_sim *all[] = {w->all[0], w->all[1], w->all[2], server};
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct kith_node_why why;
+
+    assert_int_equal(world_invite(w, by, &world_plain, ticket), KITH_OK);
+    assert_int_equal(kith_node_join(server->node, ticket, NULL, 1, node_sim_now(server), &why),
+                     KITH_OK);
+    assert_false(node_sims_run(all, KITH_COUNT(all), NULL, NULL, 90 * KITH_SEC));
+    assert_int_equal(server->last_err, KITH_OK);
+}
+
+/* It left and was dismissed, came back, and hears of whom it once certified before it hears that it
+ * is in office again: they are still its own to vouch for. */
+static void an_admin_that_came_back_vouches_for_whom_it_certified_before(void **state)
+{
+    struct node_peer_sim server;
+    struct world w;
+
+    (void)state;
+    world_up(&w, 78);
+    node_sim_init(&server, w.net, "server", "198.51.100.4:9000", 4);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    world_appoint(&w, 0, "desktop");
+    world_wait(&w, 5 * KITH_SEC);
+    world_enrol(&w, 1, 2);
+    world_wait(&w, 5 * KITH_SEC);
+    world_dismiss(&w, 0, "desktop");
+    world_wait(&w, 5 * KITH_SEC);
+    assert_int_equal(world_leave(&w, 1), 2);
+    world_wait(&w, 90 * KITH_SEC);
+    world_enrol(&w, 0, 1);
+    world_wait(&w, 90 * KITH_SEC);
+    world_appoint(&w, 0, "desktop");
+    world_wait(&w, 5 * KITH_SEC);
+    server_joins(&w, &server, 1);
+    for (int i = 0; i < WORLD_N; i++)
+        world_members(&w, i, WORLD_N + 1);
+    assert_true(world_reaches(&w, 0, 2, false, 10 * KITH_SEC));
+    node_sim_fini(&server);
+    world_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +490,7 @@ int main(void)
         cmocka_unit_test(a_certificate_that_nobody_shows_is_withdrawn_after_a_day),
         cmocka_unit_test(one_that_was_seen_once_may_be_away_for_weeks),
         cmocka_unit_test(an_admin_that_left_and_came_back_signs_what_counts),
+        cmocka_unit_test(an_admin_that_came_back_vouches_for_whom_it_certified_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
