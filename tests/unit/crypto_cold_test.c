@@ -1,5 +1,6 @@
-/* Why there is a warm-up: a request for memory that fails while OpenSSL is used for the first time
- * can spoil it for good, and none does after a warm-up. Each telling is a process of its own. */
+/* What OpenSSL does when its own requests for memory fail. Why there is a warm-up: a failure while
+ * it is used for the first time can spoil it for good, and none does after a warm-up; each telling
+ * is a process of its own. And why a signature is believed only where nothing ran short. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto/sign.h"
 #include "crypto/warm_up.h"
 #include "lab_alloc.h"
 
@@ -105,6 +107,39 @@ static void without_one_some_do(void **state)
         print_message("this OpenSSL (%s) needs no warm-up\n", OpenSSL_version(OPENSSL_VERSION));
 }
 
+static void a_signature_is_right_or_there_is_none(void **state)
+{
+    const struct kith_sign_seed seed = {{9}};
+    struct kith_sign_key *key;
+    struct kith_public_key pub;
+    struct kith_signature sig;
+    unsigned refused = 0;
+
+    (void)state;
+    assert_int_equal(kith_crypto_warm_up(&kith_heap), KITH_OK);
+    assert_int_equal(kith_sign_key_from_seed(&kith_heap, &seed, &key), KITH_OK);
+    kith_sign_key_public(key, &pub);
+    kith_sign_key_set_repeatable(key, true); /* each message has as many rounds each time */
+    for (unsigned message = 0; message < 4; message++) {
+        struct kith_span text = {(const uint8_t *)"abcd" + message, 1};
+        uint64_t before = library.requests;
+        assert_int_equal(kith_sign(key, text, &sig), KITH_OK);
+        uint64_t all = library.requests - before;
+        for (uint64_t i = 1; i <= all; i++) {
+            library.fail_at = library.requests + i;
+            int err = kith_sign(key, text, &sig);
+            library.fail_at = 0;
+            if (err == KITH_OK)
+                assert_int_equal(kith_verify(&pub, text, &sig), KITH_OK);
+            else
+                assert_int_equal(err, KITH_E_CRYPTO);
+            refused += err != KITH_OK;
+        }
+    }
+    assert_true(refused > 0);
+    kith_sign_key_free(key);
+}
+
 int main(void)
 {
     lab_alloc_init(&library);
@@ -114,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(after_a_warm_up_no_failure_lasts),
         cmocka_unit_test(without_one_some_do),
+        cmocka_unit_test(a_signature_is_right_or_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
