@@ -51,9 +51,20 @@ void kith_pump_turn(struct kith_pump *p)
     p->fresh = false;
 }
 
+void kith_pump_receive(struct kith_pump *p, const struct kith_rx *run)
+{
+    kith_gather_heard(&p->gather, run);
+    kith_node_receive(p->node, run, kith_pump_now(p));
+}
+
 static void on_check(uv_check_t *handle)
 {
-    kith_pump_turn(handle->data);
+    struct kith_pump *p = handle->data;
+
+    kith_pump_turn(p);
+    const struct timespec rest = {.tv_nsec = (long)kith_gather_rest(&p->gather, p->now.mono)};
+    if (rest.tv_nsec > 0)
+        (void)nanosleep(&rest, NULL);
 }
 
 int kith_pump_open(struct kith_pump *p, uv_loop_t *loop, const struct kith_pump_ops *ops, void *ctx,

@@ -3,14 +3,16 @@
  *
  * libuv wakes for descriptors; each callback hands its news to the node under one reading of the
  * clock. After the last of them (uv_check) comes one turn: tick, effects, flush, effects again. So
- * a burst of datagrams costs one flush, not one each. The members of the daemon know the pump to
- * read the time; the pump knows them through `kith_pump_ops`. */
+ * a burst of datagrams costs one flush, not one each; and where many peers say a little each, the
+ * loop rests for a moment so that they become one (gather.h). The members of the daemon know the
+ * pump to read the time; the pump knows them through `kith_pump_ops`. */
 #ifndef KITH_LOOP_PUMP_H
 #define KITH_LOOP_PUMP_H
 
 #include <uv.h>
 
 #include "loop/clocks.h"
+#include "loop/gather.h"
 #include "loop/timer.h"
 #include "node/node.h"
 
@@ -31,6 +33,7 @@ struct kith_pump { /* all-zero: not open */
     uv_check_t check;
     struct kith_timer timer;
     struct kith_clocks clocks;
+    struct kith_gather gather;
     struct kith_now now;
     bool fresh; /* now was read in this turn */
     bool open;
@@ -45,6 +48,8 @@ int kith_pump_open(struct kith_pump *p, uv_loop_t *loop, const struct kith_pump_
                    struct kith_os_why *why) KITH_MUST_CHECK;
 /* The time of this turn; the same for everything that happens in it. */
 struct kith_now kith_pump_now(struct kith_pump *p);
+/* A run of datagrams came. */
+void kith_pump_receive(struct kith_pump *p, const struct kith_rx *run);
 /* One turn out of order: before the loop runs, and at its end. */
 void kith_pump_turn(struct kith_pump *p);
 void kith_pump_close(struct kith_pump *p);

@@ -2,11 +2,10 @@
 
 static void sink(void *ctx, const struct kith_rx *runs, size_t n)
 {
-    struct kith_loop_udp *u = ctx;
-    struct kith_now now = kith_pump_now(u->pump);
+    const struct kith_loop_udp *u = ctx;
 
     for (size_t i = 0; i < n; i++)
-        kith_node_receive(u->pump->node, &runs[i], now);
+        kith_pump_receive(u->pump, &runs[i]);
 }
 
 static void on_socket(uv_poll_t *handle, int status, int events);

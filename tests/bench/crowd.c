@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conn/plane.h"
@@ -146,8 +147,10 @@ static void on_runs(void *ctx, const struct kith_rx *runs, size_t count)
 {
     struct node *n = ctx;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        kith_gather_heard(&n->gather, &runs[i]);
         kith_sessions_receive(n->sessions, &runs[i], n->now);
+    }
     send_echoes(n); /* of this batch of 32 messages */
 }
 
@@ -192,6 +195,9 @@ void node_turn(struct node *n, kith_time until)
     kith_sessions_flush(n->sessions, &n->batch, n->now);
     node_effects(n);
     (void)kith_tx_flush(&n->batch);
+    const struct timespec rest = {.tv_nsec = (long)kith_gather_rest(&n->gather, n->now)};
+    if (rest.tv_nsec > 0)
+        (void)nanosleep(&rest, NULL);
 }
 
 void node_for(struct node *n, kith_dur d)

@@ -1,11 +1,11 @@
 /* crowd.h: a node on a real UDP socket of loopback, and a crowd of members that talk to it.
  *
  * The node runs in the process that is measured: batch, UDP transport and sessions as in the
- * daemon, with epoll in place of libuv and nothing above. The crowd is another process. Each member
- * has a key, sessions and a socket of its own, in a /24 of its own (127.x.y.1), so that whatever
- * counts by prefix takes them for people in different places. The node expects every one of them
- * (kith_sessions_config.expects) and its limits for strangers are lifted: what is measured is the
- * work, not how it is rationed.
+ * daemon, with epoll in place of libuv and nothing above; it rests when the daemon would. The crowd
+ * is another process. Each member has a key, sessions and a socket of its own, in a /24 of its own
+ * (127.x.y.1), so that whatever counts by prefix takes them for people in different places. The
+ * node expects every one of them (kith_sessions_config.expects) and its limits for strangers are
+ * lifted: what is measured is the work, not how it is rationed.
  *
  * Order: crowd_share, node_init, crowd_start, then node_turn until enough was seen. Everything the
  * two processes tell each other is in struct crowd_orders. */
@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "crypto/sign.h"
+#include "loop/gather.h"
 #include "session/session.h"
 #include "transport/udp/udp.h"
 
@@ -54,6 +55,7 @@ struct node {
     struct kith_sessions *sessions;
     struct kith_udp *udp;
     struct kith_tx_batch batch;
+    struct kith_gather gather;
     int epoll, fd;
     struct crowd_orders *orders;
     uint64_t up, down;    /* sessions that came up and went */
