@@ -255,7 +255,8 @@ static bool over_guest_limit(struct kith_session *s, struct subflow *f)
     if (s->trusted)
         return false;
     kith_conn_stats(f->conn, &stats);
-    return stats.bytes_in > f->datagram_bytes + KITH_SESSION_GUEST_BYTES + HANDSHAKE_BYTES;
+    return stats.bytes_in >
+           f->member_bytes + f->datagram_bytes + KITH_SESSION_GUEST_BYTES + HANDSHAKE_BYTES;
 }
 
 void control_stream_event(struct kith_session *s, struct subflow *f,

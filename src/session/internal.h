@@ -42,6 +42,7 @@ struct subflow {
     kith_time asked_at;      /* when the oldest unanswered probe was sent; KITH_NEVER: none */
     kith_time probe_at;      /* when the last probe was sent */
     uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
+    uint64_t member_bytes;   /* had come in all when the peer ceased to be trusted */
     uint64_t taken;          /* bytes of the control stream that the peer has acknowledged */
     kith_time taken_at;      /* when that had grown, or nothing was left */
     kith_time look_at;       /* when to see whether it grows; set once it has greeted */

@@ -579,8 +579,23 @@ bool kith_session_is_up(const struct kith_session *s)
     return s->used != NULL;
 }
 
+/* A guest's limits are for what it says as a guest. */
+static void count_anew(struct subflow *f)
+{
+    struct kith_conn_stats stats;
+
+    if (f->conn == NULL)
+        return;
+    kith_conn_stats(f->conn, &stats);
+    f->member_bytes = stats.bytes_in;
+    f->datagram_bytes = 0;
+}
+
 void kith_session_trust(struct kith_session *s, bool trusted)
 {
+    if (s->trusted && !trusted)
+        for (size_t i = 0; i < KITH_COUNT(s->flow); i++)
+            count_anew(&s->flow[i]);
     s->trusted = trusted;
     if (trusted)
         s->guest_until = KITH_NEVER;

@@ -149,6 +149,43 @@ static void control_messages_arrive_in_order_and_whole(void **state)
     pair_down(&p);
 }
 
+static void say(struct pair *p, unsigned messages)
+{
+    static const uint8_t message[200] = {0x80};
+
+    for (unsigned i = 0; i < messages; i++)
+        assert_int_equal(kith_session_send_control(session_peer_to(&p->a, &p->b),
+                                                   KITH_SPAN_OF(message), sim_net_now(p->net)),
+                         KITH_OK);
+}
+
+static bool a_down(void *ctx)
+{
+    return ((struct pair *)ctx)->a.downs > 0;
+}
+
+static void a_guest_pays_for_what_it_says_as_a_guest_only(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 44);
+    connect_pair(&p);
+    for (int i = 0; i < 10; i++) {
+        say(&p, 40); /* as a member: 80 kB in all */
+        wait_for(&p, KITH_SEC);
+    }
+    kith_session_trust(session_peer_to(&p.b, &p.a), false);
+    say(&p, 5);
+    wait_for(&p, KITH_SEC);
+    assert_int_equal(p.b.controls, 405);
+    assert_int_equal(p.a.downs, 0);
+    say(&p, 200);
+    assert_true(run(&p, a_down, KITH_SEC));
+    assert_int_equal(p.a.last_end.code, KITH_CLOSE_LIMIT);
+    pair_down(&p);
+}
+
 static bool a_has_pong(void *ctx)
 {
     return ((struct pair *)ctx)->a.pongs > 0;
@@ -381,11 +418,6 @@ static void new_addresses_are_dialled_at_once_but_do_not_undo_the_wait(void **st
     pair_down(&p);
 }
 
-static bool a_down(void *ctx)
-{
-    return ((struct pair *)ctx)->a.downs > 0;
-}
-
 static void a_guest_must_go_after_ten_seconds(void **state)
 {
     struct pair p;
@@ -457,6 +489,7 @@ int main(void)
         cmocka_unit_test(packets_under_a_slot_not_allowed_are_dropped),
         cmocka_unit_test(a_packet_too_big_for_the_path_arrives_whole_in_fragments),
         cmocka_unit_test(control_messages_arrive_in_order_and_whole),
+        cmocka_unit_test(a_guest_pays_for_what_it_says_as_a_guest_only),
         cmocka_unit_test(a_ping_measures_the_round_trip),
         cmocka_unit_test(of_many_questions_in_one_turn_one_is_answered),
         cmocka_unit_test(two_that_dial_at_once_end_with_one_connection),
