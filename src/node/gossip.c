@@ -598,8 +598,9 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
     if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
         kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
-    if (fx->end->kind == KITH_END_PEER && !join_is_with(n, id) && sends_away(fx->end->code)) {
+    if (fx->end->kind == KITH_END_PEER && sends_away(fx->end->code) && join_may_wait(n, id)) {
         p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
+        join_sent_away(n, id, p->unwelcome_until);
         kith_session_want(fx->session, false, now.mono);
     }
     n->peers_at = now.mono;

@@ -111,6 +111,7 @@ struct node_join {
     uint64_t call;
     bool silent; /* its caller has gone */
     kith_time until;
+    kith_time again_at; /* the issuer sent us away: when to dial it again; 0: it did not */
     struct kith_peer_id issuer;
     struct kith_network_id network;
     struct kith_ticket_secret secret;
@@ -338,6 +339,10 @@ void office_look(struct kith_node *n, struct node_network *net, struct kith_now 
 void enrol_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
 void join_stream(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
 bool join_is_with(const struct kith_node *n, const struct kith_peer_id *peer);
+/* Whether nobody waits for the peer to answer: it is no issuer, or one that only has to greet. */
+bool join_may_wait(const struct kith_node *n, const struct kith_peer_id *peer);
+/* The issuer sent us away and is not dialled before `until`. */
+void join_sent_away(struct kith_node *n, const struct kith_peer_id *peer, kith_time until);
 void join_session_up(struct kith_node *n, const struct kith_peer_id *peer, struct kith_now now);
 /* `others`: somebody else answered wherever the ticket says the issuer is. */
 void join_dial_failed(struct kith_node *n, const struct kith_peer_id *peer, const char *why,

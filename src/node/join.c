@@ -18,6 +18,21 @@ bool join_is_with(const struct kith_node *n, const struct kith_peer_id *peer)
     return join_with(n, peer) != NULL;
 }
 
+bool join_may_wait(const struct kith_node *n, const struct kith_peer_id *peer)
+{
+    const struct node_join *j = join_with(n, peer);
+
+    return j == NULL || j->state == JOIN_WAITING;
+}
+
+void join_sent_away(struct kith_node *n, const struct kith_peer_id *peer, kith_time until)
+{
+    struct node_join *j = join_with(n, peer);
+
+    if (j != NULL)
+        j->again_at = until;
+}
+
 /* The ticket's secret goes at once; the session with the issuer in the next tick. */
 static void join_end(struct kith_node *n, struct node_join *j, int err, const char *remedy,
                      const char *text)
@@ -386,6 +401,19 @@ void join_forget(struct kith_node *n, const struct node_network *net)
     forget_issuer(n, &net->id);
 }
 
+/* It sent us away a while ago, and may have heard of us since. */
+static void dial_again(struct kith_node *n, struct node_join *j, struct kith_now now)
+{
+    struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
+
+    if (j->state != JOIN_WAITING || j->again_at == 0 || now.mono < j->again_at)
+        return;
+    j->again_at = 0;
+    size_t count = peer_stored_addrs(n, &j->issuer, addr, KITH_COUNT(addr));
+    if (reach(n, j, addr, count, now) < 0)
+        j->again_at = kith_after(now.mono, UNWELCOME_TIME);
+}
+
 void join_tick(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
@@ -393,6 +421,7 @@ void join_tick(struct kith_node *n, struct kith_now now)
         char text[160];
         if (j->state == JOIN_ENDED)
             let_go_of_issuer(n, j, now);
+        dial_again(n, j, now);
         if (j->state == JOIN_FREE || now.mono < j->until)
             continue;
         if (j->state == JOIN_WAITING) { /* we are a member, only the issuer is slow to greet */
@@ -420,9 +449,13 @@ kith_time join_deadline(const struct kith_node *n)
 {
     kith_time at = KITH_NEVER;
 
-    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++)
-        if (n->join[i].state != JOIN_FREE)
-            at = kith_sooner(at, n->join[i].until);
+    for (size_t i = 0; i < KITH_NODE_JOINS_MAX; i++) {
+        const struct node_join *j = &n->join[i];
+        if (j->state != JOIN_FREE)
+            at = kith_sooner(at, j->until);
+        if (j->state == JOIN_WAITING && j->again_at != 0)
+            at = kith_sooner(at, j->again_at);
+    }
     return at;
 }
 

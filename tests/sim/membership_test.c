@@ -316,6 +316,32 @@ static void a_joiner_killed_before_it_was_greeted_finds_its_issuer_again(void **
     world_down(&w);
 }
 
+/* It is of no network any more when the joiner comes to be greeted. */
+static void a_joiner_that_its_issuer_sends_away_does_not_knock_all_day(void **state)
+{
+    char ticket[KITH_TICKET_TEXT_MAX];
+    struct kith_node_why why;
+    struct world w;
+
+    (void)state;
+    world_up(&w, 31);
+    world_create(&w);
+    assert_int_equal(world_invite(&w, 0, &world_plain, ticket), KITH_OK);
+    assert_int_equal(
+        kith_node_join(w.node[1].node, ticket, NULL, 1, node_sim_now(&w.node[1]), &why), KITH_OK);
+    while (world_networks(&w, 1) == 0)
+        world_wait(&w, KITH_MSEC);
+    sim_host_power(w.node[0].host, false);
+    node_sim_restart(&w.node[1]);
+    (void)world_leave(&w, 0);
+    sim_host_power(w.node[0].host, true);
+    w.node[0].seen[KITH_EV_conn_opened] = 0;
+    world_wait(&w, 3600 * KITH_SEC);
+    /* a guest has 10 s, and who was sent away comes again after 60 s */
+    assert_in_range(w.node[0].seen[KITH_EV_conn_opened], 40, 60);
+    world_down(&w);
+}
+
 /* ---- addresses told at once ---- */
 
 static void count_one(void *ctx, const struct kith_rx *run, kith_time now)
@@ -486,6 +512,7 @@ int main(void)
         cmocka_unit_test(one_that_left_comes_back_with_its_own_ticket_until_it_expires),
         cmocka_unit_test(who_left_makes_room_for_the_next),
         cmocka_unit_test(a_joiner_killed_before_it_was_greeted_finds_its_issuer_again),
+        cmocka_unit_test(a_joiner_that_its_issuer_sends_away_does_not_knock_all_day),
         cmocka_unit_test(an_address_is_dialled_that_was_told_and_never_signed),
         cmocka_unit_test(a_certificate_that_nobody_shows_is_withdrawn_after_a_day),
         cmocka_unit_test(one_that_was_seen_once_may_be_away_for_weeks),
