@@ -63,6 +63,7 @@ static kith_time next_deadline(void *ctx)
 
     at = kith_sooner(at, kith_control_deadline(&d->control));
     at = kith_sooner(at, kith_loop_tun_deadline(&d->tun));
+    at = kith_sooner(at, kith_overlay_deadline(&d->overlay));
     at = kith_sooner(at, kith_instance_monitor_deadline(d));
     return d->stop_by == 0 ? at : kith_sooner(at, d->stop_by);
 }

@@ -66,6 +66,7 @@ void kith_instance_stop(struct kith_instance *d);
 /* interface.c: makes the tunnel interface; has it carry what the networks want; makes it again. */
 int kith_instance_interface(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;
 void kith_instance_overlay(struct kith_instance *d);
+extern const struct kith_watch_ops kith_instance_watch_ops; /* ctx: the instance */
 void kith_instance_interface_turn(struct kith_instance *d);
 /* monitoring.c: see there. */
 int kith_instance_monitor(struct kith_instance *d, struct kith_ctl_error *e) KITH_MUST_CHECK;

@@ -29,6 +29,7 @@ static void follow(struct kith_instance *d, unsigned ifindex)
         return;
     d->overlay.ifindex = d->watch.tun = ifindex;
     d->overlay.applied.n = 0;
+    d->overlay.again_at = 0;
 }
 
 void kith_instance_overlay(struct kith_instance *d)
@@ -37,11 +38,23 @@ void kith_instance_overlay(struct kith_instance *d)
     kith_overlay_apply(&d->overlay, d->node, kith_pump_now(&d->pump).wall);
 }
 
+static void on_look(void *ctx, const struct kith_host_addrs *addrs,
+                    const struct kith_host_routes *routes)
+{
+    struct kith_instance *d = ctx;
+
+    kith_overlay_look(&d->overlay, addrs, routes, kith_pump_now(&d->pump).mono);
+}
+
+const struct kith_watch_ops kith_instance_watch_ops = {.look = on_look};
+
 void kith_instance_interface_turn(struct kith_instance *d)
 {
-    kith_time now = kith_pump_now(&d->pump).mono;
+    struct kith_now at = kith_pump_now(&d->pump);
+    kith_time now = at.mono;
 
     follow(d, d->tun.open ? d->tun.tun.ifindex : 0);
+    kith_overlay_turn(&d->overlay, d->node, now, at.wall);
     if (kith_loop_tun_deadline(&d->tun) > now)
         return;
     if (kith_loop_tun_again(&d->tun, &d->conf, &d->netlink, &d->loop, now) == KITH_OK)

@@ -45,6 +45,18 @@ static void refused(const struct kith_overlay *o, const char *what, const struct
     kith_event_overlay_failed(o->env->events, what, o->name, why->text);
 }
 
+/* With its address an IPv6 route loses its source, and stays: that one makes room. */
+static int add_route(struct kith_overlay *o, const struct kith_host_route *route,
+                     struct kith_os_why *why)
+{
+    const struct kith_host_route any = {.dst = route->dst, .ifindex = route->ifindex};
+    int err = kith_netlink_route_add(o->nl, route, why);
+
+    if (err != KITH_E_EXISTS || kith_netlink_route_remove(o->nl, &any, NULL) < 0)
+        return err;
+    return kith_netlink_route_add(o->nl, route, why);
+}
+
 /* Whether all of the item is there now. */
 static bool put(struct kith_overlay *o, const struct kith_overlay_item *item)
 {
@@ -59,7 +71,7 @@ static bool put(struct kith_overlay *o, const struct kith_overlay_item *item)
         refused(o, kith_ip_text(&item->ip, text, sizeof text), &why);
         return false;
     }
-    if (routed && kith_netlink_route_add(o->nl, &route, &why) < 0) {
+    if (routed && add_route(o, &route, &why) < 0) {
         refused(o, kith_prefix_text(&item->route, text, sizeof text), &why);
         (void)!kith_netlink_address_remove(o->nl, &address, NULL);
         return false;
@@ -101,4 +113,81 @@ void kith_overlay_apply(struct kith_overlay *o, const struct kith_node *node, ki
         if (kith_overlay_has(&o->applied, &wanted.item[i]) || put(o, &wanted.item[i]))
             there.item[there.n++] = wanted.item[i];
     o->applied = there;
+}
+
+/* ---- what others took away ---- */
+
+static bool is_down(const struct kith_overlay *o, const struct kith_host_addrs *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->a[i].ifindex == o->ifindex && (all->a[i].flags & KITH_HOST_ADDR_UP) == 0)
+            return true;
+    return false;
+}
+
+static bool has_address(const struct kith_overlay *o, const struct kith_host_addrs *all,
+                        const struct kith_ip *ip)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->a[i].ifindex == o->ifindex && kith_ip_equal(&all->a[i].ip, ip))
+            return true;
+    return all->more;
+}
+
+static bool has_route(const struct kith_overlay *o, const struct kith_host_routes *all,
+                      const struct kith_prefix *dst)
+{
+    if (dst->ip.family == KITH_FAMILY_NONE)
+        return true;
+    for (size_t i = 0; i < all->n; i++)
+        if (all->r[i].ifindex == o->ifindex && all->r[i].protocol == KITH_ROUTE_PROTOCOL &&
+            kith_prefix_equal(&all->r[i].dst, dst))
+            return true;
+    return all->more;
+}
+
+bool kith_overlay_lost(struct kith_overlay *o, const struct kith_host_addrs *addrs,
+                       const struct kith_host_routes *routes)
+{
+    struct kith_overlay_set there = {.n = 0};
+
+    if (o->ifindex == 0 || is_down(o, addrs))
+        return false;
+    for (size_t i = 0; i < o->applied.n; i++) {
+        const struct kith_overlay_item *item = &o->applied.item[i];
+        if (has_address(o, addrs, &item->ip) && has_route(o, routes, &item->route))
+            there.item[there.n++] = *item;
+    }
+    bool lost = there.n < o->applied.n;
+    o->applied = there;
+    return lost;
+}
+
+void kith_overlay_look(struct kith_overlay *o, const struct kith_host_addrs *addrs,
+                       const struct kith_host_routes *routes, kith_time now)
+{
+    if (!kith_overlay_lost(o, addrs, routes))
+        return;
+    kith_event_overlay_lost(o->env->events, o->name);
+    if (o->again_at == 0)
+        o->again_at = kith_backoff_lost(&o->backoff, o->since, now);
+}
+
+void kith_overlay_turn(struct kith_overlay *o, const struct kith_node *node, kith_time now,
+                       kith_wall wall)
+{
+    struct kith_overlay_set wanted;
+
+    if (o->again_at == 0 || now < o->again_at)
+        return;
+    kith_overlay_apply(o, node, wall);
+    wanted_by(node, wall, &wanted);
+    o->since = now;
+    o->again_at =
+        o->ifindex == 0 || o->applied.n == wanted.n ? 0 : kith_backoff_failed(&o->backoff, now);
+}
+
+kith_time kith_overlay_deadline(const struct kith_overlay *o)
+{
+    return o->again_at == 0 ? KITH_NEVER : o->again_at;
 }

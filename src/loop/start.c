@@ -176,6 +176,8 @@ static void start_watch(struct kith_instance *d)
     d->watch.env = &d->env;
     d->watch.nl = d->netlink_open ? &d->netlink : NULL;
     d->watch.tun = d->overlay.ifindex;
+    d->watch.ops = &kith_instance_watch_ops;
+    d->watch.ctx = d;
     if (kith_watch_open(&d->watch, &d->loop, &d->pump, &why) < 0)
         kith_event_offload_off(d->env.events, "noticing changes of the host's network", why.text);
     kith_watch_start(&d->watch);

@@ -82,6 +82,8 @@ static bool look(struct kith_watch *w, struct kith_watch_view *ret)
     if (kith_netlink_addresses(w->nl, &addrs, NULL) < 0 ||
         kith_netlink_routes(w->nl, &routes, NULL) < 0)
         return false;
+    if (w->ops != NULL)
+        w->ops->look(w->ctx, &addrs, &routes);
     kith_watch_addresses(&addrs, w->tun, ret);
     ret->routes = kith_watch_routes(&routes, w->tun);
     return true;

@@ -27,6 +27,12 @@ uint64_t kith_watch_routes(const struct kith_host_routes *all, unsigned tun);
 const char *kith_watch_changed(const struct kith_watch_view *before,
                                const struct kith_watch_view *after);
 
+struct kith_watch_ops {
+    /* Something changed, and this is what there is: of the tunnel interface, too. */
+    void (*look)(void *ctx, const struct kith_host_addrs *addrs,
+                 const struct kith_host_routes *routes);
+};
+
 struct kith_watch { /* all-zero: not open */
     struct kith_pump *pump;
     const struct kith_env *env;
@@ -37,6 +43,8 @@ struct kith_watch { /* all-zero: not open */
     bool open;
     kith_time look_at; /* KITH_NEVER: nothing changed */
     struct kith_watch_view view;
+    const struct kith_watch_ops *ops; /* borrowed */
+    void *ctx;
 };
 
 int kith_watch_open(struct kith_watch *w, uv_loop_t *loop, struct kith_pump *pump,

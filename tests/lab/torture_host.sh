@@ -121,6 +121,21 @@ check "and it waits, rather than asking all the time" test "$(($(processor_ms) -
 ip -n laptop link del kith0
 soon 8 "the remedy works" reaches_both_ways laptop desktop
 
+# What an administrator does to it by hand. The kernel takes IPv6 addresses and all routes along.
+before=$(interface)
+as_before() { [ "$(interface)" = "$before" ]; }
+ip -n laptop link set kith0 down
+sleep 1
+is_down() { ! ip -n laptop link show kith0 | grep -q '[<,]UP[,>]'; }
+check "an interface that was set down stays down" is_down
+ip -n laptop link set kith0 up
+soon 3 "set up again it gets its addresses and routes back" as_before
+soon 1 "and members are reached" reaches_both_ways laptop desktop
+sleep 1 # what was back for less is waited for
+ip -n laptop addr flush dev kith0
+soon 3 "addresses that were flushed are given back" as_before
+soon 1 "with the routes" reaches_both_ways laptop desktop
+
 # ---- two uplinks ----
 
 download() {

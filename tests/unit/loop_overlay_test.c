@@ -18,13 +18,13 @@
 static struct kith_overlay overlay;
 static struct kith_netlink nl;
 static struct kith_tun tun;
-static size_t refusals;
+static size_t refusals, losses;
 
 static void sink(void *ctx, const struct kith_event *ev)
 {
     (void)ctx;
-    assert_int_equal(ev->kind, KITH_EV_overlay_failed);
-    refusals++;
+    losses += ev->kind == KITH_EV_overlay_lost;
+    refusals += ev->kind == KITH_EV_overlay_failed;
 }
 
 static const struct kith_events events = {.sink = sink};
@@ -46,7 +46,7 @@ static int begin(void **state)
 {
     (void)state;
     memset(&fake, 0, sizeof fake);
-    refusals = 0;
+    refusals = losses = 0;
     network_set(0, "100.71.0.1", "100.71.0.0/16", "fd12:3456:789a::1", "fd12:3456:789a::/64");
     network_set(1, "100.90.4.4", "100.90.0.0/16", "fdaa::4", "fdaa::/64");
     overlay = (struct kith_overlay){.nl = &nl, .env = &env, .name = "kith0"};
@@ -157,6 +157,92 @@ static void a_route_that_is_somebody_elses_is_told_and_tried_again(void **state)
     interface_drop();
 }
 
+/* The host looked at its network at `now`. */
+static void look(kith_time now)
+{
+    static struct kith_host_addrs addrs;
+    static struct kith_host_routes routes;
+
+    assert_int_equal(kith_netlink_addresses(&nl, &addrs, NULL), KITH_OK);
+    assert_int_equal(kith_netlink_routes(&nl, &routes, NULL), KITH_OK);
+    kith_overlay_look(&overlay, &addrs, &routes, now);
+    if (kith_overlay_deadline(&overlay) <= now)
+        kith_overlay_turn(&overlay, NULL, now, 0);
+}
+
+static void all_is_there(void)
+{
+    assert_int_equal(addresses(), 2);
+    assert_int_equal(count("route show dev kith0 proto 158"), 1);
+    assert_int_equal(count("-6 route show dev kith0 proto 158"), 1);
+}
+
+static void what_others_took_away_is_given_back(void **state)
+{
+    static const char *const take[] = {"addr flush dev kith0", "-6 addr flush dev kith0",
+                                       "route flush dev kith0",
+                                       "-6 route flush dev kith0 proto 158"};
+    kith_time now = 100 * KITH_SEC;
+
+    (void)state;
+    LAB_OR_SKIP();
+    interface_make();
+    fake.n_networks = 1;
+    kith_overlay_apply(&overlay, NULL, 0);
+    look(now);
+    assert_int_equal(losses, 0);
+    for (size_t i = 0; i < KITH_COUNT(take); i++) {
+        lab_ip(take[i]);
+        look(now += 10 * KITH_SEC);
+        assert_int_equal(losses, i + 1);
+        all_is_there();
+        assert_int_equal(kith_overlay_deadline(&overlay), KITH_NEVER);
+    }
+    assert_int_equal(refusals, 0);
+    interface_drop();
+}
+
+static void an_interface_that_is_down_gets_it_back_when_it_is_up(void **state)
+{
+    (void)state;
+    LAB_OR_SKIP();
+    interface_make();
+    fake.n_networks = 1;
+    kith_overlay_apply(&overlay, NULL, 0);
+    lab_ip("link set kith0 down");
+    look(100 * KITH_SEC);
+    assert_int_equal(losses, 0);
+    assert_int_equal(count("route show dev kith0 proto 158"), 0);
+    lab_ip("link set kith0 up");
+    look(101 * KITH_SEC);
+    assert_int_equal(losses, 1);
+    all_is_there();
+    interface_drop();
+}
+
+static void who_takes_it_away_all_the_time_meets_it_ever_more_rarely(void **state)
+{
+    kith_time now = 100 * KITH_SEC, last = 0;
+    size_t given = 0;
+
+    (void)state;
+    LAB_OR_SKIP();
+    interface_make();
+    fake.n_networks = 1;
+    kith_overlay_apply(&overlay, NULL, 0);
+    for (int i = 0; i < 1200; i++) { /* ten times a second */
+        if (addresses() > 0) {
+            given++;
+            last = now;
+            lab_ip("addr flush dev kith0");
+        }
+        look(now += KITH_SEC / 10);
+    }
+    assert_in_range(given, 4, 10);
+    assert_true(now - last < 61 * KITH_SEC);
+    interface_drop();
+}
+
 static void without_an_interface_nothing_is_done(void **state)
 {
     (void)state;
@@ -186,6 +272,9 @@ int main(void)
         cmocka_unit_test_setup(what_no_network_wants_any_more_is_taken_away_and_nothing_else,
                                begin),
         cmocka_unit_test_setup(a_route_that_is_somebody_elses_is_told_and_tried_again, begin),
+        cmocka_unit_test_setup(what_others_took_away_is_given_back, begin),
+        cmocka_unit_test_setup(an_interface_that_is_down_gets_it_back_when_it_is_up, begin),
+        cmocka_unit_test_setup(who_takes_it_away_all_the_time_meets_it_ever_more_rarely, begin),
         cmocka_unit_test_setup(without_an_interface_nothing_is_done, begin),
         cmocka_unit_test_setup(a_family_that_a_network_does_not_have_is_not_wanted, begin),
     };
