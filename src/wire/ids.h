@@ -15,6 +15,11 @@ struct kith_network_id {
     uint8_t b[32];
 };
 
+/* Where a service of a peer is (docs/spec/destination.md). It addresses, it never authorises. */
+struct kith_destination {
+    uint8_t b[16];
+};
+
 /* What a signed object is about: two objects with one key are two versions of one thing
  * (docs/spec/objects.md 4). */
 struct kith_object_key {
@@ -43,6 +48,12 @@ static inline bool kith_peer_id_equal(const struct kith_peer_id *a, const struct
 
 static inline bool kith_network_id_equal(const struct kith_network_id *a,
                                          const struct kith_network_id *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+static inline bool kith_destination_equal(const struct kith_destination *a,
+                                          const struct kith_destination *b)
 {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }
