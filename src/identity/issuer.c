@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { SERVICES_BYTES = KITH_SERVICES_MAX * (1 + KITH_LABEL_MAX + 1 + KITH_SERVICE_ABOUT_MAX) };
+
 /* ---- blocks and serials ---- */
 
 static uint32_t ip4_number(const struct kith_ip *ip)
@@ -269,6 +271,46 @@ int kith_issue_endpoints(const struct kith_identity *member, const struct kith_n
     body.addrs.n = (uint16_t)n;
     if (err == KITH_OK)
         err = kith_endpoints_body_encode(&body, b, sizeof b, &len);
+    if (err < 0)
+        return err;
+    return kith_object_sign(member, &head, (struct kith_span){b, len}, buf, cap, ret_len);
+}
+
+static bool in_order(const struct kith_service *services, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (kith_span_compare(services[i - 1].name, services[i].name) >= 0)
+            return false;
+    return true;
+}
+
+int kith_issue_announcement(const struct kith_identity *member,
+                            const struct kith_network_id *network, uint32_t capabilities,
+                            const struct kith_service *services, size_t n, uint64_t number,
+                            kith_wall valid_until, kith_wall now, uint8_t *buf, size_t cap,
+                            size_t *ret_len)
+{
+    uint8_t list[SERVICES_BYTES], b[SERVICES_BYTES + 64];
+    struct kith_writer w = kith_writer_on(list, sizeof list);
+    struct kith_announcement_body body = {.valid_until = valid_until, .capabilities = capabilities};
+    struct kith_object_head head = {.kind = KITH_OBJECT_announcement_body,
+                                    .network = *network,
+                                    .number = number,
+                                    .issued = now};
+    size_t len = 0;
+
+    if (n > KITH_SERVICES_MAX)
+        return KITH_E_LIMIT;
+    if (!in_order(services, n))
+        return KITH_E_INVAL;
+    for (size_t i = 0; i < n; i++)
+        kith_service_item_put(
+            &w, &(struct kith_service_item){.name = services[i].name, .about = services[i].about});
+    int err = kith_writer_done(&w, &body.services.bytes.n);
+    body.services.bytes.p = list;
+    body.services.n = (uint16_t)n;
+    if (err == KITH_OK)
+        err = kith_announcement_body_encode(&body, b, sizeof b, &len);
     if (err < 0)
         return err;
     return kith_object_sign(member, &head, (struct kith_span){b, len}, buf, cap, ret_len);

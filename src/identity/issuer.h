@@ -112,4 +112,22 @@ int kith_issue_endpoints(const struct kith_identity *member, const struct kith_n
                          kith_wall valid_until, kith_wall now, uint8_t *buf, size_t cap,
                          size_t *ret_len) KITH_MUST_CHECK;
 
+enum {
+    KITH_SERVICES_MAX = 32,      /* of a member in a network */
+    KITH_SERVICE_ABOUT_MAX = 120 /* bytes */
+};
+
+struct kith_service {       /* borrowed */
+    struct kith_span name;  /* a label */
+    struct kith_span about; /* at most KITH_SERVICE_ABOUT_MAX bytes of UTF-8, for people */
+};
+
+/* A member says what it does for others (spec objects 3.7.4) and which services it has, at most
+ * KITH_SERVICES_MAX (KITH_E_LIMIT), ascending by name and none twice (KITH_E_INVAL). */
+int kith_issue_announcement(const struct kith_identity *member,
+                            const struct kith_network_id *network, uint32_t capabilities,
+                            const struct kith_service *services, size_t n, uint64_t number,
+                            kith_wall valid_until, kith_wall now, uint8_t *buf, size_t cap,
+                            size_t *ret_len) KITH_MUST_CHECK;
+
 #endif

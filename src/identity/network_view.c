@@ -37,9 +37,10 @@ int kith_netview_new(const struct kith_env *env, const struct kith_network_id *n
     v->me = *me;
     v->limit = limits_of(limits);
     v->deadline = KITH_NEVER;
-    /* each member may have a certificate and endpoints, each signer a list besides */
+    /* each member may have a certificate, endpoints and an announcement, each signer a list besides
+     */
     size_t keys =
-        2 * (size_t)v->limit.members + 2 * (size_t)v->limit.admins + v->limit.revocations + 2;
+        3 * (size_t)v->limit.members + 2 * (size_t)v->limit.admins + v->limit.revocations + 2;
     kith_map_init(&v->by_key, env->alloc, env->random, sizeof(struct kith_object_key), keys);
     kith_map_init(&v->by_peer, env->alloc, env->random, sizeof(struct kith_peer_id), keys);
     kith_list_init(&v->all);
@@ -120,6 +121,19 @@ static void purge(struct kith_netview *v, struct kith_known *k)
         kith_store_drop(v, k->list);
 }
 
+/* What it said of itself counts no more than its certificate. */
+static void drop_own(struct kith_netview *v, struct kith_known *k)
+{
+    if (k->endpoints != NULL) {
+        kith_store_drop(v, k->endpoints);
+        kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);
+    }
+    if (k->announcement != NULL) {
+        kith_store_drop(v, k->announcement);
+        kith_known_note(v, k, KITH_CHANGE_ANNOUNCEMENT);
+    }
+}
+
 static void settle_all(struct kith_netview *v, kith_wall now)
 {
     struct kith_link *l, *next;
@@ -132,10 +146,8 @@ static void settle_all(struct kith_netview *v, kith_wall now)
         struct kith_known *k = KITH_OF(l, struct kith_known, link);
         next = l->next;
         settle(v, k, now);
-        if (k->endpoints != NULL && !kith_rule_cert_stands(v, k, now)) {
-            kith_store_drop(v, k->endpoints);
-            kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);
-        }
+        if (!kith_rule_cert_stands(v, k, now))
+            drop_own(v, k);
         kith_known_drop_empty(v, k);
     }
 }
@@ -159,10 +171,13 @@ static void note_change(struct kith_netview *v, const struct kith_object *obj, k
         break;
     case KITH_OBJECT_members_body: settle_all(v, now); break;
     case KITH_OBJECT_endpoints_body:
+    case KITH_OBJECT_announcement_body:
         if ((k = kith_known_find(v, &obj->env.signer)) == NULL)
             break;
-        kith_rule_endpoints_paid(k, now);
-        kith_known_note(v, k, KITH_CHANGE_ENDPOINTS);
+        kith_rule_own_paid(k, now);
+        kith_known_note(v, k,
+                        obj->env.kind == KITH_OBJECT_endpoints_body ? KITH_CHANGE_ENDPOINTS
+                                                                    : KITH_CHANGE_ANNOUNCEMENT);
         break;
     case KITH_OBJECT_member_body:
         if ((k = kith_known_find(v, &obj->member.peer)) == NULL)
@@ -281,7 +296,8 @@ static void retry_waiting(struct kith_netview *v, uint8_t proved_by, kith_wall n
     if (proved_by != KITH_OBJECT_network_body && proved_by != KITH_OBJECT_admin_body &&
         proved_by != KITH_OBJECT_member_body)
         return;
-    /* an ADMIN may prove a MEMBER, and that ENDPOINTS; each round empties some of what waits */
+    /* an ADMIN may prove a MEMBER, and that what it says of itself; each round empties some of what
+     * waits */
     while (retry_round(v, now))
         ;
 }
@@ -292,8 +308,8 @@ static bool moves_too_often(const struct kith_netview *v, const struct kith_obje
 {
     const struct kith_known *k = kith_known_find(v, &obj->env.signer);
 
-    return obj->env.kind == KITH_OBJECT_endpoints_body && k != NULL &&
-           !kith_peer_id_equal(&obj->env.signer, &v->me) && !kith_rule_endpoints_afforded(k, now);
+    return kith_object_is_own(obj->env.kind) && k != NULL &&
+           !kith_peer_id_equal(&obj->env.signer, &v->me) && !kith_rule_own_afforded(k, now);
 }
 
 static int offer(struct kith_netview *v, struct kith_span object, kith_wall now,
@@ -309,7 +325,7 @@ static int offer(struct kith_netview *v, struct kith_span object, kith_wall now,
     if (superfluous(v, &obj, now, ret))
         return KITH_OK;
     if (moves_too_often(v, &obj, now)) {
-        *ret_why = "its signer says too often where it is";
+        *ret_why = "its signer says too often what is new about it";
         return KITH_E_LIMIT;
     }
     err = judge(v, &obj, now, ret_why);

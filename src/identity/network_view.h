@@ -80,6 +80,7 @@ enum kith_netview_change {
     KITH_CHANGE_CERT,      /* peer still is one, by another certificate */
     KITH_CHANGE_GONE,      /* peer no longer is one; standing says why */
     KITH_CHANGE_ENDPOINTS, /* peer says it may be reached elsewhere, or what it said was dropped */
+    KITH_CHANGE_ANNOUNCEMENT, /* peer does other things or has other services, likewise */
 };
 
 struct kith_netview_effect {
@@ -98,8 +99,9 @@ struct kith_member {
     struct kith_peer_id peer;
     char name[KITH_LABEL_MAX + 1]; /* as shown: of two equal names the later has a "-2" */
     struct kith_ip ip4, ip6;
-    const struct kith_object *cert;      /* cert->member is the rest */
-    const struct kith_object *endpoints; /* NULL when none is known or it is out of date */
+    const struct kith_object *cert;         /* cert->member is the rest */
+    const struct kith_object *endpoints;    /* NULL when none is known or it is out of date */
+    const struct kith_object *announcement; /* the same */
     enum kith_standing standing;
     bool admin;
 };

@@ -152,6 +152,8 @@ static void fill(const struct kith_netview *v, const struct kith_known *k, kith_
     };
     if (k->endpoints != NULL && now < k->endpoints->obj.endpoints.valid_until)
         ret->endpoints = &k->endpoints->obj;
+    if (k->announcement != NULL && now < k->announcement->obj.announcement.valid_until)
+        ret->announcement = &k->announcement->obj;
     memcpy(ret->name, k->name, sizeof ret->name);
 }
 

@@ -23,8 +23,8 @@ struct kith_known {
     struct kith_link link;    /* in view.all */
     struct kith_link changed; /* in view.changed while an effect waits */
     struct kith_peer_id id;
-    struct kith_held *cert, *admin, *endpoints;
-    kith_wall endpoints_paid;      /* its allowance of ENDPOINTS is spent ahead until then */
+    struct kith_held *cert, *admin, *endpoints, *announcement;
+    kith_wall own_paid;            /* its allowance of own statements is spent ahead until then */
     struct kith_held *list;        /* the MEMBERS it signed */
     struct kith_link revocations;  /* kith_held, one per signer at most */
     enum kith_standing shown;      /* what the last effect said */
@@ -88,10 +88,10 @@ bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *ob
 unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object *revocation);
 enum kith_standing kith_rule_standing(const struct kith_netview *v, const struct kith_known *k,
                                       kith_wall now);
-/* Whether k may say again where it is (spec objects 3.5.2), and that it did: only its own signature
- * spends its allowance. */
-bool kith_rule_endpoints_afforded(const struct kith_known *k, kith_wall now);
-void kith_rule_endpoints_paid(struct kith_known *k, kith_wall now);
+/* Whether k may say something new of itself (spec objects 3.5.2), and that it did: only its own
+ * signature spends its allowance. */
+bool kith_rule_own_afforded(const struct kith_known *k, kith_wall now);
+void kith_rule_own_paid(struct kith_known *k, kith_wall now);
 /* When k's standing changes by time alone; KITH_NEVER when it doesn't. */
 kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now);
 /* Whether k's certificate counts at all, its own times aside. */

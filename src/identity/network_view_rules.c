@@ -197,25 +197,25 @@ kith_wall kith_rule_turns(const struct kith_known *k, kith_wall now)
 /* ---- judging what comes ---- */
 
 /* Spec objects 3.5.2: one in so many seconds, beyond so many at once. */
-#define ENDPOINTS_COST ((kith_wall)10)
-#define ENDPOINTS_BURST 8
+#define OWN_COST ((kith_wall)10)
+#define OWN_BURST 8
 
 static kith_wall spent_until(const struct kith_known *k, kith_wall now)
 {
-    kith_wall paid = k->endpoints_paid;
+    kith_wall paid = k->own_paid;
 
     /* further ahead than can be: the clock was set back */
-    return paid < now || paid > now + ENDPOINTS_COST * ENDPOINTS_BURST ? now : paid;
+    return paid < now || paid > now + OWN_COST * OWN_BURST ? now : paid;
 }
 
-bool kith_rule_endpoints_afforded(const struct kith_known *k, kith_wall now)
+bool kith_rule_own_afforded(const struct kith_known *k, kith_wall now)
 {
-    return spent_until(k, now) + ENDPOINTS_COST <= now + ENDPOINTS_COST * ENDPOINTS_BURST;
+    return spent_until(k, now) + OWN_COST <= now + OWN_COST * OWN_BURST;
 }
 
-void kith_rule_endpoints_paid(struct kith_known *k, kith_wall now)
+void kith_rule_own_paid(struct kith_known *k, kith_wall now)
 {
-    k->endpoints_paid = spent_until(k, now) + ENDPOINTS_COST;
+    k->own_paid = spent_until(k, now) + OWN_COST;
 }
 
 struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct kith_object *obj)
@@ -226,7 +226,7 @@ struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct
         return obj->network.root; /* opening it compared its hash with the network id */
     if (v->network == NULL)
         return (struct kith_span){0};
-    if (obj->env.kind == KITH_OBJECT_endpoints_body || is_leave(obj))
+    if (kith_object_is_own(obj->env.kind) || is_leave(obj))
         return k != NULL && k->cert != NULL ? k->cert->obj.member.spki : (struct kith_span){0};
     if (is_root(v, &obj->env.signer))
         return v->network->obj.network.root;
@@ -246,12 +246,15 @@ static const char *against_root_object(const struct kith_netview *v, const struc
     return NULL;
 }
 
-static const char *against_endpoints(const struct kith_netview *v, const struct kith_object *obj,
-                                     kith_wall now)
+static const char *against_own(const struct kith_netview *v, const struct kith_object *obj,
+                               kith_wall now)
 {
+    uint64_t until = obj->env.kind == KITH_OBJECT_endpoints_body ? obj->endpoints.valid_until
+                                                                 : obj->announcement.valid_until;
+
     if (!kith_rule_cert_stands(v, kith_known_find(v, &obj->env.signer), now))
         return "its signer is no member";
-    return obj->endpoints.valid_until <= now ? "it is out of date" : NULL;
+    return until <= now ? "it is out of date" : NULL;
 }
 
 static const char *against_leave(const struct kith_object *obj)
@@ -292,7 +295,8 @@ static const char *against(const struct kith_netview *v, const struct kith_objec
     switch (obj->env.kind) {
     case KITH_OBJECT_network_body:
     case KITH_OBJECT_admin_body: return against_root_object(v, obj);
-    case KITH_OBJECT_endpoints_body: return against_endpoints(v, obj, now);
+    case KITH_OBJECT_endpoints_body:
+    case KITH_OBJECT_announcement_body: return against_own(v, obj, now);
     }
     return is_leave(obj) ? against_leave(obj) : against_statement(v, obj);
 }

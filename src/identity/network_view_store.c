@@ -29,8 +29,8 @@ struct kith_known *kith_known_get(struct kith_netview *v, const struct kith_peer
 
 void kith_known_drop_empty(struct kith_netview *v, struct kith_known *k)
 {
-    if (k->cert != NULL || k->admin != NULL || k->endpoints != NULL || k->list != NULL ||
-        !kith_list_empty(&k->revocations) || k->effects != 0)
+    if (k->cert != NULL || k->admin != NULL || k->endpoints != NULL || k->announcement != NULL ||
+        k->list != NULL || !kith_list_empty(&k->revocations) || k->effects != 0)
         return;
     (void)kith_map_take(&v->by_peer, k->id.b);
     kith_list_remove(&k->changed);
@@ -95,6 +95,7 @@ static struct kith_held **place_of(struct kith_netview *v, struct kith_known *k,
     case KITH_OBJECT_admin_body: return &k->admin;
     case KITH_OBJECT_member_body: return &k->cert;
     case KITH_OBJECT_endpoints_body: return &k->endpoints;
+    case KITH_OBJECT_announcement_body: return &k->announcement;
     case KITH_OBJECT_members_body: return &k->list;
     }
     return NULL;
@@ -213,6 +214,8 @@ static int make_room(struct kith_netview *v, const struct kith_object *obj, kith
         return KITH_E_FULL;
     if (k->endpoints != NULL)
         kith_store_drop(v, k->endpoints);
+    if (k->announcement != NULL)
+        kith_store_drop(v, k->announcement);
     kith_store_drop(v, k->cert);
     kith_known_drop_empty(v, k);
     return KITH_OK;

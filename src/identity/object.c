@@ -8,8 +8,13 @@ static const char key_prefix[] = "kith object key v1";
 /* Spec objects 4.1: only statements that belong to their signer are told apart by signer. */
 static bool belongs_to_signer(uint8_t kind)
 {
-    return kind == KITH_OBJECT_revocation_body || kind == KITH_OBJECT_endpoints_body ||
-           kind == KITH_OBJECT_members_body;
+    return kind == KITH_OBJECT_revocation_body || kind == KITH_OBJECT_members_body ||
+           kith_object_is_own(kind);
+}
+
+bool kith_object_is_own(uint8_t kind)
+{
+    return kind == KITH_OBJECT_endpoints_body || kind == KITH_OBJECT_announcement_body;
 }
 
 int kith_object_key_of(const struct kith_network_id *network, uint8_t kind,
@@ -174,6 +179,29 @@ static int open_members(struct kith_object *o)
     return err;
 }
 
+/* Ascending and without repetition: one announcement has one form (spec objects 3.7.3). */
+static bool services_in_order(const struct kith_records *services)
+{
+    struct kith_reader r = kith_reader_on(services->bytes);
+    struct kith_service_item last = {.name = {0}}, item;
+
+    for (bool first = true; kith_service_item_next(&r, &item); first = false) {
+        if (!first && kith_span_compare(last.name, item.name) >= 0)
+            return false;
+        last = item;
+    }
+    return true;
+}
+
+static int open_announcement(struct kith_object *o)
+{
+    int err = kith_announcement_body_decode(o->env.body, &o->announcement);
+
+    if (err == KITH_OK && !services_in_order(&o->announcement.services))
+        err = KITH_E_MALFORMED;
+    return err;
+}
+
 /* Decodes the body and says whom it is about. */
 static int open_body(struct kith_object *o, struct kith_peer_id *ret_subject)
 {
@@ -201,6 +229,7 @@ static int open_body(struct kith_object *o, struct kith_peer_id *ret_subject)
         err = kith_endpoints_body_decode(o->env.body, &o->endpoints);
         break;
     case KITH_OBJECT_members_body: err = open_members(o); break;
+    case KITH_OBJECT_announcement_body: err = open_announcement(o); break;
     }
     return err;
 }

@@ -34,8 +34,13 @@ struct kith_object {
         struct kith_revocation_body revocation;
         struct kith_endpoints_body endpoints;
         struct kith_members_body members;
+        struct kith_announcement_body announcement;
     };
 };
+
+/* Whether a member signs such an object about itself, with the key of its certificate, and only
+ * while that stands: ENDPOINTS and ANNOUNCEMENT. */
+bool kith_object_is_own(uint8_t kind);
 
 /* What a new object says outside its body. */
 struct kith_object_head {

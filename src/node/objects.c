@@ -234,6 +234,9 @@ static void apply(struct kith_node *n, struct node_network *net,
         if (p != NULL)
             peer_refresh(n, p, now);
         break;
+    case KITH_CHANGE_ANNOUNCEMENT:
+        forget_dropped(n, net, KITH_OBJECT_announcement_body, &fx->peer);
+        break;
     }
 }
 

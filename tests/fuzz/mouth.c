@@ -21,7 +21,7 @@ void mouth_control(struct foe *f, const struct node_peer_sim *to, struct recipe 
 
 static const struct structured_entry *draw_body(struct recipe *r)
 {
-    int kind = 1 + (int)recipe_below(r, KITH_OBJECT_members_body);
+    int kind = 1 + (int)recipe_below(r, KITH_OBJECT_announcement_body);
 
     for (size_t i = 0; i < structured_count; i++)
         if (structured_entry[i].table == STRUCTURED_OBJECT && structured_entry[i].number == kind)

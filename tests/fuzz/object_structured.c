@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 #define NOW ((kith_wall)1800000000)
 
 enum { ROOT, ADMIN, ANNA, BERT, STRANGER, PEOPLE };
-enum { HONEST = 5, OBJECTS_MAX = 10, ROUNDS_MAX = 20, ADMIN_BLOCK = 1 };
+enum { HONEST = 6, OBJECTS_MAX = 10, ROUNDS_MAX = 20, ADMIN_BLOCK = 1 };
 
 struct object_bytes {
     uint8_t b[KITH_OBJECT_MAX];
@@ -59,6 +59,7 @@ static void issue_honest(struct country *c)
 {
     struct object_bytes *h = c->honest;
     struct kith_addr at = {.ip = kith_ip4(192, 0, 2, 1), .port = 9000};
+    struct kith_service files = {.name = kith_span_text("files")};
     struct kith_new_admin a = {.key = c->who[ADMIN].pub,
                                .range = c->range,
                                .block = ADMIN_BLOCK,
@@ -73,6 +74,8 @@ static void issue_honest(struct country *c)
     certify(c, ADMIN, BERT, &h[3]);
     check(kith_issue_endpoints(&c->who[ANNA], &c->network, &at, 1, NOW, NOW + 3600, NOW, h[4].b,
                                sizeof h[4].b, &h[4].n) == KITH_OK);
+    check(kith_issue_announcement(&c->who[BERT], &c->network, 0, &files, 1, NOW, NOW + 3600, NOW,
+                                  h[5].b, sizeof h[5].b, &h[5].n) == KITH_OK);
 }
 
 static void found(struct country *c)
@@ -99,7 +102,7 @@ static void found(struct country *c)
 
 static const struct structured_entry *body_entry(struct recipe *r)
 {
-    uint8_t kind = (uint8_t)(1 + recipe_below(r, KITH_OBJECT_members_body));
+    uint8_t kind = (uint8_t)(1 + recipe_below(r, KITH_OBJECT_announcement_body));
 
     for (size_t i = 0; i < structured_count; i++)
         if (structured_entry[i].table == STRUCTURED_OBJECT && structured_entry[i].number == kind)
