@@ -10,7 +10,11 @@
 #include "base/base.h"
 #include "wire/ids.h"
 
-enum { KITH_DESTINATION_TEXT = 27 }; /* 26 characters of lowercase base32 and a NUL */
+enum {
+    KITH_DESTINATION_TEXT = 27,   /* 26 characters of lowercase base32 and a NUL */
+    KITH_SERVICES_MAX = 32,       /* of a member in a network */
+    KITH_SERVICE_ABOUT_MAX = 120, /* bytes of what is said about one */
+};
 
 /* The service is a label (kith_label_valid): KITH_E_INVAL otherwise. KITH_E_CRYPTO. */
 int kith_destination(const struct kith_peer_id *peer, struct kith_span service,

@@ -9,6 +9,7 @@
 #define KITH_IDENTITY_ISSUER_H
 
 #include "base/text.h"
+#include "identity/destination.h"
 #include "identity/object.h"
 
 enum {
@@ -111,11 +112,6 @@ int kith_issue_endpoints(const struct kith_identity *member, const struct kith_n
                          const struct kith_addr *addrs, size_t n, uint64_t number,
                          kith_wall valid_until, kith_wall now, uint8_t *buf, size_t cap,
                          size_t *ret_len) KITH_MUST_CHECK;
-
-enum {
-    KITH_SERVICES_MAX = 32,      /* of a member in a network */
-    KITH_SERVICE_ABOUT_MAX = 120 /* bytes */
-};
 
 struct kith_service {       /* borrowed */
     struct kith_span name;  /* a label */

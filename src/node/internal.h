@@ -43,6 +43,7 @@ enum {
     DONE_MAX = 16,      /* finished requests not yet told */
     PONGS_MAX = 64,     /* ping replies not yet told */
     JOIN_SECONDS = 30,
+    ANNOUNCEMENT_MAX = 12288,   /* bytes of the largest one, and some */
     JOIN_CONTACTS = 2,          /* places for other enrolments are left */
     JOIN_GREET_SECONDS = 86400, /* so long a new member looks for its issuer */
     OBSERVED_MAX = 4,           /* addresses others saw us at */
@@ -50,6 +51,7 @@ enum {
 #define DIGEST_INTERVAL (300 * KITH_SEC)    /* anti-entropy: digests repeated this often */
 #define LIST_DELAY (2 * KITH_SEC)           /* MEMBERS lists gather changes this long */
 #define ENDPOINTS_DELAY (KITH_SEC / 2)      /* addresses settle before they are told */
+#define ANNOUNCEMENT_VALID ((kith_wall)30 * 86400)
 #define ENDPOINTS_VALID ((kith_wall)7 * 86400)
 #define ON_DEMAND_IDLE (300 * KITH_SEC)     /* a session asked for by traffic is kept this long */
 #define CLOCK_JUMP 5 /* seconds by which the calendar may drift between two ticks */
@@ -73,6 +75,8 @@ struct node_network {
     kith_time list_at;      /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;     /* when to look at our certificate again */
     kith_time endpoints_at; /* when to tell our addresses anew; KITH_NEVER */
+    kith_time announce_at;  /* when to look whether our services are announced; KITH_NEVER */
+    struct node_services *services; /* ours in it; NULL: none was ever registered */
 };
 
 struct told_addr {
@@ -377,6 +381,15 @@ void endpoints_remove(struct kith_node *n, struct node_peer *p, struct kith_span
 void endpoints_observed(struct kith_node *n, const struct kith_addr *addr, struct kith_now now);
 void endpoints_tick(struct kith_node *n, struct kith_now now);
 kith_time endpoints_deadline(const struct kith_node *n);
+
+/* services.c */
+int services_load(struct kith_node *n, struct node_network *net, struct kith_now now);
+/* Its memory, not what is stored. */
+void services_free(struct kith_node *n, struct node_network *net);
+/* The network was left. */
+void services_forget(struct kith_node *n, struct node_network *net);
+void services_tick(struct kith_node *n, struct kith_now now);
+kith_time services_deadline(const struct kith_node *n);
 
 /* overlay.c */
 int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg);

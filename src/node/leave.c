@@ -80,6 +80,7 @@ int kith_node_network_leave(struct kith_node *n, const char *name, struct kith_n
     /* gone, whatever follows; that its secrets are still in the log, the store has told */
     (void)!kith_store_checkpoint(n->store);
     join_forget(n, net);
+    services_forget(n, net);
     if (len > 0)
         told = push_to_all(n, net, (struct kith_span){goodbye, len}, now);
     part(n, net, now);

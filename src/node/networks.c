@@ -69,7 +69,8 @@ int network_add(struct kith_node *n, const struct kith_network_id *id, struct no
                                      .list_at = KITH_NEVER,
                                      .renew_at = KITH_NEVER,
                                      .save_at = KITH_NEVER,
-                                     .endpoints_at = KITH_NEVER};
+                                     .endpoints_at = KITH_NEVER,
+                                     .announce_at = KITH_NEVER};
         int err = kith_netview_new(n->env, id, &n->identity->id, &limits, &net->view);
         if (err < 0)
             return err;
@@ -83,6 +84,7 @@ int network_add(struct kith_node *n, const struct kith_network_id *id, struct no
 void network_drop(struct kith_node *n, struct node_network *net)
 {
     kith_vpn_network_clear(n->vpn, net->slot);
+    services_free(n, net);
     kith_netview_free(net->view);
     kith_identity_fini(&net->root);
     *net = (struct node_network){0};
@@ -92,6 +94,7 @@ void network_drop(struct kith_node *n, struct node_network *net)
 void networks_free(struct kith_node *n)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        services_free(n, &n->network[i]);
         kith_netview_free(n->network[i].view);
         kith_identity_fini(&n->network[i].root);
     }
@@ -182,6 +185,8 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
         err = kith_store_object_list(n->store, l.net->id.b, note_latest, &l);
         if (err >= 0)
             err = kith_store_object_list(n->store, l.net->id.b, load_object, &l);
+        if (err >= 0)
+            err = services_load(n, l.net, now);
         if (err < 0)
             break;
         l.net->renew_at = now.mono;

@@ -185,7 +185,8 @@ static void notice_clock(struct kith_node *n, struct kith_now now)
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         n->network[i].wake_at = n->network[i].renew_at = now.mono;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX && jump < 0; i++)
-        n->network[i].endpoints_at = now.mono; /* perhaps signed while it was ahead */
+        n->network[i].endpoints_at = n->network[i].announce_at =
+            now.mono; /* perhaps signed while it was ahead */
     for (size_t i = 0; i < n->n_handles; i++)
         hear_anew(n, n->by_handle[i], now);
     n->peers_at = now.mono;
@@ -201,6 +202,7 @@ void kith_node_tick(struct kith_node *n, struct kith_now now)
     issue_tick(n, now);
     join_tick(n, now);
     endpoints_tick(n, now);
+    services_tick(n, now);
     ping_tick(n, now);
     peers_tick(n, now);
 }
@@ -220,6 +222,7 @@ kith_time kith_node_deadline(const struct kith_node *n)
     at = kith_sooner(at, issue_deadline(n));
     at = kith_sooner(at, join_deadline(n));
     at = kith_sooner(at, endpoints_deadline(n));
+    at = kith_sooner(at, services_deadline(n));
     at = kith_sooner(at, ping_deadline(n));
     at = kith_sooner(at, n->peers_at);
     return kith_sooner(at, n->stop_at);

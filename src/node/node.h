@@ -14,6 +14,7 @@
 
 #include "base/env.h"
 #include "base/text.h"
+#include "identity/destination.h"
 #include "identity/identity.h"
 #include "identity/network_view.h"
 #include "session/session.h"
@@ -148,6 +149,24 @@ bool kith_node_next_member(const struct kith_node *n, const struct kith_network_
 int kith_node_find_member(const struct kith_node *n, const char *text, const char *network,
                           kith_wall now, struct kith_member_info *ret,
                           struct kith_node_why *why) KITH_MUST_CHECK;
+/* A service that a member announced. */
+struct kith_service_info {
+    char network[KITH_LABEL_MAX + 1], member[KITH_LABEL_MAX + 1], name[KITH_LABEL_MAX + 1];
+    char about[KITH_SERVICE_ABOUT_MAX + 1];
+    struct kith_peer_id peer;
+    struct kith_destination destination;
+    bool self, online; /* of this node; of one with which there is a session */
+    kith_wall expires;
+};
+struct kith_service_walk { /* all-zero: the beginning */
+    size_t member, service;
+    bool among;
+    struct kith_peer_id peer;
+};
+/* Walks the services of a network's members in the order of their names. Nothing in between. */
+bool kith_node_next_service(const struct kith_node *n, const struct kith_network_id *network,
+                            struct kith_service_walk *at, kith_wall now,
+                            struct kith_service_info *ret);
 /* Walks the sessions that are up: start with *at = NULL (it holds the walk's place). */
 bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
                          struct kith_peer_info *ret);
@@ -219,6 +238,16 @@ int kith_node_backup(struct kith_node *n, const char *network, struct kith_span 
 int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_span passphrase,
                       struct kith_now now, struct kith_network_info *ret,
                       struct kith_node_why *why) KITH_MUST_CHECK;
+/* A service of this node, told to all members of the network (NULL: the only one); `about` is for
+ * people. One that is there is told anew with what is said now. KITH_E_FULL beyond
+ * KITH_SERVICES_MAX. *ret names it and its destination. */
+int kith_node_service_add(struct kith_node *n, const char *name, const char *about,
+                          const char *network, struct kith_now now, struct kith_service_info *ret,
+                          struct kith_node_why *why) KITH_MUST_CHECK;
+/* KITH_E_NOTFOUND. */
+int kith_node_service_remove(struct kith_node *n, const char *name, const char *network,
+                             struct kith_now now, struct kith_service_info *ret,
+                             struct kith_node_why *why) KITH_MUST_CHECK;
 /* `count` round trips (0: until cancelled), `interval` apart. PONG effects, then DONE. */
 int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_t count,
                    kith_dur interval, uint64_t call, struct kith_now now,

@@ -217,7 +217,7 @@ static void apply(struct kith_node *n, struct node_network *net,
     case KITH_CHANGE_CERT:
         if (peer_is_self(n, &fx->peer)) {
             overlay_network(n, net, now);
-            net->renew_at = n->peers_at = now.mono;
+            net->renew_at = net->announce_at = n->peers_at = now.mono;
         }
         member_is_new(n, net, &fx->peer, now);
         break;
