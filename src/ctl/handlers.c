@@ -18,6 +18,9 @@ static kith_ctl_handler *const handlers[KITH_CTL_METHODS] = {
     [KITH_CTL_invite] = kith_ctl_do_invite,
     [KITH_CTL_join] = kith_ctl_do_join,
     [KITH_CTL_members] = kith_ctl_do_members,
+    [KITH_CTL_services] = kith_ctl_do_services,
+    [KITH_CTL_service_add] = kith_ctl_do_service_add,
+    [KITH_CTL_service_remove] = kith_ctl_do_service_remove,
     [KITH_CTL_ip] = kith_ctl_do_ip,
     [KITH_CTL_revoke] = kith_ctl_do_revoke,
     [KITH_CTL_peers] = kith_ctl_do_peers,
@@ -152,6 +155,12 @@ json_t *kith_ctl_peer_json(const struct kith_peer_id *id)
 {
     char text[KITH_ID_TEXT];
     return json_string(kith_peer_id_text(id, text, sizeof text));
+}
+
+json_t *kith_ctl_destination_json(const struct kith_destination *d)
+{
+    char text[KITH_DESTINATION_TEXT];
+    return json_string(kith_destination_text(d, text, sizeof text));
 }
 
 json_t *kith_ctl_network_id_json(const struct kith_network_id *id)

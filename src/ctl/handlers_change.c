@@ -233,3 +233,37 @@ int kith_ctl_do_admin_remove(struct kith_ctl_handlers *h, uint64_t call, const j
     (void)call;
     return member_do(h, kith_node_admin_remove, params, ret, e);
 }
+
+/* ---- services ---- */
+
+static int service_answer(const struct kith_service_info *s, json_t **ret)
+{
+    return kith_ctl_give(json_pack("{s:s, s:s, s:o}", "network", s->network, "name", s->name,
+                                   "destination", kith_ctl_destination_json(&s->destination)),
+                         ret);
+}
+
+int kith_ctl_do_service_add(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                            json_t **ret, struct kith_ctl_error *e)
+{
+    struct kith_service_info s;
+    struct kith_node_why why;
+    int err = kith_node_service_add(h->node, kith_ctl_text(params, "name", ""),
+                                    kith_ctl_text(params, "about", ""), network_of(params),
+                                    kith_ctl_host_now(h), &s, &why);
+
+    (void)call;
+    return err < 0 ? kith_ctl_explain(e, err, &why) : service_answer(&s, ret);
+}
+
+int kith_ctl_do_service_remove(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                               json_t **ret, struct kith_ctl_error *e)
+{
+    struct kith_service_info s;
+    struct kith_node_why why;
+    int err = kith_node_service_remove(h->node, kith_ctl_text(params, "name", ""),
+                                       network_of(params), kith_ctl_host_now(h), &s, &why);
+
+    (void)call;
+    return err < 0 ? kith_ctl_explain(e, err, &why) : service_answer(&s, ret);
+}

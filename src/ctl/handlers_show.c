@@ -157,6 +157,9 @@ static json_t *member_row(const struct kith_member_info *m)
                      m->online && !m->self, "expires", kith_ctl_wall_json(m->expires));
 }
 
+typedef bool append_of_network(const struct kith_ctl_handlers *h,
+                               const struct kith_network_info *net, json_t *list);
+
 static bool append_members(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
                            json_t *list)
 {
@@ -170,15 +173,15 @@ static bool append_members(const struct kith_ctl_handlers *h, const struct kith_
     return true;
 }
 
-int kith_ctl_do_members(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
-                        json_t **ret, struct kith_ctl_error *e)
+/* {key: rows of the network that params name, or of all}. */
+static int rows_by_network(const struct kith_ctl_handlers *h, const json_t *params, const char *key,
+                           append_of_network *append_rows, json_t **ret, struct kith_ctl_error *e)
 {
     const char *name = kith_ctl_text(params, "network", NULL);
     struct networks nets = {.n = 1};
     struct kith_node_why why;
     int err = KITH_OK;
 
-    (void)call;
     if (name == NULL)
         networks_of(h, &nets);
     else
@@ -189,8 +192,44 @@ int kith_ctl_do_members(struct kith_ctl_handlers *h, uint64_t call, const json_t
     json_t *list = json_array();
     bool ok = list != NULL;
     for (size_t i = 0; ok && i < nets.n; i++)
-        ok = append_members(h, &nets.at[i], list);
-    return kith_ctl_give(json_pack("{s:o}", "members", whole(list, ok)), ret);
+        ok = append_rows(h, &nets.at[i], list);
+    return kith_ctl_give(json_pack("{s:o}", key, whole(list, ok)), ret);
+}
+
+int kith_ctl_do_members(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                        json_t **ret, struct kith_ctl_error *e)
+{
+    (void)call;
+    return rows_by_network(h, params, "members", append_members, ret, e);
+}
+
+static json_t *service_row(const struct kith_service_info *s)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:o}", "network", s->network,
+                     "member", s->member, "name", s->name, "about", s->about, "destination",
+                     kith_ctl_destination_json(&s->destination), "peer_id",
+                     kith_ctl_peer_json(&s->peer), "self", s->self, "connected",
+                     s->online && !s->self, "expires", kith_ctl_wall_json(s->expires));
+}
+
+static bool append_services(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
+                            json_t *list)
+{
+    kith_wall wall = kith_ctl_host_now(h).wall;
+    struct kith_service_walk at = {.member = 0};
+    struct kith_service_info s;
+
+    while (kith_node_next_service(h->node, &net->id, &at, wall, &s))
+        if (!append(list, service_row(&s)))
+            return false;
+    return true;
+}
+
+int kith_ctl_do_services(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                         json_t **ret, struct kith_ctl_error *e)
+{
+    (void)call;
+    return rows_by_network(h, params, "services", append_services, ret, e);
 }
 
 int kith_ctl_do_ip(struct kith_ctl_handlers *h, uint64_t call, const json_t *params, json_t **ret,

@@ -84,7 +84,7 @@ has "a_group_of_commands_lists_them_with_help" 0 '^  network admin add ' k netwo
 has "help_finds_a_command" 0 '^usage: kith network create' k help network create
 is "no_help_is_wider_than_80_columns" 0 "" bash -c "
     $kith --help | awk 'length > 80'
-    for c in up down status id 'network create' 'network backup' invite join members ip revoke peers \
+    for c in up down status id 'network create' 'network backup' invite join members services 'service add' 'service remove' ip revoke peers \
         ping 'config show' 'config check' metrics logs version help completion; do
         $kith \$c --help | awk 'length > 80'; done"
 
@@ -147,6 +147,14 @@ is "join_reads_the_ticket_from_standard_input" 0 'joined home as laptop: 100.71.
 has "join_without_a_ticket_on_standard_input_fails" 1 'no ticket' with_input '' join -
 has "members_are_a_table" 0 '^home     desktop .* 100.71.0.2  zyxwvuts  member  ops,dev  connected$' k members
 is "members_fit_80_columns" 0 '' wide members
+is "services_are_a_table" 0 \
+'NETWORK  MEMBER   SERVICE  DESTINATION                 STATE      ABOUT
+home     desktop  files    jgcvaoz3fgo3djqygofzfdrxzy  connected  photographs ..
+home     laptop   ssh      lcncrkgrqm5sb6sqs7o2v7ccpa  this node  -' k services
+is "services_fit_80_columns" 0 '' wide services
+is "a_service_added_tells_its_destination" 0 jgcvaoz3fgo3djqygofzfdrxzy k service add files photographs
+is "service_remove_is_quiet" 0 '' k service remove files
+has "a_service_needs_a_name" 2 'SERVICE is missing' k service add
 is "ip_prints_one_address" 0 100.71.0.2 k ip desktop
 is "ip_prints_the_other_address" 0 fd12::2 k ip -6 desktop
 is "an_unknown_name_fails" 1 'kith: there is no member nobody' k ip nobody

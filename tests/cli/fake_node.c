@@ -83,6 +83,19 @@ static const char *answer_to(enum kith_ctl_method m)
                "\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"groups\":[],\"admin\":"
                "true,\"self\":"
                "true,\"connected\":false," EXPIRES "}]}";
+    case KITH_CTL_services:
+        return "{\"services\":[{\"network\":\"home\",\"member\":\"desktop\",\"name\":\"files\","
+               "\"about\":"
+               "\"photographs and films, and much else that does not fit on a line of a terminal\","
+               "\"destination\":\"jgcvaoz3fgo3djqygofzfdrxzy\",\"peer_id\":\"" ID2
+               "\",\"self\":false,\"connected\":true," EXPIRES
+               "},{\"network\":\"home\",\"member\":\"laptop\",\"name\":\"ssh\",\"about\":\"\","
+               "\"destination\":\"lcncrkgrqm5sb6sqs7o2v7ccpa\",\"peer_id\":\"" ID
+               "\",\"self\":true,\"connected\":false," EXPIRES "}]}";
+    case KITH_CTL_service_add:
+    case KITH_CTL_service_remove:
+        return "{\"network\":\"home\",\"name\":\"files\",\"destination\":"
+               "\"jgcvaoz3fgo3djqygofzfdrxzy\"}";
     case KITH_CTL_ip:
         return "{\"network\":\"home\",\"name\":\"desktop\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12:"
                ":2\"}";

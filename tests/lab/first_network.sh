@@ -83,6 +83,15 @@ check "the desktop knows both members" both_members desktop
 check "the laptop knows both members" both_members laptop
 check "the desktop lists its session with the laptop" connected desktop laptop
 
+# service_of HOST: what it knows of a service, or nothing.
+service_of() { on "$1" kith --json services | json '[(s["member"], s["name"], s["about"], s["destination"]) for s in j["services"]]'; }
+at=$(on desktop kith service add files 'photographs and films')
+found() { [ "$(service_of laptop)" = "[('desktop', 'files', 'photographs and films', '$at')]" ]; }
+soon 2 "a service that the desktop announces is found by the laptop" found
+check "the desktop takes it back" on desktop kith service remove files
+gone() { [ "$(service_of laptop)" = '[]' ]; }
+soon 2 "and the laptop knows it no more" gone
+
 # ---- an orderly end ----
 
 check "the node ends when asked" on laptop kith down

@@ -85,6 +85,21 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
     return KITH_E_NOTFOUND;
 }
 
+bool kith_node_next_service(const struct kith_node *n, const struct kith_network_id *network,
+                            struct kith_service_walk *at, kith_wall now,
+                            struct kith_service_info *ret)
+{
+    (void)n, (void)now;
+    while (at->service < fake.n_services) {
+        *ret = fake.service[at->service++];
+        for (size_t i = 0; i < fake.n_networks; i++)
+            if (strcmp(fake.network[i].name, ret->network) == 0 &&
+                memcmp(&fake.network[i].id, network, sizeof *network) == 0)
+                return true;
+    }
+    return false;
+}
+
 bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
                          struct kith_peer_info *ret)
 {
@@ -232,4 +247,25 @@ void kith_node_cancel(struct kith_node *n, uint64_t call)
 {
     (void)n;
     fake.cancelled = call;
+}
+
+int kith_node_service_add(struct kith_node *n, const char *name, const char *about,
+                          const char *network, struct kith_now now, struct kith_service_info *ret,
+                          struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(name, network);
+    (void)kith_format(fake.about, sizeof fake.about, "%s", about);
+    *ret = fake.service[0];
+    return answer(why);
+}
+
+int kith_node_service_remove(struct kith_node *n, const char *name, const char *network,
+                             struct kith_now now, struct kith_service_info *ret,
+                             struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(name, network);
+    *ret = fake.service[0];
+    return answer(why);
 }

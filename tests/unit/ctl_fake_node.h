@@ -11,10 +11,12 @@ struct fake_node {
     struct kith_network_info network[3];
     struct kith_member_info member[4];
     struct kith_peer_info peer[4];
+    size_t n_services;
+    struct kith_service_info service[4];
     int err; /* what the next requests say, with `why` */
     struct kith_node_why why;
     /* what was asked last */
-    char name[160], network_name[64], groups[128];
+    char name[160], network_name[64], groups[128], about[128];
     struct kith_prefix range;
     kith_wall valid;
     uint32_t uses, count;

@@ -356,6 +356,61 @@ static void members_come_by_network_in_order_and_say_who_is_connected(void **sta
     expect_error("NOTFOUND", "no network nowhere", "kith network list");
 }
 
+static void services_come_by_network_and_name_their_destinations(void **state)
+{
+    json_t *r, *list, *first;
+
+    (void)state;
+    fake.n_services = 2;
+    fake.service[0] = (struct kith_service_info){.network = "home",
+                                                 .member = "laptop",
+                                                 .name = "files",
+                                                 .about = "photographs",
+                                                 .online = true,
+                                                 .expires = WALL + 60};
+    fake.service[1] = (struct kith_service_info){
+        .network = "work", .member = "desktop", .name = "ssh", .self = true, .online = true};
+    r = ask("services", "{}");
+    list = json_object_get(r, "services");
+    assert_int_equal(json_array_size(list), 2);
+    first = json_array_get(list, 0);
+    assert_string_equal(text_at(first, "network"), "home");
+    assert_string_equal(text_at(first, "member"), "laptop");
+    assert_string_equal(text_at(first, "name"), "files");
+    assert_string_equal(text_at(first, "about"), "photographs");
+    assert_string_equal(text_at(first, "destination"), "aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_true(json_is_true(json_object_get(first, "connected")));
+    assert_true(json_is_false(json_object_get(first, "self")));
+    assert_true(json_is_true(json_object_get(json_array_get(list, 1), "self")));
+    assert_true(json_is_false(json_object_get(json_array_get(list, 1), "connected")));
+    json_decref(r);
+
+    r = ask("services", "{\"network\":\"work\"}");
+    assert_int_equal(json_array_size(json_object_get(r, "services")), 1);
+    json_decref(r);
+    say("services", "{\"network\":\"nowhere\"}");
+    expect_error("NOTFOUND", "no network nowhere", "kith network list");
+}
+
+static void a_service_is_added_and_taken_away_by_name(void **state)
+{
+    json_t *r;
+
+    (void)state;
+    r = ask("service.add", "{\"name\":\"files\",\"about\":\"films\",\"network\":\"home\"}");
+    assert_string_equal(fake.name, "files");
+    assert_string_equal(fake.about, "films");
+    assert_string_equal(fake.network_name, "home");
+    assert_string_equal(text_at(r, "destination"), "aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    json_decref(r);
+    json_decref(ask("service.add", "{\"name\":\"files\"}"));
+    assert_string_equal(fake.about, "");
+    json_decref(ask("service.remove", "{\"name\":\"ssh\"}"));
+    assert_string_equal(fake.name, "ssh");
+    say("service.add", "{\"name\":\"Files\"}");
+    expect_error("INVAL", NULL, NULL);
+}
+
 static void ip_finds_a_member_and_refuses_an_unknown_name(void **state)
 {
     json_t *r = ask("ip", "{\"name\":\"laptop\",\"network\":\"home\"}");
@@ -720,6 +775,8 @@ int main(void)
         T(every_question_answers_in_its_documented_shape),
         T(metrics_are_those_the_process_measures),
         T(members_come_by_network_in_order_and_say_who_is_connected),
+        T(services_come_by_network_and_name_their_destinations),
+        T(a_service_is_added_and_taken_away_by_name),
         T(ip_finds_a_member_and_refuses_an_unknown_name),
         T(peers_come_by_name_with_the_nameless_last),
         T(a_network_gets_the_range_asked_for_when_the_host_does_not_use_it),
