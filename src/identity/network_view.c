@@ -106,6 +106,15 @@ static void settle(struct kith_netview *v, struct kith_known *k, kith_wall now)
     v->deadline = kith_sooner(v->deadline, kith_rule_turns(k, now));
 }
 
+/* Before anything else, as what an admin signed goes with its office. */
+static void purge_office(struct kith_netview *v, struct kith_known *k)
+{
+    if (k->admin == NULL || kith_rule_stands(v, &k->admin->obj))
+        return;
+    kith_store_drop(v, k->admin);
+    kith_known_note(v, k, KITH_CHANGE_ADMIN);
+}
+
 /* Drops what was signed by one who may no longer say it, so that better objects find room. */
 static void purge(struct kith_netview *v, struct kith_known *k)
 {
@@ -139,6 +148,8 @@ static void settle_all(struct kith_netview *v, kith_wall now)
     struct kith_link *l, *next;
 
     for (l = v->all.next; l != &v->all; l = l->next)
+        purge_office(v, KITH_OF(l, struct kith_known, link));
+    for (l = v->all.next; l != &v->all; l = l->next)
         purge(v, KITH_OF(l, struct kith_known, link));
     v->deadline = KITH_NEVER;
     v->indexed = false;
@@ -157,7 +168,10 @@ static void note_change(struct kith_netview *v, const struct kith_object *obj, k
     struct kith_known *k;
 
     switch (obj->env.kind) {
-    case KITH_OBJECT_network_body: v->network_changed = true; break;
+    case KITH_OBJECT_network_body:
+        v->network_changed = true;
+        settle_all(v, now);
+        break;
     case KITH_OBJECT_admin_body:
         if ((k = kith_known_find(v, &obj->admin.peer)) != NULL)
             kith_known_note(v, k, KITH_CHANGE_ADMIN);

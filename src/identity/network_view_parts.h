@@ -81,7 +81,8 @@ struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct
 /* What can be said against obj before its signature is looked at; *ret_why says it. */
 int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj, kith_wall now,
                     const char **ret_why) KITH_MUST_CHECK;
-/* Whether the signer of an object of MEMBER, REVOCATION or MEMBERS stands for it still. */
+/* Whether an object of ADMIN, MEMBER, REVOCATION or MEMBERS counts still: its signer stands for it,
+ * and the network has what it gives. */
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj);
 /* Of whom a revocation is: the root's outweighs an admin's, that of a member about itself is least.
  */

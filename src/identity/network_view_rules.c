@@ -48,6 +48,20 @@ static const char *outside_bounds(const struct kith_netview *v, const struct kit
     return NULL;
 }
 
+/* What is given to an admin or a member lies within what the network has. The root may say a new
+ * range: what lies outside it then counts no more, whichever came first. */
+static const char *outside_range(const struct kith_netview *v, const struct kith_object *obj)
+{
+    const struct kith_prefix *all = &v->network->obj.network.ipv4;
+
+    if (obj->env.kind == KITH_OBJECT_member_body && !kith_prefix_holds(all, &obj->member.ipv4))
+        return "its address is outside the network's range";
+    if (obj->env.kind == KITH_OBJECT_admin_body &&
+        (!kith_prefix_holds(all, &obj->admin.ipv4.ip) || obj->admin.ipv4.bits < all->bits))
+        return "its block is outside the network's range";
+    return NULL;
+}
+
 /* A member's own word that it left (spec objects 3.4.5). */
 static bool is_leave(const struct kith_object *obj)
 {
@@ -79,6 +93,8 @@ unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object
 
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
 {
+    if (outside_range(v, obj) != NULL)
+        return false;
     if (is_root(v, &obj->env.signer))
         return true;
     const struct kith_known *signer = kith_known_find(v, &obj->env.signer);
@@ -238,12 +254,7 @@ static const char *against_root_object(const struct kith_netview *v, const struc
 {
     if (!is_root(v, &obj->env.signer))
         return "only the root may sign that";
-    if (obj->env.kind == KITH_OBJECT_admin_body) {
-        const struct kith_prefix *all = &v->network->obj.network.ipv4;
-        if (!kith_prefix_holds(all, &obj->admin.ipv4.ip) || obj->admin.ipv4.bits < all->bits)
-            return "its block is outside the network's range";
-    }
-    return NULL;
+    return obj->env.kind == KITH_OBJECT_admin_body ? outside_range(v, obj) : NULL;
 }
 
 static const char *against_own(const struct kith_netview *v, const struct kith_object *obj,
@@ -270,13 +281,10 @@ static const char *against_leave(const struct kith_object *obj)
 static const char *against_statement(const struct kith_netview *v, const struct kith_object *obj)
 {
     const struct kith_known *k;
-    bool root = is_root(v, &obj->env.signer);
+    const char *why = outside_range(v, obj);
 
-    if (obj->env.kind == KITH_OBJECT_member_body &&
-        !kith_prefix_holds(&v->network->obj.network.ipv4, &obj->member.ipv4))
-        return "its address is outside the network's range";
-    if (root)
-        return NULL;
+    if (why != NULL || is_root(v, &obj->env.signer))
+        return why;
     if (obj->env.kind == KITH_OBJECT_revocation_body) {
         k = kith_known_find(v, &obj->revocation.peer);
         if ((k != NULL && k->admin != NULL) || is_root(v, &obj->revocation.peer))

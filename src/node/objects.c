@@ -212,7 +212,7 @@ static void apply(struct kith_node *n, struct node_network *net,
 
     switch (fx->change) {
     case KITH_CHANGE_NETWORK: overlay_network(n, net, now); break;
-    case KITH_CHANGE_ADMIN: break;
+    case KITH_CHANGE_ADMIN: forget_dropped(n, net, KITH_OBJECT_admin_body, &fx->peer); break;
     case KITH_CHANGE_ADDED:
     case KITH_CHANGE_CERT:
         if (peer_is_self(n, &fx->peer)) {

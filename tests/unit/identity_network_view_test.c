@@ -453,6 +453,59 @@ static void a_leave_forged_with_another_key_changes_nothing(void **state)
     assert_true(is_member(ANNA));
 }
 
+/* ---- another range ---- */
+
+static struct kith_span network_of_range(const char *range, uint64_t number)
+{
+    struct kith_prefix p;
+
+    assert_int_equal(kith_prefix_parse(range, &p), KITH_OK);
+    assert_int_equal(kith_issue_network(&f.who[ROOT], kith_span_text("home"), &p, T0, number, T0,
+                                        f.last.b, sizeof f.last.b, &f.last.n),
+                     KITH_OK);
+    return span_of(&f.last);
+}
+
+static size_t objects_held(const struct kith_netview *v)
+{
+    struct kith_digest_item item;
+    size_t at = 0, n = 0;
+
+    while (kith_netview_next_digest(v, &at, &item))
+        n++;
+    return n;
+}
+
+/* Found by fuzzing (object_structured): whoever heard of the new range last kept those outside it.
+ */
+static void what_is_outside_a_new_range_counts_no_more_whichever_came_first(void **state)
+{
+    struct kith_netview *v = new_view(&f, NULL);
+
+    (void)state;
+    found(&f);
+    assert_offer(f.view, cert(&f, ROOT, BERT, T0), KITH_OFFER_NEW);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    assert_offer(f.view, network_of_range("100.90.0.0/16", T0 + 1), KITH_OFFER_NEW);
+    assert_false(is_member(ANNA));
+    assert_false(is_member(BERT));
+    assert_false(kith_netview_is_signer(f.view, &f.who[ADMIN_A].id, T0));
+    assert_int_equal(objects_held(f.view), 1);
+
+    assert_offer(v, network_of_range("100.90.0.0/16", T0 + 1), KITH_OFFER_NEW);
+    assert_refused(v, cert(&f, ROOT, BERT, T0), KITH_E_REFUSED, "range");
+    assert_refused(v, admin_object(&f, ADMIN_A), KITH_E_REFUSED, "range");
+    assert_offer(v, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_PENDING);
+    assert_int_equal(objects_held(v), 1);
+    kith_netview_free(v);
+
+    /* and back: what was dropped may be offered again */
+    assert_offer(f.view, network_of_range("100.77.0.0/16", T0 + 2), KITH_OFFER_NEW);
+    assert_offer(f.view, admin_object(&f, ADMIN_A), KITH_OFFER_NEW);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    assert_true(is_member(ANNA));
+}
+
 /* ---- endpoints ---- */
 
 static void only_a_member_says_where_it_is(void **state)
@@ -696,6 +749,7 @@ int main(void)
         T(nobody_says_of_another_that_it_left),
         T(a_leave_names_certificates_and_nothing_else),
         T(a_leave_forged_with_another_key_changes_nothing),
+        T(what_is_outside_a_new_range_counts_no_more_whichever_came_first),
         T(only_a_member_says_where_it_is),
         T(where_one_was_is_told_when_it_counts_no_more),
         T(objects_that_come_before_their_proof_wait_for_it),
