@@ -1,8 +1,8 @@
 #include "base/map.h"
 
-struct kith_map_slot {
+struct slot {
     void *value; /* NULL: free */
-    uint8_t key[KITH_MAP_KEY_MAX];
+    uint8_t key[];
 };
 
 static uint64_t rotl(uint64_t x, int k)
@@ -58,16 +58,26 @@ uint64_t kith_siphash(uint64_t k0, uint64_t k1, struct kith_span in)
 void kith_map_init(struct kith_map *m, const struct kith_alloc *a, const struct kith_random *r,
                    size_t key_len, size_t max)
 {
-    *m = (struct kith_map){.alloc = a, .key_len = (uint8_t)key_len, .max = max};
+    size_t len = sizeof(struct slot) + key_len, unit = sizeof(void *);
+
+    *m = (struct kith_map){.alloc = a,
+                           .key_len = (uint8_t)key_len,
+                           .slot_len = (uint8_t)((len + unit - 1) / unit * unit),
+                           .max = max};
     m->k0 = kith_random_u64(r);
     m->k1 = kith_random_u64(r);
 }
 
 void kith_map_fini(struct kith_map *m)
 {
-    kith_free(m->alloc, m->slot);
-    m->slot = NULL;
+    kith_free(m->alloc, m->slots);
+    m->slots = NULL;
     m->n = m->cap = 0;
+}
+
+static struct slot *slot_at(const struct kith_map *m, size_t i)
+{
+    return (void *)((uint8_t *)m->slots + i * m->slot_len);
 }
 
 static size_t home_of(const struct kith_map *m, const void *key)
@@ -75,14 +85,20 @@ static size_t home_of(const struct kith_map *m, const void *key)
     return (size_t)kith_siphash(m->k0, m->k1, (struct kith_span){key, m->key_len}) & (m->cap - 1);
 }
 
-/* The slot that holds key, or the free one where it belongs. Needs cap > n. */
-static struct kith_map_slot *slot_for(const struct kith_map *m, const void *key)
+/* Where key is, or belongs. Needs cap > n. */
+static size_t index_for(const struct kith_map *m, const void *key)
 {
     size_t i = home_of(m, key);
 
-    while (m->slot[i].value != NULL && memcmp(m->slot[i].key, key, m->key_len) != 0)
+    while (slot_at(m, i)->value != NULL && memcmp(slot_at(m, i)->key, key, m->key_len) != 0)
         i = (i + 1) & (m->cap - 1);
-    return &m->slot[i];
+    return i;
+}
+
+/* The slot that holds key, or the free one where it belongs. */
+static struct slot *slot_for(const struct kith_map *m, const void *key)
+{
+    return slot_at(m, index_for(m, key));
 }
 
 /* Keeps a quarter of the slots free, so that probing stays short. */
@@ -93,13 +109,15 @@ static int make_room(struct kith_map *m)
 
     struct kith_map bigger = *m;
     bigger.cap = m->cap == 0 ? 8 : 2 * m->cap;
-    bigger.slot = kith_new_array(m->alloc, bigger.cap, sizeof *bigger.slot);
-    if (bigger.slot == NULL)
+    bigger.slots = kith_new_array(m->alloc, bigger.cap, m->slot_len);
+    if (bigger.slots == NULL)
         return KITH_E_NOMEM;
-    for (size_t i = 0; i < m->cap; i++)
-        if (m->slot[i].value != NULL)
-            *slot_for(&bigger, m->slot[i].key) = m->slot[i];
-    kith_free(m->alloc, m->slot);
+    for (size_t i = 0; i < m->cap; i++) {
+        const struct slot *s = slot_at(m, i);
+        if (s->value != NULL)
+            memcpy(slot_for(&bigger, s->key), s, m->slot_len);
+    }
+    kith_free(m->alloc, m->slots);
     *m = bigger;
     return KITH_OK;
 }
@@ -109,7 +127,7 @@ int kith_map_put(struct kith_map *m, const void *key, void *value)
     if (value == NULL)
         return KITH_E_INVAL;
     if (m->cap > 0) {
-        struct kith_map_slot *s = slot_for(m, key);
+        struct slot *s = slot_for(m, key);
         if (s->value != NULL) {
             s->value = value;
             return KITH_OK;
@@ -121,7 +139,7 @@ int kith_map_put(struct kith_map *m, const void *key, void *value)
     if (err < 0)
         return err;
 
-    struct kith_map_slot *s = slot_for(m, key);
+    struct slot *s = slot_for(m, key);
     memcpy(s->key, key, m->key_len);
     s->value = value;
     m->n++;
@@ -140,26 +158,27 @@ static void close_hole(struct kith_map *m, size_t hole)
 
     for (;;) {
         i = (i + 1) & (m->cap - 1);
-        if (m->slot[i].value == NULL)
+        const struct slot *s = slot_at(m, i);
+        if (s->value == NULL)
             break;
-        size_t home = home_of(m, m->slot[i].key);
+        size_t home = home_of(m, s->key);
         bool reachable = hole < i ? (home > hole && home <= i) : (home > hole || home <= i);
         if (reachable)
             continue;
-        m->slot[hole] = m->slot[i];
+        memcpy(slot_at(m, hole), s, m->slot_len);
         hole = i;
     }
-    m->slot[hole].value = NULL;
+    slot_at(m, hole)->value = NULL;
 }
 
 void *kith_map_take(struct kith_map *m, const void *key)
 {
     if (m->cap == 0)
         return NULL;
-    struct kith_map_slot *s = slot_for(m, key);
-    void *value = s->value;
+    size_t i = index_for(m, key);
+    void *value = slot_at(m, i)->value;
     if (value != NULL) {
-        close_hole(m, (size_t)(s - m->slot));
+        close_hole(m, i);
         m->n--;
     }
     return value;
@@ -168,7 +187,7 @@ void *kith_map_take(struct kith_map *m, const void *key)
 void *kith_map_next(const struct kith_map *m, size_t *at)
 {
     while (*at < m->cap) {
-        void *value = m->slot[(*at)++].value;
+        void *value = slot_at(m, (*at)++)->value;
         if (value != NULL)
             return value;
     }

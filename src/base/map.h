@@ -14,10 +14,10 @@ enum { KITH_MAP_KEY_MAX = 32 };
 
 struct kith_map { /* init before use */
     const struct kith_alloc *alloc;
-    struct kith_map_slot *slot; /* `cap` of them, a power of two; NULL while empty */
+    void *slots; /* `cap` of them, a power of two; NULL while empty */
     size_t n, cap, max;
-    uint8_t key_len;
-    uint64_t k0, k1; /* SipHash key */
+    uint8_t key_len, slot_len; /* bytes; a slot is a pointer and its key */
+    uint64_t k0, k1;           /* SipHash key */
 };
 
 /* key_len is 1..KITH_MAP_KEY_MAX; `max` entries at most. Allocates nothing yet. */
