@@ -1,0 +1,482 @@
+#include "mesh/paths.h"
+
+#include "base/list.h"
+#include "base/map.h"
+
+enum {
+    RTT_PART = 8, /* of a new sample, one in so many (RFC 6298) */
+    LOSS_PART = 16,
+    LOSS_ALL = 65535,
+    LOSS_WEIGHT = 8, /* a way that loses all counts as so many times slower, and one more */
+};
+
+/* More than any round trip with any loss. */
+#define AVOIDED ((uint64_t)1 << 40)
+
+struct entry {
+    struct kith_link used; /* in its owner's list, longest unused first */
+    struct owner *owner;
+    struct kith_destination to;
+    kith_wall expires;
+    struct kith_mesh_way way[KITH_MESH_WAYS];
+    uint8_t n;
+};
+
+/* A neighbour and the entries it brought. */
+struct owner {
+    struct kith_link link; /* in paths.owners */
+    struct kith_link entries;
+    size_t n;
+    uint32_t neighbour;
+};
+
+struct kith_mesh_paths {
+    const struct kith_env *env;
+    struct kith_map by_destination; /* entry */
+    struct kith_map by_neighbour;   /* owner */
+    struct kith_link owners;
+    size_t max;
+    uint64_t pushed_out;
+};
+
+int kith_mesh_paths_new(const struct kith_env *env, size_t max, struct kith_mesh_paths **ret)
+{
+    struct kith_mesh_paths *p = kith_new_zero(env->alloc, sizeof *p);
+
+    if (p == NULL)
+        return KITH_E_NOMEM;
+    p->env = env;
+    p->max = max;
+    kith_map_init(&p->by_destination, env->alloc, env->random, sizeof(struct kith_destination),
+                  max);
+    kith_map_init(&p->by_neighbour, env->alloc, env->random, sizeof(uint32_t), max);
+    kith_list_init(&p->owners);
+    *ret = p;
+    return KITH_OK;
+}
+
+/* ---- owners ---- */
+
+static struct owner *owner_of(struct kith_mesh_paths *p, uint32_t neighbour)
+{
+    struct owner *o = kith_map_find(&p->by_neighbour, &neighbour);
+
+    if (o != NULL)
+        return o;
+    o = kith_new_zero(p->env->alloc, sizeof *o);
+    if (o == NULL)
+        return NULL;
+    o->neighbour = neighbour;
+    kith_list_init(&o->entries);
+    if (kith_map_put(&p->by_neighbour, &neighbour, o) < 0) {
+        kith_free(p->env->alloc, o);
+        return NULL;
+    }
+    kith_list_append(&p->owners, &o->link);
+    return o;
+}
+
+static void disown(struct kith_mesh_paths *p, struct entry *e)
+{
+    struct owner *o = e->owner;
+
+    kith_list_remove(&e->used);
+    e->owner = NULL;
+    if (--o->n > 0)
+        return;
+    (void)kith_map_take(&p->by_neighbour, &o->neighbour);
+    kith_list_remove(&o->link);
+    kith_free(p->env->alloc, o);
+}
+
+static void own(struct owner *o, struct entry *e)
+{
+    e->owner = o;
+    kith_list_append(&o->entries, &e->used);
+    o->n++;
+}
+
+static void touch(struct entry *e)
+{
+    kith_list_remove(&e->used);
+    kith_list_append(&e->owner->entries, &e->used);
+}
+
+/* ---- entries ---- */
+
+static struct entry *find(const struct kith_mesh_paths *p, const struct kith_destination *to)
+{
+    return kith_map_find(&p->by_destination, to->b);
+}
+
+static void drop(struct kith_mesh_paths *p, struct entry *e)
+{
+    disown(p, e);
+    (void)kith_map_take(&p->by_destination, e->to.b);
+    kith_free(p->env->alloc, e);
+}
+
+void kith_mesh_paths_free(struct kith_mesh_paths *p)
+{
+    if (p == NULL)
+        return;
+    while (!kith_list_empty(&p->owners)) {
+        struct owner *o = KITH_OF(p->owners.next, struct owner, link);
+        drop(p, KITH_OF(o->entries.next, struct entry, used));
+    }
+    kith_map_fini(&p->by_destination);
+    kith_map_fini(&p->by_neighbour);
+    kith_free(p->env->alloc, p);
+}
+
+/* Whoever brought most, the newcomer's neighbour among equals, loses what was not used for longest.
+ */
+static void make_room(struct kith_mesh_paths *p, uint32_t newcomers)
+{
+    const struct owner *most = kith_map_find(&p->by_neighbour, &newcomers);
+
+    for (struct kith_link *l = p->owners.next; l != &p->owners; l = l->next) {
+        const struct owner *o = KITH_OF(l, struct owner, link);
+        if (most == NULL || o->n > most->n)
+            most = o;
+    }
+    if (most == NULL)
+        return;
+    drop(p, KITH_OF(most->entries.next, struct entry, used));
+    p->pushed_out++;
+}
+
+static struct entry *add(struct kith_mesh_paths *p, const struct kith_destination *to,
+                         uint32_t neighbour)
+{
+    if (p->by_destination.n == p->max)
+        make_room(p, neighbour);
+    struct entry *e = kith_new_zero(p->env->alloc, sizeof *e);
+    struct owner *o = e == NULL ? NULL : owner_of(p, neighbour);
+    if (o == NULL) {
+        kith_free(p->env->alloc, e);
+        return NULL;
+    }
+    e->to = *to;
+    own(o, e);
+    if (kith_map_put(&p->by_destination, to->b, e) < 0) {
+        disown(p, e);
+        kith_free(p->env->alloc, e);
+        return NULL;
+    }
+    return e;
+}
+
+/* ---- ways ---- */
+
+static uint32_t seconds(kith_time t)
+{
+    return (uint32_t)(t / KITH_SEC);
+}
+
+/* Less is better: a round trip in microseconds, measured or guessed, made longer by losses. */
+static uint64_t cost(const struct kith_mesh_way *w, kith_time now)
+{
+    uint64_t rtt = w->rtt != 0 ? w->rtt : w->hops * (uint64_t)(KITH_MESH_HOP_GUESS / KITH_USEC);
+    uint64_t c = rtt + rtt * LOSS_WEIGHT * w->loss / LOSS_ALL;
+
+    return seconds(now) < w->avoid_until ? c + AVOIDED : c;
+}
+
+static bool is_better(const struct kith_mesh_way *a, const struct kith_mesh_way *b, kith_time now)
+{
+    uint64_t ca = cost(a, now), cb = cost(b, now);
+
+    if (ca != cb)
+        return ca < cb;
+    return a->hops != b->hops ? a->hops < b->hops : a->neighbour < b->neighbour;
+}
+
+static struct kith_mesh_way *way_by(struct entry *e, uint32_t neighbour)
+{
+    for (uint8_t i = 0; i < e->n; i++)
+        if (e->way[i].neighbour == neighbour)
+            return &e->way[i];
+    return NULL;
+}
+
+static bool is_fresh(const struct kith_mesh_way *w, kith_time now)
+{
+    return seconds(now) - w->heard < KITH_MESH_FRESH / KITH_SEC;
+}
+
+/* The best of those that are fresh; NULL. */
+static const struct kith_mesh_way *best_of(const struct entry *e, uint32_t not_by, kith_time now)
+{
+    const struct kith_mesh_way *best = NULL;
+
+    for (uint8_t i = 0; i < e->n; i++) {
+        const struct kith_mesh_way *w = &e->way[i];
+        if (w->neighbour != not_by && is_fresh(w, now) && (best == NULL || is_better(w, best, now)))
+            best = w;
+    }
+    return best;
+}
+
+static struct kith_mesh_way *worst_of(struct entry *e, kith_time now)
+{
+    struct kith_mesh_way *worst = &e->way[0];
+
+    for (uint8_t i = 1; i < e->n; i++) {
+        struct kith_mesh_way *w = &e->way[i];
+        if (is_fresh(w, now) != is_fresh(worst, now) ? !is_fresh(w, now) : is_better(worst, w, now))
+            worst = w;
+    }
+    return worst;
+}
+
+/* Takes a way out. An entry whose owner was that neighbour goes to another that leads there; one
+ * without ways is gone, and false is returned. */
+static bool take_out(struct kith_mesh_paths *p, struct entry *e, struct kith_mesh_way *w)
+{
+    uint32_t neighbour = w->neighbour;
+
+    *w = e->way[--e->n];
+    e->way[e->n] = (struct kith_mesh_way){0};
+    if (e->n == 0) {
+        drop(p, e);
+        return false;
+    }
+    if (e->owner->neighbour != neighbour)
+        return true;
+    struct owner *other = owner_of(p, e->way[0].neighbour);
+    if (other == NULL) { /* no memory to note whose it is */
+        drop(p, e);
+        return false;
+    }
+    disown(p, e);
+    own(other, e);
+    return true;
+}
+
+/* ---- hearing ---- */
+
+/* The place for a way by this neighbour: its own, a free one, or that of a worse. NULL: none. */
+static struct kith_mesh_way *place_for(struct kith_mesh_paths *p, struct entry *e,
+                                       const struct kith_mesh_way *w, kith_time now)
+{
+    struct kith_mesh_way *own_way = way_by(e, w->neighbour);
+
+    if (own_way != NULL)
+        return own_way;
+    if (e->n < KITH_MESH_WAYS)
+        return &e->way[e->n++];
+    struct kith_mesh_way *worst = worst_of(e, now);
+    if (is_fresh(worst, now) && !is_better(w, worst, now))
+        return NULL;
+    if (!take_out(p, e, worst))
+        return NULL; /* never: three were there */
+    return &e->way[e->n++];
+}
+
+int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destination *to,
+                         const struct kith_mesh_offer *offer, struct kith_now now,
+                         enum kith_mesh_told *ret)
+{
+    struct kith_mesh_way w = {.neighbour = offer->neighbour,
+                              .hops = offer->hops,
+                              .rate = offer->rate,
+                              .heard = seconds(now.mono)};
+    struct entry *e = find(p, to);
+    bool is_new = e == NULL;
+
+    if (offer->hops == 0 || offer->hops > KITH_MESH_HOPS_MAX ||
+        offer->neighbour == KITH_MESH_NOBODY)
+        return KITH_E_INVAL;
+    if (offer->expires <= now.wall)
+        return KITH_E_EXPIRED;
+    if (is_new && (e = add(p, to, offer->neighbour)) == NULL)
+        return KITH_E_NOMEM;
+    const struct kith_mesh_way *best = best_of(e, KITH_MESH_NOBODY, now.mono);
+    const uint32_t before = best == NULL ? KITH_MESH_NOBODY : best->neighbour;
+    const uint8_t hops = best == NULL ? 0 : best->hops;
+    struct kith_mesh_way *at = place_for(p, e, &w, now.mono);
+    if (at == NULL) {
+        *ret = KITH_MESH_TOLD_WORSE;
+        return KITH_OK;
+    }
+    if (at->neighbour == w.neighbour && at->hops != 0) { /* what was measured stays */
+        w.rtt = at->rtt;
+        w.loss = at->loss;
+        w.avoid_until = at->avoid_until;
+    }
+    *at = w;
+    if (offer->expires > e->expires)
+        e->expires = offer->expires;
+    best = best_of(e, KITH_MESH_NOBODY, now.mono);
+    *ret = is_new                                            ? KITH_MESH_TOLD_NEW
+           : best->neighbour != before || best->hops != hops ? KITH_MESH_TOLD_CHANGED
+                                                             : KITH_MESH_TOLD_KNOWN;
+    return KITH_OK;
+}
+
+void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_destination *to,
+                              uint32_t neighbour, kith_dur rtt, kith_time now)
+{
+    struct entry *e = find(p, to);
+    struct kith_mesh_way *w = e == NULL ? NULL : way_by(e, neighbour);
+    uint64_t us = rtt / KITH_USEC;
+
+    if (w == NULL)
+        return;
+    uint32_t lost = rtt == 0 ? LOSS_ALL : 0;
+    w->loss = (uint16_t)(((LOSS_PART - 1) * (uint32_t)w->loss + lost) / LOSS_PART);
+    if (rtt == 0)
+        return;
+    w->heard = seconds(now);
+    w->avoid_until = 0;
+    if (us == 0)
+        us = 1;
+    if (us > UINT32_MAX)
+        us = UINT32_MAX;
+    w->rtt = w->rtt == 0 ? (uint32_t)us
+                         : (uint32_t)(((RTT_PART - 1) * (uint64_t)w->rtt + us) / RTT_PART);
+}
+
+void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destination *to,
+                            uint32_t neighbour, kith_time now)
+{
+    struct entry *e = find(p, to);
+    struct kith_mesh_way *w = e == NULL ? NULL : way_by(e, neighbour);
+
+    if (w != NULL)
+        w->avoid_until = seconds(kith_after(now, KITH_MESH_AVOID));
+}
+
+/* Takes out the ways by that neighbour (KITH_MESH_NOBODY: none), and what time has ended (now NULL:
+ * nothing). */
+enum pruned { UNCHANGED, FEWER, GONE };
+static enum pruned prune(struct kith_mesh_paths *p, struct entry *e, uint32_t by,
+                         const struct kith_now *now)
+{
+    enum pruned is = UNCHANGED;
+
+    if (now != NULL && e->expires <= now->wall) {
+        drop(p, e);
+        return GONE;
+    }
+    for (uint8_t i = 0; i < e->n;) {
+        struct kith_mesh_way *w = &e->way[i];
+        if (w->neighbour != by && (now == NULL || is_fresh(w, now->mono))) {
+            i++;
+            continue;
+        }
+        if (!take_out(p, e, w))
+            return GONE;
+        is = FEWER;
+    }
+    return is;
+}
+
+struct tally {
+    size_t fewer, gone;
+};
+
+/* Of one owner. An entry that changes hands may be met again, and is as it should be then. */
+static void sweep_owner(struct kith_mesh_paths *p, struct owner *o, uint32_t by,
+                        const struct kith_now *now, struct tally *t)
+{
+    struct kith_link *l = o->entries.next, *next;
+    bool last;
+
+    do {
+        next = l->next;
+        last = next == &o->entries; /* the owner may go with it */
+        enum pruned is = prune(p, KITH_OF(l, struct entry, used), by, now);
+        t->fewer += is == FEWER;
+        t->gone += is == GONE;
+        l = next;
+    } while (!last);
+}
+
+static struct tally sweep(struct kith_mesh_paths *p, uint32_t by, const struct kith_now *now)
+{
+    struct tally t = {0, 0};
+
+    for (struct kith_link *l = p->owners.next, *next; l != &p->owners; l = next) {
+        next = l->next;
+        sweep_owner(p, KITH_OF(l, struct owner, link), by, now, &t);
+    }
+    return t;
+}
+
+size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour)
+{
+    struct tally t = sweep(p, neighbour, NULL);
+
+    return t.fewer + t.gone;
+}
+
+size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now)
+{
+    return sweep(p, KITH_MESH_NOBODY, &now).gone;
+}
+
+void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destination *to)
+{
+    struct entry *e = find(p, to);
+
+    if (e != NULL)
+        drop(p, e);
+}
+
+/* ---- asking ---- */
+
+bool kith_mesh_paths_best(struct kith_mesh_paths *p, const struct kith_destination *to,
+                          uint32_t not_by, kith_time now, struct kith_mesh_way *ret)
+{
+    struct entry *e = find(p, to);
+    const struct kith_mesh_way *w = e == NULL ? NULL : best_of(e, not_by, now);
+
+    if (e != NULL)
+        touch(e);
+    if (w == NULL)
+        return false;
+    *ret = *w;
+    return true;
+}
+
+size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                            kith_time now, struct kith_mesh_way ret[KITH_MESH_WAYS])
+{
+    const struct entry *e = find(p, to);
+    size_t n = 0;
+
+    for (uint8_t i = 0; e != NULL && i < e->n; i++) {
+        size_t at = n;
+        if (!is_fresh(&e->way[i], now))
+            continue;
+        for (; at > 0 && is_better(&e->way[i], &ret[at - 1], now); at--)
+            ret[at] = ret[at - 1];
+        ret[at] = e->way[i];
+        n++;
+    }
+    return n;
+}
+
+bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct kith_destination *ret,
+                          kith_wall *ret_expires)
+{
+    const struct entry *e = kith_map_next(&p->by_destination, at);
+
+    if (e == NULL)
+        return false;
+    *ret = e->to;
+    *ret_expires = e->expires;
+    return true;
+}
+
+size_t kith_mesh_paths_count(const struct kith_mesh_paths *p)
+{
+    return p->by_destination.n;
+}
+
+uint64_t kith_mesh_paths_pushed_out(const struct kith_mesh_paths *p)
+{
+    return p->pushed_out;
+}

@@ -1,0 +1,92 @@
+/* paths.h: which neighbours lead to which destinations, and how well. Pure, and bounded whatever
+ * neighbours tell.
+ *
+ * A neighbour tells that it reaches a destination in so many hops: a hint that nobody signed. What
+ * was measured over it weighs more, so whoever lies about hops is demoted by its own losses and
+ * delays. Of each destination the best three neighbours are kept, a *way* each. A way is fresh for
+ * as long as it is told again or used; an entry ends with its last way, or with the signed
+ * statement it rests on.
+ *
+ * When the table is full, whoever brought most entries loses the one that was not used for longest:
+ * a neighbour that tells of a million destinations only pushes out its own.
+ *
+ * Neighbours are small numbers that the caller gives (a node's handles).
+ * Test: tests/unit/mesh_paths_test.c, tests/property/mesh_paths_law_test.c. */
+#ifndef KITH_MESH_PATHS_H
+#define KITH_MESH_PATHS_H
+
+#include "base/env.h"
+#include "wire/ids.h"
+
+enum {
+    KITH_MESH_HOPS_MAX = 64,
+    KITH_MESH_WAYS = 3, /* kept of a destination */
+};
+#define KITH_MESH_FRESH (900 * KITH_SEC)      /* a way that was neither told nor used for so long is gone */
+#define KITH_MESH_HOP_GUESS (30 * KITH_MSEC)  /* round trip for each hop, until one was measured */
+#define KITH_MESH_AVOID (10 * KITH_SEC)       /* a way that failed comes last for so long */
+
+struct kith_mesh_way { /* 20 bytes: there are many */
+    uint32_t neighbour;
+    uint32_t rtt;         /* smoothed, microseconds; 0: not measured */
+    uint16_t loss;        /* smoothed, of 65535 */
+    uint8_t hops;         /* as told: 1 is the neighbour itself */
+    uint8_t rate;         /* class of the slowest link as told: log2 of bit/s; 0: unknown */
+    uint32_t heard;       /* told or used last, seconds of the node's monotonic clock */
+    uint32_t avoid_until; /* the same clock; 0: it did not fail */
+};
+
+/* What a neighbour told. */
+struct kith_mesh_offer {
+    uint32_t neighbour;
+    uint8_t hops, rate;
+    kith_wall expires; /* of the signed statement about the destination */
+};
+
+enum kith_mesh_told {
+    KITH_MESH_TOLD_NEW,     /* the destination was not known */
+    KITH_MESH_TOLD_CHANGED, /* its best way is another, or has other hops */
+    KITH_MESH_TOLD_KNOWN,   /* nothing that others need to hear */
+    KITH_MESH_TOLD_WORSE,   /* three better ones are known: not kept */
+};
+
+struct kith_mesh_paths;
+
+/* At most `max` destinations. KITH_E_NOMEM. */
+int kith_mesh_paths_new(const struct kith_env *env, size_t max,
+                        struct kith_mesh_paths **ret) KITH_MUST_CHECK;
+void kith_mesh_paths_free(struct kith_mesh_paths *p);
+
+/* KITH_E_INVAL: no hops or more than KITH_MESH_HOPS_MAX; KITH_E_EXPIRED; KITH_E_NOMEM. */
+int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destination *to,
+                         const struct kith_mesh_offer *offer, struct kith_now now,
+                         enum kith_mesh_told *ret) KITH_MUST_CHECK;
+/* A packet's round trip over the neighbour, or (rtt 0) that none came back in time. */
+void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_destination *to,
+                              uint32_t neighbour, kith_dur rtt, kith_time now);
+/* The neighbour took it back, or could not go on: this way comes last for a while. */
+void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destination *to,
+                            uint32_t neighbour, kith_time now);
+/* The neighbour is none any more. How many destinations lost a way. */
+size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour);
+/* No way to it counts any more: its statement was withdrawn. */
+void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destination *to);
+
+/* The best way that is not by the neighbour `not_by` (KITH_MESH_NOBODY: any); false when there is
+ * none. Being asked for keeps an entry from being pushed out. */
+#define KITH_MESH_NOBODY UINT32_MAX
+bool kith_mesh_paths_best(struct kith_mesh_paths *p, const struct kith_destination *to,
+                          uint32_t not_by, kith_time now, struct kith_mesh_way *ret);
+/* The ways to it, best first; how many. */
+size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                            kith_time now, struct kith_mesh_way ret[KITH_MESH_WAYS]);
+/* Walks all destinations: start with *at = 0. Nothing else in between. */
+bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct kith_destination *ret,
+                          kith_wall *ret_expires);
+
+/* Drops what is no longer fresh or has expired. How many destinations are gone. */
+size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now);
+size_t kith_mesh_paths_count(const struct kith_mesh_paths *p);
+/* Destinations pushed out by others since the beginning. */
+uint64_t kith_mesh_paths_pushed_out(const struct kith_mesh_paths *p);
+#endif

@@ -1,0 +1,339 @@
+/* The path table: which way is best, what is kept of what neighbours tell, and who makes room. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lab_alloc.h"
+#include "mesh/paths.h"
+
+#define WALL ((kith_wall)1800000000)
+#define LATER (WALL + 86400)
+
+enum { MAX = 2048 };
+
+static struct kith_random_seeded seeded;
+static struct kith_random rnd;
+static struct lab_alloc heap;
+static struct kith_env env;
+static struct kith_mesh_paths *p;
+static struct kith_now now;
+
+static int begin(void **state)
+{
+    (void)state;
+    kith_random_seeded_init(&seeded, 5);
+    rnd = kith_random_from_seed(&seeded);
+    lab_alloc_init(&heap);
+    env = (struct kith_env){.alloc = &heap.alloc, .random = &rnd};
+    now = (struct kith_now){.mono = 1000 * KITH_SEC, .wall = WALL};
+    return kith_mesh_paths_new(&env, MAX, &p);
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    kith_mesh_paths_free(p);
+    return heap.live == 0 ? 0 : -1;
+}
+
+static struct kith_destination dest(uint32_t i)
+{
+    return (struct kith_destination){
+        {(uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 0xde}};
+}
+
+static int told(uint32_t to, uint32_t by, unsigned hops, enum kith_mesh_told *ret)
+{
+    const struct kith_destination d = dest(to);
+
+    return kith_mesh_paths_tell(
+        p, &d, &(struct kith_mesh_offer){.neighbour = by, .hops = (uint8_t)hops, .expires = LATER},
+        now, ret);
+}
+
+static enum kith_mesh_told tell(uint32_t to, uint32_t by, unsigned hops)
+{
+    enum kith_mesh_told ret = KITH_MESH_TOLD_WORSE;
+
+    assert_int_equal(told(to, by, hops, &ret), KITH_OK);
+    return ret;
+}
+
+static void measured(uint32_t to, uint32_t by, kith_dur rtt)
+{
+    const struct kith_destination d = dest(to);
+
+    kith_mesh_paths_measured(p, &d, by, rtt, now.mono);
+}
+
+/* The neighbour of the best way; KITH_MESH_NOBODY: there is none. */
+static uint32_t best(uint32_t to, uint32_t not_by)
+{
+    const struct kith_destination d = dest(to);
+    struct kith_mesh_way w;
+
+    return kith_mesh_paths_best(p, &d, not_by, now.mono, &w) ? w.neighbour : KITH_MESH_NOBODY;
+}
+
+static size_t ways(uint32_t to)
+{
+    const struct kith_destination d = dest(to);
+    struct kith_mesh_way w[KITH_MESH_WAYS];
+
+    return kith_mesh_paths_ways(p, &d, now.mono, w);
+}
+
+static void pass(kith_dur d)
+{
+    now.mono = kith_after(now.mono, d);
+    now.wall += d / KITH_SEC;
+}
+
+static void the_fewest_hops_are_best_until_more_is_known(void **state)
+{
+    (void)state;
+    assert_int_equal(best(1, KITH_MESH_NOBODY), KITH_MESH_NOBODY);
+    assert_int_equal(tell(1, 7, 3), KITH_MESH_TOLD_NEW);
+    assert_int_equal(tell(1, 8, 2), KITH_MESH_TOLD_CHANGED);
+    assert_int_equal(tell(1, 8, 2), KITH_MESH_TOLD_KNOWN);
+    assert_int_equal(tell(1, 9, 5), KITH_MESH_TOLD_KNOWN);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8);
+    assert_int_equal(best(1, 8), 7);                         /* never back to where it came from */
+    assert_int_equal(tell(1, 8, 9), KITH_MESH_TOLD_CHANGED); /* farther now */
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+}
+
+static void whoever_lies_about_hops_is_demoted_by_what_is_measured(void **state)
+{
+    (void)state;
+    (void)tell(1, 7, 1); /* says it is the destination itself */
+    (void)tell(1, 8, 3);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+    for (int i = 0; i < 10; i++)
+        measured(1, 7, 400 * KITH_MSEC);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8); /* 90 ms are guessed */
+    measured(1, 8, 60 * KITH_MSEC);
+    /* or it loses what it gets: a short round trip does not help then */
+    (void)tell(2, 7, 1);
+    (void)tell(2, 8, 3);
+    measured(2, 7, 20 * KITH_MSEC);
+    measured(2, 8, 60 * KITH_MSEC);
+    assert_int_equal(best(2, KITH_MESH_NOBODY), 7);
+    for (int i = 0; i < 10; i++)
+        measured(2, 7, 0);
+    assert_int_equal(best(2, KITH_MESH_NOBODY), 8);
+    /* telling again washes nothing off */
+    (void)tell(2, 7, 1);
+    assert_int_equal(best(2, KITH_MESH_NOBODY), 8);
+    for (int i = 0; i < 100; i++)
+        measured(2, 7, 20 * KITH_MSEC);
+    assert_int_equal(best(2, KITH_MESH_NOBODY), 7); /* but better times do */
+}
+
+static void three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place(void **state)
+{
+    const struct kith_destination d = dest(1);
+    struct kith_mesh_way w[KITH_MESH_WAYS];
+
+    (void)state;
+    (void)tell(1, 7, 4);
+    (void)tell(1, 8, 6);
+    (void)tell(1, 9, 5);
+    assert_int_equal(tell(1, 10, 7), KITH_MESH_TOLD_WORSE);
+    assert_int_equal(tell(1, 11, 3), KITH_MESH_TOLD_CHANGED);
+    assert_int_equal(kith_mesh_paths_ways(p, &d, now.mono, w), 3);
+    assert_int_equal(w[0].neighbour, 11);
+    assert_int_equal(w[1].neighbour, 7);
+    assert_int_equal(w[2].neighbour, 9);
+    assert_int_equal(w[0].hops, 3);
+}
+
+static void a_way_that_failed_comes_last_for_a_while(void **state)
+{
+    const struct kith_destination d = dest(1);
+
+    (void)state;
+    (void)tell(1, 7, 1);
+    (void)tell(1, 8, 30);
+    kith_mesh_paths_failed(p, &d, 7, now.mono);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8);
+    (void)tell(1, 7, 1); /* its word does not mend it */
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8);
+    assert_int_equal(best(1, 8), 7); /* better than nothing */
+    pass(KITH_MESH_AVOID);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+    kith_mesh_paths_failed(p, &d, 7, now.mono);
+    measured(1, 7, 20 * KITH_MSEC); /* something came back */
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+}
+
+static void a_way_lasts_as_long_as_it_is_told_or_used(void **state)
+{
+    (void)state;
+    (void)tell(1, 7, 1);
+    (void)tell(1, 8, 2);
+    (void)tell(2, 7, 1);
+    pass(KITH_MESH_FRESH / 2);
+    (void)tell(1, 8, 2);
+    measured(2, 7, 20 * KITH_MSEC);
+    pass(KITH_MESH_FRESH / 2);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8); /* 7 is silent, swept or not */
+    assert_int_equal(ways(1), 1);
+    assert_int_equal(kith_mesh_paths_tick(p, now), 0);
+    assert_int_equal(best(2, KITH_MESH_NOBODY), 7);
+    pass(KITH_MESH_FRESH / 2);
+    assert_int_equal(kith_mesh_paths_tick(p, now), 2);
+    assert_int_equal(kith_mesh_paths_count(p), 0);
+}
+
+static void an_entry_ends_with_the_statement_it_rests_on(void **state)
+{
+    const struct kith_destination d = dest(1);
+    enum kith_mesh_told ret;
+
+    (void)state;
+    assert_int_equal(
+        kith_mesh_paths_tell(
+            p, &d, &(struct kith_mesh_offer){.neighbour = 7, .hops = 1, .expires = WALL + 100}, now,
+            &ret),
+        KITH_OK);
+    pass(99 * KITH_SEC);
+    assert_int_equal(kith_mesh_paths_tick(p, now), 0);
+    pass(KITH_SEC);
+    assert_int_equal(kith_mesh_paths_tick(p, now), 1);
+    assert_int_equal(kith_mesh_paths_tell(
+                         p, &d,
+                         &(struct kith_mesh_offer){.neighbour = 7, .hops = 1, .expires = now.wall},
+                         now, &ret),
+                     KITH_E_EXPIRED);
+    (void)tell(2, 7, 1);
+    kith_mesh_paths_forget(p, &(struct kith_destination){{0, 0, 0, 2, 0xde}});
+    assert_int_equal(kith_mesh_paths_count(p), 0);
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+    enum kith_mesh_told ret;
+
+    (void)state;
+    assert_int_equal(told(1, 7, 0, &ret), KITH_E_INVAL);
+    assert_int_equal(told(1, 7, KITH_MESH_HOPS_MAX + 1, &ret), KITH_E_INVAL);
+    assert_int_equal(told(1, KITH_MESH_NOBODY, 1, &ret), KITH_E_INVAL);
+    assert_int_equal(kith_mesh_paths_count(p), 0);
+    measured(1, 7, KITH_SEC); /* of what is not known nothing is noted */
+    assert_int_equal(kith_mesh_paths_count(p), 0);
+}
+
+static void a_neighbour_that_goes_takes_its_ways_along(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++) {
+        (void)tell(i, 7, 1);
+        if (i % 2 == 0)
+            (void)tell(i, 8, 2);
+        (void)tell(1000 + i, 8, 1);
+    }
+    assert_int_equal(kith_mesh_paths_gone(p, 7), 100);
+    assert_int_equal(kith_mesh_paths_count(p), 150);
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_int_equal(best(i, KITH_MESH_NOBODY), i % 2 == 0 ? 8 : KITH_MESH_NOBODY);
+        assert_int_equal(best(1000 + i, KITH_MESH_NOBODY), 8);
+    }
+    assert_int_equal(kith_mesh_paths_gone(p, 7), 0);
+    assert_int_equal(kith_mesh_paths_gone(p, 8), 150);
+    assert_int_equal(kith_mesh_paths_count(p), 0);
+}
+
+static void a_flood_by_one_pushes_out_its_own_only(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        (void)tell(i, 8, 2);
+    for (uint32_t i = 0; i < 100; i++)
+        (void)tell(i, 9, 4); /* known to two */
+    for (uint32_t i = 0; i < 20000; i++)
+        (void)tell(100000 + i, 7, 1);
+    assert_int_equal(kith_mesh_paths_count(p), MAX);
+    assert_int_equal(kith_mesh_paths_pushed_out(p), 20000 - (MAX - 100));
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_equal(ways(i), 2);
+    /* a third comes late, and gets its share */
+    for (uint32_t i = 0; i < 500; i++)
+        (void)tell(500000 + i, 10, 2);
+    for (uint32_t i = 0; i < 500; i++)
+        assert_int_equal(best(500000 + i, KITH_MESH_NOBODY), 10);
+    assert_int_equal(kith_mesh_paths_count(p), MAX);
+}
+
+static void what_is_asked_for_stays(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < MAX; i++)
+        (void)tell(i, 7, 1);
+    for (uint32_t i = 0; i < 3 * MAX; i++) {
+        assert_int_equal(best(5, KITH_MESH_NOBODY), 7);
+        (void)tell(100000 + i, 7, 1);
+    }
+    assert_int_equal(best(6, KITH_MESH_NOBODY), KITH_MESH_NOBODY);
+}
+
+static void an_entry_takes_at_most_200_bytes(void **state)
+{
+    (void)state;
+    size_t before = heap.bytes;
+    for (uint32_t i = 0; i < MAX; i++)
+        for (uint32_t by = 1; by <= 3; by++)
+            (void)tell(i, by, by);
+    print_message("%zu bytes an entry\n", (heap.bytes - before) / MAX);
+    assert_true((heap.bytes - before) / MAX <= 200);
+}
+
+static void without_memory_nothing_is_lost_but_what_is_new(void **state)
+{
+    unsigned refused = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 300; i++) {
+        enum kith_mesh_told ret;
+        heap.fail_at = i % 3 == 0 ? heap.requests + 1 + i % 4 : 0;
+        heap.fail_run = 3;
+        int err = told(i, i % 7, 1 + i % 5, &ret);
+        assert_true(err == KITH_OK || err == KITH_E_NOMEM);
+        refused += err != KITH_OK;
+        heap.fail_at = 0;
+        assert_int_equal(kith_mesh_paths_count(p), i + 1 - refused);
+    }
+    assert_in_range(refused, 20, 100);
+    /* an entry whose first neighbour goes needs a place at the second */
+    (void)tell(9000, 50, 1);
+    (void)tell(9000, 51, 2);
+    heap.fail_at = heap.requests + 1;
+    size_t count = kith_mesh_paths_count(p);
+    assert_int_equal(kith_mesh_paths_gone(p, 50), 1);
+    assert_int_equal(kith_mesh_paths_count(p), count - 1);
+    heap.fail_at = 0;
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+    const struct CMUnitTest tests[] = {
+        T(the_fewest_hops_are_best_until_more_is_known),
+        T(whoever_lies_about_hops_is_demoted_by_what_is_measured),
+        T(three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place),
+        T(a_way_that_failed_comes_last_for_a_while),
+        T(a_way_lasts_as_long_as_it_is_told_or_used),
+        T(an_entry_ends_with_the_statement_it_rests_on),
+        T(what_cannot_be_is_refused),
+        T(a_neighbour_that_goes_takes_its_ways_along),
+        T(a_flood_by_one_pushes_out_its_own_only),
+        T(what_is_asked_for_stays),
+        T(an_entry_takes_at_most_200_bytes),
+        T(without_memory_nothing_is_lost_but_what_is_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
