@@ -271,18 +271,18 @@ bool kith_node_next_service(const struct kith_node *n, const struct kith_network
 static bool is_said(const struct kith_member *self, const struct node_services *s, kith_wall now)
 {
     const struct kith_object *o = self->announcement;
+    size_t count = s == NULL ? 0 : s->n;
     struct kith_service_item item;
-    size_t i = 0;
 
     if (o == NULL)
-        return s == NULL || s->n == 0; /* who never had any says nothing */
+        return count == 0; /* who never had any says nothing */
     if (o->env.issued > kith_after(now, KITH_WALL_TOLERANCE) ||
         o->announcement.valid_until < now + ANNOUNCEMENT_VALID / 2)
         return false;
-    if (o->announcement.services.n != (s == NULL ? 0 : s->n))
+    if (o->announcement.services.n != count)
         return false;
     struct kith_reader r = kith_reader_on(o->announcement.services.bytes);
-    for (; kith_service_item_next(&r, &item); i++) {
+    for (size_t i = 0; i < count && kith_service_item_next(&r, &item); i++) {
         struct kith_service ours = service_at(s, i);
         if (!kith_span_equal(item.name, ours.name) || !kith_span_equal(item.about, ours.about))
             return false;

@@ -83,8 +83,8 @@ static void model_measured(struct model *m, uint32_t d, uint32_t by, kith_dur rt
         return;
     w->heard = now.mono / KITH_SEC;
     w->avoid_until = 0;
-    double us = (double)(rtt / KITH_USEC);
-    w->rtt = w->rtt > 0 ? (double)(uint32_t)((7 * w->rtt + us) / 8) : us;
+    const uint64_t us = rtt / KITH_USEC;
+    w->rtt = w->rtt > 0 ? (double)(uint32_t)((7 * w->rtt + (double)us) / 8) : (double)us;
 }
 
 static void model_gone(struct model *m, uint32_t by)
