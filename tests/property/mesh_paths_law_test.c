@@ -21,6 +21,8 @@ enum { SEEDS = 30, STEPS = 4000, DESTINATIONS = 40, FEW = 3, MANY = 20 };
 #define WALL ((kith_wall)1800000000)
 
 static struct lab_dice dice;
+static struct lab_alloc heap;
+static struct kith_env env;
 
 static uint32_t below(uint32_t n)
 {
@@ -30,6 +32,22 @@ static uint32_t below(uint32_t n)
 static struct kith_destination dest(uint32_t i)
 {
     return (struct kith_destination){{(uint8_t)i, (uint8_t)(i >> 8), 1}};
+}
+
+static struct kith_mesh_paths *open_table(size_t max)
+{
+    struct kith_mesh_paths *p;
+
+    lab_alloc_init(&heap);
+    env = (struct kith_env){.alloc = &heap.alloc, .random = &dice.random};
+    assert_int_equal(kith_mesh_paths_new(&env, max, &p), KITH_OK);
+    return p;
+}
+
+static void close_table(struct kith_mesh_paths *p)
+{
+    kith_mesh_paths_free(p);
+    assert_int_equal(heap.live, 0);
 }
 
 /* ---- 1: the model ---- */
@@ -179,20 +197,15 @@ static void it_holds_exactly_what_was_told_and_orders_it_by_cost(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct kith_now now = {.mono = 10000 * KITH_SEC, .wall = WALL};
-        struct kith_mesh_paths *p;
-        struct lab_alloc heap;
         lab_seed(&dice, seed);
-        lab_alloc_init(&heap);
-        const struct kith_env env = {.alloc = &heap.alloc, .random = &dice.random};
         memset(&m, 0, sizeof m);
-        assert_int_equal(kith_mesh_paths_new(&env, DESTINATIONS, &p), KITH_OK);
+        struct kith_mesh_paths *p = open_table(DESTINATIONS);
         for (int i = 0; i < STEPS; i++) {
             step(p, &m, &now);
             if (i % 16 == 0)
                 compare(p, &m, now);
         }
-        kith_mesh_paths_free(p);
-        assert_int_equal(heap.live, 0);
+        close_table(p);
     }
 }
 
@@ -225,13 +238,9 @@ static void whatever_is_told_it_stays_within_its_bounds(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct kith_now now = {.mono = 10000 * KITH_SEC, .wall = WALL};
-        struct kith_mesh_paths *p;
-        struct lab_alloc heap;
         lab_seed(&dice, seed);
-        lab_alloc_init(&heap);
-        const struct kith_env env = {.alloc = &heap.alloc, .random = &dice.random};
         size_t max = 1 + below(200);
-        assert_int_equal(kith_mesh_paths_new(&env, max, &p), KITH_OK);
+        struct kith_mesh_paths *p = open_table(max);
         for (int i = 0; i < STEPS; i++) {
             const struct kith_destination to = dest(below(2000));
             struct kith_mesh_offer o = {.neighbour = below(MANY),
@@ -249,8 +258,7 @@ static void whatever_is_told_it_stays_within_its_bounds(void **state)
             (void)kith_mesh_paths_tick(p, now);
             sound(p, max, now, gone);
         }
-        kith_mesh_paths_free(p);
-        assert_int_equal(heap.live, 0);
+        close_table(p);
     }
 }
 
