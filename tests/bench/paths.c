@@ -59,7 +59,7 @@ static kith_dur since(kith_time *from)
 
 static void note(const char *name, const char *about, kith_dur d)
 {
-    report_add(&report, name, "ns", about, (double)d / DESTINATIONS);
+    report_add(&report, name, "ns", about, (double)d / (int)DESTINATIONS);
 }
 
 static void measure(const struct kith_destination *d)
@@ -81,7 +81,8 @@ static void measure(const struct kith_destination *d)
     (void)kith_mesh_paths_tick(p, now);
     note("paths_sweep_ns", "looking whether an entry has expired: it has not", since(&t));
     report_add(&report, "paths_entry_bytes", "bytes",
-               "of an entry, its share of the table included", (double)heap.bytes / DESTINATIONS);
+               "of an entry, its share of the table included",
+               (double)heap.bytes / (int)DESTINATIONS);
     now.mono += KITH_MESH_FRESH;
     t = bench_now();
     if (kith_mesh_paths_tick(p, now) != DESTINATIONS)
@@ -100,7 +101,7 @@ int main(void)
     for (int i = 0; i < ROUNDS; i++)
         measure(d);
     free(d);
-    if (report_median(&report, "paths_entry_bytes") > BYTES_MAX)
+    if (report_median(&report, "paths_entry_bytes") > (int)BYTES_MAX)
         bench_give_up("an entry has grown beyond 200 bytes");
     report_print(&report);
     return 0;
