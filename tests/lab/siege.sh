@@ -82,14 +82,14 @@ under_flood() {
         "stream $kbit kbit/s (quiet: $quiet_kbit)"
 }
 
-# price SOURCES RATE: sets received, percent of a processor that it takes somebody who looks at nothing
+# price KIND SOURCES RATE: sets received, percent of a processor that it takes somebody who looks at nothing
 # to be sent so much: the kernel's work in the receiver's name, on this machine and today.
 price() {
     local pid came ms
     on desktop "$sink" 9100 $during >"$lab/sink" &
     pid=$!
     eventually 5 test -s "$lab/sink"
-    on attacker "$flood" mixed "$1" "$2" $during "$target" 9100 >/dev/null
+    on attacker "$flood" "$1" "$2" "$3" $during "$target" 9100 >/dev/null
     wait "$pid"
     read -r came ms < <(tail -n 1 "$lab/sink")
     received=$((ms / during / 10))
@@ -98,14 +98,17 @@ price() {
 
 # What must hold whatever the flood. Strangers have a quarter of the thread by the node's own prices;
 # the rest of the bound is for what the kernel does in the node's name to answer, and for a processor
-# that the flood itself takes; what any receiver pays is not the node's to bound. They delay a packet by at most what their bucket holds, 20 ms, and at 10,000/s
-# rarely: p99 stays below half of that. holds NAME MS
+# that the flood itself takes; what any receiver pays is not the node's to bound. The node times its
+# prices once, when it starts: where a machine becomes half as fast meanwhile, the same work takes twice
+# the share, so that this, too, has slack: 20 % more, none with KITH_LAB_SLACK=1. They delay a packet by
+# at most what their bucket holds, 20 ms, and at 10,000/s rarely: p99 stays below half of that.
+# holds NAME MS
 holds() {
     check "$1: no ping of a member's is lost" test "$lost" = 0
     measured $((p99 / 1000)) "$2" "$1: 99 of 100 pings are back"
     check "$1: a member's stream has nine tenths of its rate" test $((kbit * 10)) -ge $((quiet_kbit * 9))
     check "$1: strangers take at most 40 % of a processor, receiving apart" \
-        test $((share - quiet_share - received)) -le 40
+        test $((share - quiet_share - received)) -le $((40 + 10 * (slack - 1)))
     check "$1: memory grows by less than 16 MB" test "$grown" -lt 16000
 }
 
@@ -113,14 +116,16 @@ measure
 quiet_share=$share quiet_p50=$p50 quiet_p99=$p99 quiet_kbit=$kbit
 say "quiet: node $share %, pings lost $lost, median $p50 us, p99 $p99 us, stream $kbit kbit/s"
 
-price 1 10000
+price mixed 1 10000
 under_flood mixed 1 10000
 holds "one address" 10
+price noise $wide 10000
 under_flood noise $wide 10000
 holds "noise" 10
+price mixed $wide 10000
 under_flood mixed $wide 10000
 holds "50,000 addresses" 10
-price $wide 40000
+price mixed $wide 40000
 under_flood mixed $wide 40000
 holds "four times as many" 20
 
