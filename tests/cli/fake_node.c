@@ -30,92 +30,81 @@ static const char answer_to_metrics[] = "{\"metrics\":["
            "packets that went no further, and why") "]}";
 /* clang-format on */
 
-static const char *answer_to(enum kith_ctl_method m)
-{
-    switch (m) {
-    case KITH_CTL_version: return "{\"api\":1,\"software\":\"0.1.0\"}";
-    case KITH_CTL_status:
-        return "{\"peer_id\":\"" ID "\",\"version\":\"0.1.0\",\"uptime_s\":3725,\"state_dir\":"
-               "\"/"
-               "state\",\"listen\":[\"0.0.0.0:9000\",\"[::]:9000\"],\"networks\":[{\"name\":"
-               "\"home\","
-               "\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":"
-               "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2,\"standing\":\"member\"}],"
-               "\"sessions\":1,\"tun\":"
-               "\"kith0\",\"tun_trouble\":null,\"inbound\":\"allow\"}";
-    case KITH_CTL_id: return "{\"peer_id\":\"" ID "\"}";
-    case KITH_CTL_down: return "{\"uptime_s\":3725}";
-    case KITH_CTL_config_show:
-        return "{\"file\":\"/etc/kith/"
-               "kith.toml\",\"options\":[{\"name\":\"vpn.mtu\",\"value\":1300,"
-               "\"from\":\"file\",\"origin\":\"/etc/kith/kith.toml:2:7\",\"reload\":false}]}";
-    case KITH_CTL_logs: return "{\"lines\":2}";
-    case KITH_CTL_metrics: return answer_to_metrics;
-    case KITH_CTL_network_create:
-        return "{\"name\":\"home\",\"id\":\"" ID "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
-               "\"100.71.0.1\",\"ipv6\":\"fd12::1\"}";
-    case KITH_CTL_network_list:
-        return "{\"networks\":[{\"name\":\"home\",\"id\":\"" ID
-               "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
-               "\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"members\":2,\"admin\":true,\"root\":"
-               "true,\"standing\":\"member\"," EXPIRES "}]}";
-    case KITH_CTL_network_leave: return "{\"name\":\"home\",\"others\":1,\"told\":1}";
-    case KITH_CTL_admin_add:
-    case KITH_CTL_admin_remove:
-    case KITH_CTL_revoke:
-        return "{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2 "\"}";
-    case KITH_CTL_network_restore:
-        return "{\"name\":\"home\",\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\"}";
-    case KITH_CTL_invite:
-        return "{\"ticket\":\"kith1ticketticketticket\",\"network\":\"home\",\"uses\":1," EXPIRES
-               "}";
-    case KITH_CTL_join:
-        return "{\"network\":\"home\",\"id\":\"" ID
-               "\",\"name\":\"laptop\",\"ipv4\":\"100.71.0.3\","
-               "\"ipv6\":\"fd12::3\"," EXPIRES "}";
-    case KITH_CTL_members:
-        return "{\"members\":[{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2
-               "\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12::2\",\"groups\":[\"ops\",\"dev\"],"
-               "\"admin\":"
-               "false,\"self\":false,\"connected\":true," EXPIRES
-               "},{\"network\":\"home\",\"name\":"
-               "\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\",\"peer_id\":"
-               "\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"groups\":[],\"admin\":"
-               "true,\"self\":"
-               "true,\"connected\":false," EXPIRES "}]}";
-    case KITH_CTL_services:
-        return "{\"services\":[{\"network\":\"home\",\"member\":\"desktop\",\"name\":\"files\","
-               "\"about\":"
-               "\"photographs and films, and much else that does not fit on a line of a terminal\","
-               "\"destination\":\"jgcvaoz3fgo3djqygofzfdrxzy\",\"peer_id\":\"" ID2
-               "\",\"self\":false,\"connected\":true," EXPIRES
-               "},{\"network\":\"home\",\"member\":\"laptop\",\"name\":\"ssh\",\"about\":\"\","
-               "\"destination\":\"lcncrkgrqm5sb6sqs7o2v7ccpa\",\"peer_id\":\"" ID
-               "\",\"self\":true,\"connected\":false," EXPIRES "}]}";
-    case KITH_CTL_service_add:
-    case KITH_CTL_service_remove:
-        return "{\"network\":\"home\",\"name\":\"files\",\"destination\":"
-               "\"jgcvaoz3fgo3djqygofzfdrxzy\"}";
-    case KITH_CTL_ip:
-        return "{\"network\":\"home\",\"name\":\"desktop\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12:"
-               ":2\"}";
-    case KITH_CTL_peers:
-        return "{\"peers\":[{\"name\":\"desktop\",\"peer_id\":\"" ID2 "\",\"route\":\"direct udp "
-               "[2001:db8:1111:2222:3333:4444:5555:6666]:9000\",\"rtt_ms\":12.34,\"loss\":0.015,"
-               "\"sent_bytes\":1234567,\"received_bytes\":999,\"since\":\"2026-11-20T18:31:00Z\","
-               "\"since_s\":93784},{\"name\":null,\"peer_id\":\"" ID "\",\"route\":\"relayed by "
-               "gateway\",\"rtt_ms\":null,\"loss\":0.0,\"sent_bytes\":0,\"received_bytes\":12345,"
-               "\"since\":\"2026-11-20T18:31:00Z\",\"since_s\":7}]}";
-    case KITH_CTL_ping:
-        return "{\"name\":\"desktop\",\"address\":\"100.71.0.2\",\"sent\":2,\"received\":1,"
-               "\"loss\":0.5,"
-               "\"min_ms\":1.25,\"avg_ms\":1.25,\"max_ms\":1.25}";
-    case KITH_CTL_network_backup: /* its answer is made of the passphrase */
-    case KITH_CTL_cancel:         /* answered by the conversation itself */
-    case KITH_CTL_METHODS: return NULL;
-    }
-    return NULL;
-}
+#define WHO "{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2 "\"}"
+#define SERVICE "{\"network\":\"home\",\"name\":\"files\",\"destination\":" \
+    "\"jgcvaoz3fgo3djqygofzfdrxzy\"}"
+/* By method. Of a backup it is made of the passphrase; cancel is answered by the conversation. */
+static const char *const answer_to[KITH_CTL_METHODS] = {
+    [KITH_CTL_version] = "{\"api\":1,\"software\":\"0.1.0\"}",
+    [KITH_CTL_status] =
+        "{\"peer_id\":\"" ID "\",\"version\":\"0.1.0\",\"uptime_s\":3725,\"state_dir\":"
+        "\"/"
+        "state\",\"listen\":[\"0.0.0.0:9000\",\"[::]:9000\"],\"networks\":[{\"name\":"
+        "\"home\","
+        "\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":"
+        "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2,\"standing\":\"member\"}],"
+        "\"sessions\":1,\"tun\":"
+        "\"kith0\",\"tun_trouble\":null,\"inbound\":\"allow\"}",
+    [KITH_CTL_id] = "{\"peer_id\":\"" ID "\"}",
+    [KITH_CTL_down] = "{\"uptime_s\":3725}",
+    [KITH_CTL_config_show] =
+        "{\"file\":\"/etc/kith/"
+        "kith.toml\",\"options\":[{\"name\":\"vpn.mtu\",\"value\":1300,"
+        "\"from\":\"file\",\"origin\":\"/etc/kith/kith.toml:2:7\",\"reload\":false}]}",
+    [KITH_CTL_logs] = "{\"lines\":2}",
+    [KITH_CTL_metrics] = answer_to_metrics,
+    [KITH_CTL_network_create] =
+        "{\"name\":\"home\",\"id\":\"" ID "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
+        "\"100.71.0.1\",\"ipv6\":\"fd12::1\"}",
+    [KITH_CTL_network_list] =
+        "{\"networks\":[{\"name\":\"home\",\"id\":\"" ID "\",\"range\":\"100.71.0.0/16\",\"ipv4\":"
+        "\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"members\":2,\"admin\":true,\"root\":"
+        "true,\"standing\":\"member\"," EXPIRES "}]}",
+    [KITH_CTL_network_leave] = "{\"name\":\"home\",\"others\":1,\"told\":1}",
+    [KITH_CTL_admin_add] = WHO,
+    [KITH_CTL_admin_remove] = WHO,
+    [KITH_CTL_revoke] = WHO,
+    [KITH_CTL_network_restore] =
+        "{\"name\":\"home\",\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\"}",
+    [KITH_CTL_invite] =
+        "{\"ticket\":\"kith1ticketticketticket\",\"network\":\"home\",\"uses\":1," EXPIRES "}",
+    [KITH_CTL_join] =
+        "{\"network\":\"home\",\"id\":\"" ID "\",\"name\":\"laptop\",\"ipv4\":\"100.71.0.3\","
+        "\"ipv6\":\"fd12::3\"," EXPIRES "}",
+    [KITH_CTL_members] =
+        "{\"members\":[{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2
+        "\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12::2\",\"groups\":[\"ops\",\"dev\"],"
+        "\"admin\":"
+        "false,\"self\":false,\"connected\":true," EXPIRES "},{\"network\":\"home\",\"name\":"
+        "\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\",\"peer_id\":"
+        "\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"groups\":[],\"admin\":"
+        "true,\"self\":"
+        "true,\"connected\":false," EXPIRES "}]}",
+    [KITH_CTL_services] =
+        "{\"services\":[{\"network\":\"home\",\"member\":\"desktop\",\"name\":\"files\","
+        "\"about\":"
+        "\"photographs and films, and much else that does not fit on a line of a terminal\","
+        "\"destination\":\"jgcvaoz3fgo3djqygofzfdrxzy\",\"peer_id\":\"" ID2
+        "\",\"self\":false,\"connected\":true," EXPIRES
+        "},{\"network\":\"home\",\"member\":\"laptop\",\"name\":\"ssh\",\"about\":\"\","
+        "\"destination\":\"lcncrkgrqm5sb6sqs7o2v7ccpa\",\"peer_id\":\"" ID
+        "\",\"self\":true,\"connected\":false," EXPIRES "}]}",
+    [KITH_CTL_service_add] = SERVICE,
+    [KITH_CTL_service_remove] = SERVICE,
+    [KITH_CTL_ip] =
+        "{\"network\":\"home\",\"name\":\"desktop\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12:"
+        ":2\"}",
+    [KITH_CTL_peers] =
+        "{\"peers\":[{\"name\":\"desktop\",\"peer_id\":\"" ID2 "\",\"route\":\"direct udp "
+        "[2001:db8:1111:2222:3333:4444:5555:6666]:9000\",\"rtt_ms\":12.34,\"loss\":0.015,"
+        "\"sent_bytes\":1234567,\"received_bytes\":999,\"since\":\"2026-11-20T18:31:00Z\","
+        "\"since_s\":93784},{\"name\":null,\"peer_id\":\"" ID "\",\"route\":\"relayed by "
+        "gateway\",\"rtt_ms\":null,\"loss\":0.0,\"sent_bytes\":0,\"received_bytes\":12345,"
+        "\"since\":\"2026-11-20T18:31:00Z\",\"since_s\":7}]}",
+    [KITH_CTL_ping] = "{\"name\":\"desktop\",\"address\":\"100.71.0.2\",\"sent\":2,\"received\":1,"
+                      "\"loss\":0.5,"
+                      "\"min_ms\":1.25,\"avg_ms\":1.25,\"max_ms\":1.25}",
+};
 
 static const char *const items_of_ping[] = {
     "{\"seq\":1,\"lost\":false,\"address\":\"100.71.0.2\",\"route\":\"direct udp 192.0.2.7:9000\","
@@ -192,7 +181,7 @@ static int refuse_some(enum kith_ctl_method m, const json_t *params, struct kith
 static int call(void *ctx, uint64_t call_id, enum kith_ctl_method m, const json_t *params,
                 json_t **ret_result, struct kith_ctl_error *ret_error)
 {
-    const char *answer = answer_to(m);
+    const char *answer = answer_to[m];
     char why[200];
     int err = refuse_some(m, params, ret_error);
 
