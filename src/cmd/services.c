@@ -40,14 +40,17 @@ int kith_cmd_services(struct kith_cmd *c)
     return code;
 }
 
+/* `about` may be NULL. */
+static json_t *service(const struct kith_cmd *c, const char *about)
+{
+    return json_pack("{s:s, s:s*, s:s*}", "name", c->args->arg[0], "about", about, "network",
+                     kith_args_value(c->args, "network", NULL));
+}
+
 int kith_cmd_service_add(struct kith_cmd *c)
 {
     json_t *r = NULL;
-    int code = kith_cmd_ask(c, KITH_CTL_service_add,
-                            json_pack("{s:s, s:s*, s:s*}", "name", c->args->arg[0], "about",
-                                      c->args->arg[1], "network",
-                                      kith_args_value(c->args, "network", NULL)),
-                            &r);
+    int code = kith_cmd_ask(c, KITH_CTL_service_add, service(c, c->args->arg[1]), &r);
 
     if (code == KITH_EXIT_OK && r != NULL)
         printf("%s\n", kith_cmd_text(r, "destination"));
@@ -58,10 +61,7 @@ int kith_cmd_service_add(struct kith_cmd *c)
 int kith_cmd_service_remove(struct kith_cmd *c)
 {
     json_t *r = NULL;
-    int code = kith_cmd_ask(c, KITH_CTL_service_remove,
-                            json_pack("{s:s, s:s*}", "name", c->args->arg[0], "network",
-                                      kith_args_value(c->args, "network", NULL)),
-                            &r);
+    int code = kith_cmd_ask(c, KITH_CTL_service_remove, service(c, NULL), &r);
 
     json_decref(r);
     return code;
