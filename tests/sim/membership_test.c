@@ -419,6 +419,16 @@ static void one_that_was_seen_once_may_be_away_for_weeks(void **state)
     assert_true(world_reaches(&w, 0, 1, false, 90 * KITH_SEC));
     world_down(&w);
 }
+/* The laptop's network; the desktop is an admin of it and let the phone in. */
+static void with_an_admin_that_let_somebody_in(struct world *w)
+{
+    world_create(w);
+    world_enrol(w, 0, 1);
+    world_appoint(w, 0, "desktop");
+    world_wait(w, 5 * KITH_SEC);
+    world_enrol(w, 1, 2);
+    world_wait(w, 5 * KITH_SEC);
+}
 
 /* It forgets its serials with the network; what it signed before is still known. */
 static void an_admin_that_left_and_came_back_signs_what_counts(void **state)
@@ -427,12 +437,7 @@ static void an_admin_that_left_and_came_back_signs_what_counts(void **state)
 
     (void)state;
     world_up(&w, 77);
-    world_create(&w);
-    world_enrol(&w, 0, 1);
-    world_appoint(&w, 0, "desktop");
-    world_wait(&w, 5 * KITH_SEC);
-    world_enrol(&w, 1, 2);
-    world_wait(&w, 5 * KITH_SEC);
+    with_an_admin_that_let_somebody_in(&w);
     assert_int_equal(world_leave(&w, 2), 2);
     world_wait(&w, 5 * KITH_SEC); /* its list without the phone has the highest serial so far */
     assert_int_equal(world_leave(&w, 1), 1);
@@ -473,12 +478,7 @@ static void an_admin_that_came_back_vouches_for_whom_it_certified_before(void **
     (void)state;
     world_up(&w, 78);
     node_sim_init(&server, w.net, "server", "198.51.100.4:9000", 4);
-    world_create(&w);
-    world_enrol(&w, 0, 1);
-    world_appoint(&w, 0, "desktop");
-    world_wait(&w, 5 * KITH_SEC);
-    world_enrol(&w, 1, 2);
-    world_wait(&w, 5 * KITH_SEC);
+    with_an_admin_that_let_somebody_in(&w);
     world_dismiss(&w, 0, "desktop");
     world_wait(&w, 5 * KITH_SEC);
     assert_int_equal(world_leave(&w, 1), 2);

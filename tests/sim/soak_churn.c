@@ -305,21 +305,33 @@ static struct soak_identity *identity_of(struct soak *s, size_t i)
     return &s->identity[s->machine[i].identity];
 }
 
-static bool revoke(struct soak *s)
+/* Of the root about one that is picked; NOBODY when it could not be asked for. */
+static size_t root_asks(struct soak *s, soak_fit *may_be,
+                        int (*ask)(struct kith_node *, const char *, const char *, struct kith_now,
+                                   struct kith_member_info *, struct kith_node_why *),
+                        const char *done)
 {
     struct node_peer_sim *root = &s->machine[0].sim;
-    size_t i = pick(s, may_be_revoked);
+    size_t i = pick(s, may_be);
     struct kith_member_info m;
     struct kith_node_why why;
     char id[KITH_ID_TEXT];
 
     if (i == NOBODY || !is_heard(s, 0))
-        return false;
+        return NOBODY;
     kith_peer_id_text(&s->machine[i].sim.identity.id, id, sizeof id);
-    if (kith_node_revoke(root->node, id, "home", node_sim_now(root), &m, &why) < 0) {
-        soak_fault(s, "machine %zu cannot be revoked: %s", i + 1, why.text);
+    if (ask(root->node, id, "home", node_sim_now(root), &m, &why) >= 0)
+        return i;
+    soak_fault(s, "machine %zu cannot be %s: %s", i + 1, done, why.text);
+    return NOBODY;
+}
+
+static bool revoke(struct soak *s)
+{
+    size_t i = root_asks(s, may_be_revoked, kith_node_revoke, "revoked");
+
+    if (i == NOBODY)
         return false;
-    }
     identity_of(s, i)->revoked = true;
     s->machine[i].in = false;
     for (size_t k = 0; k < s->n; k++)
@@ -466,38 +478,20 @@ static bool invite(struct soak *s)
 
 static bool appoint(struct soak *s)
 {
-    struct node_peer_sim *root = &s->machine[0].sim;
-    size_t i = pick(s, may_be_admin);
-    struct kith_member_info m;
-    struct kith_node_why why;
-    char id[KITH_ID_TEXT];
+    size_t i = root_asks(s, may_be_admin, kith_node_admin_add, "appointed");
 
-    if (i == NOBODY || !is_heard(s, 0))
+    if (i == NOBODY)
         return false;
-    kith_peer_id_text(&s->machine[i].sim.identity.id, id, sizeof id);
-    if (kith_node_admin_add(root->node, id, "home", node_sim_now(root), &m, &why) < 0) {
-        soak_fault(s, "machine %zu cannot be appointed: %s", i + 1, why.text);
-        return false;
-    }
     s->machine[i].admin = identity_of(s, i)->appointed = true;
     return true;
 }
 
 static bool dismiss(struct soak *s)
 {
-    struct node_peer_sim *root = &s->machine[0].sim;
-    size_t i = pick(s, may_be_dismissed);
-    struct kith_member_info m;
-    struct kith_node_why why;
-    char id[KITH_ID_TEXT];
+    size_t i = root_asks(s, may_be_dismissed, kith_node_admin_remove, "dismissed");
 
-    if (i == NOBODY || !is_heard(s, 0))
+    if (i == NOBODY)
         return false;
-    kith_peer_id_text(&s->machine[i].sim.identity.id, id, sizeof id);
-    if (kith_node_admin_remove(root->node, id, "home", node_sim_now(root), &m, &why) < 0) {
-        soak_fault(s, "machine %zu cannot be dismissed: %s", i + 1, why.text);
-        return false;
-    }
     s->machine[i].admin = false;
     return true;
 }

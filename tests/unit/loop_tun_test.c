@@ -11,8 +11,7 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
-
+#include "fd_lab.h"
 #include "loop/tun.h"
 #include "os_lab.h"
 
@@ -69,18 +68,6 @@ static int try_again(kith_time now)
     return kith_loop_tun_again(tun, &conf, &nl, &loop, now);
 }
 
-static size_t descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    assert_non_null(d);
-    while (readdir(d) != NULL)
-        n++;
-    (void)closedir(d);
-    return n;
-}
-
 static bool is_there(const char *name)
 {
     json_t *list = lab_ip_json("link show");
@@ -125,11 +112,11 @@ static void a_deleted_interface_is_let_go_of_at_once(void **state)
     (void)state;
     LAB_OR_SKIP();
     begin();
-    size_t before = descriptors();
+    size_t before = lab_descriptors();
     lab_ip("link del kith0");
     turn(AT(200));
     assert_int_equal(told[KITH_EV_tun_lost], 1);
-    assert_int_equal(descriptors(), before - 1);
+    assert_int_equal(lab_descriptors(), before - 1);
     assert_false(uv_loop_alive(&loop)); /* nothing is waited for: nothing can wake it for nothing */
     assert_int_equal(kith_loop_tun_deadline(tun), AT(200));
     assert_false(tun->polled);
@@ -223,17 +210,17 @@ static void a_hundred_times_cost_no_descriptor(void **state)
     (void)state;
     LAB_OR_SKIP();
     begin();
-    size_t before = descriptors();
+    size_t before = lab_descriptors();
     for (kith_time s = 200; s < 300; s++) {
         lab_ip("link del kith0");
         turn(AT(s));
         assert_int_equal(kith_loop_tun_deadline(tun), AT(s)); /* it had been there for a second */
         assert_int_equal(try_again(AT(s)), KITH_OK);
     }
-    assert_int_equal(descriptors(), before);
+    assert_int_equal(lab_descriptors(), before);
     assert_int_equal(told[KITH_EV_tun_lost], 100);
     finish();
-    assert_true(descriptors() < before);
+    assert_true(lab_descriptors() < before);
 }
 
 int main(void)

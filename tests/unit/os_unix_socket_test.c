@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "dir_lab.h"
+#include "fd_lab.h"
 #include "os/unix_socket.h"
 
 enum { PATIENCE = 5000 }; /* ms; only a failing test waits so long */
@@ -41,18 +41,6 @@ static void disconnect(int ends[2])
 {
     (void)close(ends[0]);
     (void)close(ends[1]);
-}
-
-static size_t open_files(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    assert_non_null(d);
-    while (readdir(d) != NULL)
-        n++;
-    (void)closedir(d);
-    return n;
 }
 
 /* ---- listening and connecting ---- */
@@ -97,14 +85,14 @@ static void a_socket_that_answers_is_left_alone(void **state)
     (void)state;
     int first, second, client;
     struct kith_os_why why;
-    size_t files = open_files();
+    size_t files = lab_descriptors();
     assert_int_equal(kith_unix_listen("s", 0600, &first, NULL), KITH_OK);
     assert_int_equal(kith_unix_listen("s", 0600, &second, &why), KITH_E_INUSE);
     assert_string_equal(why.text, "another process answers on s");
     assert_int_equal(kith_unix_connect("s", &client, NULL), KITH_OK);
     (void)close(client);
     (void)close(first);
-    assert_int_equal(open_files(), files);
+    assert_int_equal(lab_descriptors(), files);
 }
 
 static void a_listener_too_busy_to_accept_counts_as_answering(void **state)
@@ -256,7 +244,7 @@ static void a_passed_descriptor_is_the_same_file_and_closes_on_exec(void **state
     struct kith_unix_fds fds;
     char got[16];
     size_t n;
-    size_t files = open_files();
+    size_t files = lab_descriptors();
     connected(ends);
     assert_int_equal(pipe(pipes), 0);
     assert_int_equal(kith_unix_send_fds(ends[1], kith_span_text("two"), pipes, 2, PATIENCE),
@@ -274,7 +262,7 @@ static void a_passed_descriptor_is_the_same_file_and_closes_on_exec(void **state
     (void)close(pipes[0]);
     (void)close(pipes[1]);
     disconnect(ends);
-    assert_int_equal(open_files(), files);
+    assert_int_equal(lab_descriptors(), files);
 }
 
 static void bytes_without_descriptors_come_with_none(void **state)
@@ -326,13 +314,13 @@ static void too_many_descriptors_are_refused_and_none_stays_open(void **state)
     char got[4];
     size_t n;
     connected(ends);
-    size_t files = open_files();
+    size_t files = lab_descriptors();
     for (size_t i = 0; i < KITH_COUNT(counts); i++) {
         send_many(ends[1], counts[i]);
         assert_int_equal(kith_unix_recv_fds(ends[0], got, sizeof got, PATIENCE, &n, &fds),
                          KITH_E_LIMIT);
         assert_int_equal(fds.n, 77);
-        assert_int_equal(open_files(), files);
+        assert_int_equal(lab_descriptors(), files);
     }
     send_many(ends[1], KITH_UNIX_FDS_MAX);
     assert_int_equal(kith_unix_recv_fds(ends[0], got, sizeof got, PATIENCE, &n, &fds), KITH_OK);

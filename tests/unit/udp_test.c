@@ -2,7 +2,6 @@
  * datagram is an error of the endpoint. What needs a kernel that refuses is in udp_refusal_test.c.
  */
 
-#include <dirent.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/text.h"
 #include "base_lab.h"
+#include "fd_lab.h"
 #include "transport/udp/sockaddr.h"
 
 static const char *const loopback[] = {"127.0.0.1", "[::1]:0"};
@@ -589,22 +589,11 @@ static void a_descriptor_that_is_not_ours_is_refused(void **state)
 
 /* ---- memory ---- */
 
-static int open_descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    int n = 0;
-
-    assert_non_null(d);
-    while (readdir(d) != NULL)
-        n++;
-    closedir(d);
-    return n;
-}
-
 static void every_failed_allocation_leaves_nothing_behind(void **state)
 {
     (void)state;
-    int before = open_descriptors(), err = KITH_E_NOMEM;
+    size_t before = lab_descriptors();
+    int err = KITH_E_NOMEM;
 
     for (size_t n = 0; err != KITH_OK; n++) {
         struct lab_heap heap;
@@ -620,7 +609,7 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
         assert_true((err == KITH_OK) == (u != NULL));
         kith_udp_free(u);
         assert_int_equal(heap.live, 0);
-        assert_int_equal(open_descriptors(), before);
+        assert_int_equal(lab_descriptors(), before);
     }
 }
 
