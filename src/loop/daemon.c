@@ -39,6 +39,15 @@ static void on_clocks(void *ctx, struct kith_clocks_news news)
         kith_watch_resumed(&d->watch);
 }
 
+static void look_at_prices(struct kith_instance *d, kith_time now)
+{
+    const struct kith_quic_counters *c = kith_node_quic_counters(d->node);
+    uint64_t strangers = c->accepted + c->retries_sent + c->noise + c->tokens_bad + c->shed;
+
+    if (kith_prices_look(&d->prices, strangers, now))
+        kith_node_set_prices(d->node, &d->prices.now);
+}
+
 static void on_turn(void *ctx)
 {
     struct kith_instance *d = ctx;
@@ -48,6 +57,7 @@ static void on_turn(void *ctx)
         kith_ctl_tick(&d->ctl, now);
     kith_watch_turn(&d->watch);
     kith_instance_interface_turn(d);
+    look_at_prices(d, now);
     kith_control_retry(&d->control);
     kith_instance_monitor_turn(d);
     if (d->control.orphaned && d->stop_by == 0)

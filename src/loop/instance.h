@@ -12,6 +12,7 @@
 #include "loop/log.h"
 #include "loop/monitoring.h"
 #include "loop/overlay.h"
+#include "loop/prices.h"
 #include "loop/pump.h"
 #include "loop/state.h"
 #include "loop/tun.h"
@@ -38,6 +39,7 @@ struct kith_instance {
     bool netlink_open;
     struct kith_loop_tun tun;
     struct kith_overlay overlay;
+    struct kith_prices prices;
     struct kith_tx_batch batch;
     struct kith_loop_udp udp;
     struct kith_node *node;

@@ -4,7 +4,6 @@
 
 #include "crypto/warm_up.h"
 #include "kith/version.h"
-#include "loop/prices.h"
 
 typedef int step(struct kith_instance *d, struct kith_ctl_error *e);
 
@@ -156,7 +155,8 @@ static int start_node(struct kith_instance *d, struct kith_ctl_error *e)
 {
     struct kith_node_config cfg = node_config(d);
     struct kith_node_why why = {.text = ""};
-    kith_prices_set(&cfg.quic, kith_prices_probe(d->state.identity.key));
+    kith_prices_begin(&d->prices, d->state.identity.key);
+    cfg.quic.prices = d->prices.now;
     int err = kith_node_new(&cfg, &d->env, d->state.store, kith_pump_now(&d->pump), &d->node, &why);
 
     if (err < 0) {

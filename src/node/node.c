@@ -341,6 +341,11 @@ const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node 
     return kith_sessions_quic_counters(n->sessions);
 }
 
+void kith_node_set_prices(struct kith_node *n, const struct kith_quic_prices *prices)
+{
+    kith_sessions_set_prices(n->sessions, prices);
+}
+
 size_t kith_node_session_count(const struct kith_node *n)
 {
     return kith_sessions_count(n->sessions);

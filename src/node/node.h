@@ -73,6 +73,8 @@ void kith_node_tick(struct kith_node *n, struct kith_now now);
 kith_time kith_node_deadline(const struct kith_node *n);
 /* The end of a turn: merged packets go to the TUN, datagrams into the batch and out. */
 void kith_node_flush(struct kith_node *n, struct kith_now now);
+/* What strangers' work costs from now on (conn/quic/quic.h). */
+void kith_node_set_prices(struct kith_node *n, const struct kith_quic_prices *prices);
 /* vpn.inbound = allow|deny, at run time. */
 void kith_node_set_inbound(struct kith_node *n, bool deny);
 /* network.renew_before, at run time; it counts from the next hourly look at certificates. */

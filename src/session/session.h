@@ -143,6 +143,8 @@ size_t kith_sessions_count(const struct kith_sessions *all);
 size_t kith_sessions_connections(const struct kith_sessions *all);
 const struct kith_session_counters *kith_sessions_counters(const struct kith_sessions *all);
 const struct kith_quic_counters *kith_sessions_quic_counters(const struct kith_sessions *all);
+/* As kith_quic_set_prices. */
+void kith_sessions_set_prices(struct kith_sessions *all, const struct kith_quic_prices *prices);
 
 const struct kith_peer_id *kith_session_peer(const struct kith_session *s);
 bool kith_session_is_up(const struct kith_session *s);

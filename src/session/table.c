@@ -567,6 +567,11 @@ const struct kith_quic_counters *kith_sessions_quic_counters(const struct kith_s
     return kith_quic_counters(all->quic);
 }
 
+void kith_sessions_set_prices(struct kith_sessions *all, const struct kith_quic_prices *prices)
+{
+    kith_quic_set_prices(all->quic, prices);
+}
+
 /* ---- one session ---- */
 
 const struct kith_peer_id *kith_session_peer(const struct kith_session *s)

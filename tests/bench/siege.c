@@ -145,7 +145,7 @@ int main(void)
 {
     static struct bench s;
     const struct kith_quic_config retry = {.always_retry = true}, open = {.handshakes_max = 1},
-                                  dear = {.always_retry = true, .retry_cost = 1000 * KITH_SEC};
+                                  dear = {.always_retry = true, .prices.retry = 1000 * KITH_SEC};
 
     record(&s);
     double begun, hello = per_hello(&s, &begun);

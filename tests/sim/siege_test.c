@@ -288,7 +288,7 @@ static void strangers_that_used_up_their_share_keep_no_known_peer_out(void **sta
     static struct kith_addr who;
     /* one handshake owes two seconds of the whole share */
     const struct kith_quic_config cfg = {
-        .handshake_cost = 500 * KITH_MSEC, .known = knows, .known_ctx = &who};
+        .prices.handshake = 500 * KITH_MSEC, .known = knows, .known_ctx = &who};
     static struct scene s;
     static struct conn_peer c, d;
 
@@ -319,7 +319,7 @@ static void strangers_that_used_up_their_share_keep_no_known_peer_out(void **sta
 static void strangers_that_filled_the_table_keep_no_known_peer_out(void **state)
 {
     static struct kith_addr who;
-    const struct kith_quic_config cfg = {.handshake_cost = 1,
+    const struct kith_quic_config cfg = {.prices.handshake = 1,
                                          .handshakes_max = 8,
                                          .handshakes_per_prefix = 4,
                                          .retry_above = 8,
@@ -355,7 +355,7 @@ static void naming_a_members_address_is_not_enough(void **state)
 {
     static struct kith_addr who;
     const struct kith_quic_config cfg = {
-        .handshake_cost = 500 * KITH_MSEC, .known = knows, .known_ctx = &who};
+        .prices.handshake = 500 * KITH_MSEC, .known = knows, .known_ctx = &who};
     static struct scene s;
 
     (void)state;
@@ -371,11 +371,51 @@ static void naming_a_members_address_is_not_enough(void **state)
     clear_scene(&s);
 }
 
+/* How many of 2,000 strangers' first packets within half a second are answered. */
+static uint64_t answered(struct scene *s)
+{
+    uint64_t before = counters(s)->retries_sent;
+
+    for (int i = 0; i < 2000; i++) {
+        if (i % 4 == 0)
+            run(s, KITH_MSEC);
+        flood_packet(s, WHOLES);
+    }
+    return counters(s)->retries_sent - before;
+}
+
+/* A quarter of half a second, and what is in the bucket, buys so many. */
+static void assert_bought(uint64_t answers, kith_dur price)
+{
+    const kith_dur most = 500 * KITH_MSEC / 4 + 20 * KITH_MSEC;
+
+    assert_in_range(answers, most / 2 / price, most / price);
+}
+
+static void prices_that_rise_let_less_in_at_once_and_more_when_they_fall(void **state)
+{
+    const struct kith_quic_config cfg = {.always_retry = true,
+                                         .prices = {.initial = 1, .retry = 200 * KITH_USEC}};
+    const struct kith_quic_prices twice = {.initial = 1, .retry = 400 * KITH_USEC};
+    static struct scene s;
+
+    (void)state;
+    set_scene_with_member(&s, 43, &cfg);
+    assert_bought(answered(&s), 200 * KITH_USEC);
+    kith_quic_set_prices(s.b.quic, &twice);
+    assert_bought(answered(&s), 400 * KITH_USEC);
+    kith_quic_set_prices(s.b.quic, &cfg.prices);
+    assert_bought(answered(&s), 200 * KITH_USEC);
+    assert_member_is_well(&s);
+    clear_scene(&s);
+}
+
 /* ---- rates ---- */
 
 static void one_network_begins_ten_handshakes_a_second_and_another_has_its_own(void **state)
 {
-    const struct kith_quic_config cfg = {.handshake_cost = 1, .retry_cost = 1, .initial_cost = 1};
+    const struct kith_quic_config cfg = {
+        .prices.handshake = 1, .prices.retry = 1, .prices.initial = 1};
     static struct scene s;
     static struct conn_peer c;
 
@@ -400,8 +440,10 @@ static void one_network_begins_ten_handshakes_a_second_and_another_has_its_own(v
 
 static void the_rate_of_a_network_is_configured(void **state)
 {
-    const struct kith_quic_config cfg = {
-        .handshake_cost = 1, .retry_cost = 1, .initial_cost = 1, .handshakes_per_second = 100};
+    const struct kith_quic_config cfg = {.prices.handshake = 1,
+                                         .prices.retry = 1,
+                                         .prices.initial = 1,
+                                         .handshakes_per_second = 100};
     static struct scene s;
 
     (void)state;
@@ -601,7 +643,7 @@ static void junk(struct scene *s, bool many)
 static void junk_for_an_unfinished_handshake_is_paid_for_or_shed(void **state)
 {
     /* a quarter of a second's worth is 250 datagrams, and 20 are in the bucket */
-    const struct kith_quic_config cfg = {.initial_cost = KITH_MSEC, .handshake_cost = 1};
+    const struct kith_quic_config cfg = {.prices.initial = KITH_MSEC, .prices.handshake = 1};
     static struct scene s;
 
     (void)state;
@@ -755,6 +797,7 @@ int main(void)
         cmocka_unit_test(strangers_that_used_up_their_share_keep_no_known_peer_out),
         cmocka_unit_test(strangers_that_filled_the_table_keep_no_known_peer_out),
         cmocka_unit_test(naming_a_members_address_is_not_enough),
+        cmocka_unit_test(prices_that_rise_let_less_in_at_once_and_more_when_they_fall),
         cmocka_unit_test(one_network_begins_ten_handshakes_a_second_and_another_has_its_own),
         cmocka_unit_test(the_rate_of_a_network_is_configured),
         cmocka_unit_test(the_share_of_strangers_is_configured),

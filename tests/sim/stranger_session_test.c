@@ -10,7 +10,7 @@
 
 /* A handshake takes half a second of thread time: after one, a quarter of the time gives nothing to
  * anybody for two seconds. */
-static const struct kith_quic_config slow = {.handshake_cost = 500 * KITH_MSEC};
+static const struct kith_quic_config slow = {.prices.handshake = 500 * KITH_MSEC};
 
 enum { PEERS = 4 };
 

@@ -244,7 +244,7 @@ static void admit(struct kith_quic *q, const struct source *s, const struct kith
         refuse(q, path, full);
         return;
     }
-    if (!load_pay(q, s, w, q->cfg.initial_cost, now)) {
+    if (!load_pay(q, s, w, q->cfg.prices.initial, now)) {
         load_shed(q, &path->remote, now);
         return;
     }
@@ -255,7 +255,7 @@ static void admit(struct kith_quic *q, const struct source *s, const struct kith
     }
     if (!load_below_rate(q, s, now)) {
         refuse(q, path, "its network's rate of handshakes");
-    } else if (!load_pay(q, s, w, q->cfg.handshake_cost, now)) {
+    } else if (!load_pay(q, s, w, q->cfg.prices.handshake, now)) {
         load_shed(q, &path->remote, now);
     } else {
         load_count_handshake(q, s, now);
@@ -273,7 +273,7 @@ static void stranger_initial(struct kith_quic *q, struct source *s, const struct
                                .version = hd->version};
 
     if (hd->tokenlen > 0) {
-        if (!load_pay(q, s, WORK_ANSWER, q->cfg.initial_cost, now)) {
+        if (!load_pay(q, s, WORK_ANSWER, q->cfg.prices.initial, now)) {
             load_shed(q, &path->remote, now);
             return;
         }
@@ -285,7 +285,7 @@ static void stranger_initial(struct kith_quic *q, struct source *s, const struct
         info.token_len = hd->tokenlen;
     } else if (q->cfg.always_retry || q->n_handshakes >= q->cfg.retry_above ||
                !load_trusts(q, s, now)) {
-        if (load_pay(q, s, WORK_ANSWER, q->cfg.retry_cost, now))
+        if (load_pay(q, s, WORK_ANSWER, q->cfg.prices.retry, now))
             send_retry(q, path, hd, now);
         else
             load_shed(q, &path->remote, now);
@@ -312,7 +312,7 @@ void stranger_packet(struct kith_quic *q, const struct kith_path *path, uint8_t 
     if (vc->version != NGTCP2_PROTO_VER_V1) {
         q->count.datagrams_unroutable++;
         if (vc->version != 0 && packet.n >= 1200 &&
-            load_pay(q, &s, WORK_ANSWER, q->cfg.retry_cost, now))
+            load_pay(q, &s, WORK_ANSWER, q->cfg.prices.retry, now))
             send_versions(q, path, vc);
         return;
     }

@@ -138,6 +138,20 @@ static void *mem_realloc(void *p, size_t n, void *user)
 
 enum { KEY_PACKETS = 1 << 22 }; /* well below AES-GCM's 2^23 (RFC 9001 6.6) */
 
+static struct kith_quic_prices or_default(const struct kith_quic_prices *p)
+{
+    return (struct kith_quic_prices){
+        .handshake = p->handshake != 0 ? p->handshake : KITH_QUIC_HANDSHAKE_COST,
+        .initial = p->initial != 0 ? p->initial : KITH_QUIC_INITIAL_COST,
+        .retry = p->retry != 0 ? p->retry : KITH_QUIC_RETRY_COST,
+    };
+}
+
+void kith_quic_set_prices(struct kith_quic *q, const struct kith_quic_prices *prices)
+{
+    q->cfg.prices = or_default(prices);
+}
+
 static void set_defaults(struct kith_quic_config *cfg)
 {
     if (cfg->connections_max == 0)
@@ -156,12 +170,7 @@ static void set_defaults(struct kith_quic_config *cfg)
         cfg->stranger_share = 25;
     if (cfg->handshakes_per_second == 0)
         cfg->handshakes_per_second = 10;
-    if (cfg->handshake_cost == 0)
-        cfg->handshake_cost = KITH_QUIC_HANDSHAKE_COST;
-    if (cfg->initial_cost == 0)
-        cfg->initial_cost = KITH_QUIC_INITIAL_COST;
-    if (cfg->retry_cost == 0)
-        cfg->retry_cost = KITH_QUIC_RETRY_COST;
+    cfg->prices = or_default(&cfg->prices);
     if (cfg->key_update_after == 0)
         cfg->key_update_after = KEY_PACKETS;
 }

@@ -139,7 +139,7 @@ bool load_may_read(struct kith_conn *c, const struct kith_path *path, kith_time 
         return true;
     s.network = count_datagram(c->q, &path->remote, now, &s.greedy);
     bool own = memcmp(s.network->key, c->prefix, NETWORK_KEY) == 0;
-    if ((own && !s.greedy) || load_pay(c->q, &s, WORK_PROVED, c->q->cfg.initial_cost, now))
+    if ((own && !s.greedy) || load_pay(c->q, &s, WORK_PROVED, c->q->cfg.prices.initial, now))
         return true;
     load_shed(c->q, &path->remote, now);
     return false;

@@ -18,6 +18,13 @@
 enum kith_congestion { KITH_CC_CUBIC, KITH_CC_BBR };
 enum kith_cipher_choice { KITH_CIPHER_AUTO, KITH_CIPHER_AES, KITH_CIPHER_CHACHA };
 
+/* Prices of strangers' work; 0: the default below. */
+struct kith_quic_prices {
+    kith_dur handshake; /* all of one that is accepted */
+    kith_dur initial;   /* judging one datagram */
+    kith_dur retry;     /* answering one */
+};
+
 struct kith_quic_config {
     const struct kith_sign_key *key; /* this node's identity; borrowed, outlives the endpoint */
     uint8_t reset_key[32];           /* stateless reset tokens; kept across restarts */
@@ -36,9 +43,7 @@ struct kith_quic_config {
      * but charged at fixed prices, so that the same packets always have the same fate. */
     unsigned stranger_share;        /* percent of the thread's time; 0: 25 */
     unsigned handshakes_per_second; /* begun from one IPv4 /24 or IPv6 /48; 0: 10 */
-    kith_dur handshake_cost;        /* all of an accepted handshake; 0: KITH_QUIC_HANDSHAKE_COST */
-    kith_dur initial_cost;          /* judging one datagram; 0: KITH_QUIC_INITIAL_COST */
-    kith_dur retry_cost;            /* answering one; 0: KITH_QUIC_RETRY_COST */
+    struct kith_quic_prices prices;
     /* Whether a member is, or was lately, at this address, whatever the port: known sources that
      * proved their address have a reserve of their own. Called for every datagram of a stranger,
      * so it must be quick. NULL: nobody is known. */
@@ -99,6 +104,8 @@ void kith_quic_tick(struct kith_quic *q, kith_time now);
 kith_time kith_quic_deadline(const struct kith_quic *q);
 /* The next thing that happened; false when there is none. */
 bool kith_quic_next_event(struct kith_quic *q, struct kith_conn_event *ret);
+/* What strangers' work costs from now on. */
+void kith_quic_set_prices(struct kith_quic *q, const struct kith_quic_prices *prices);
 /* Writes what connections have to send; stops early while the batch is blocked. Does not flush
  * the batch itself. */
 void kith_quic_flush(struct kith_quic *q, struct kith_tx_batch *b, kith_time now);
