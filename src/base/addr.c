@@ -325,6 +325,11 @@ const char *kith_ip_text(const struct kith_ip *ip, char *buf, size_t cap)
         return kith_format(buf, cap, "%u.%u.%u.%u", ip->b[0], ip->b[1], ip->b[2], ip->b[3]);
     if (ip->family == KITH_FAMILY_IP6 && cap >= KITH_IP_TEXT)
         return ip6_text(ip->b, buf, cap);
+    if (ip->family == KITH_FAMILY_MESH && cap >= KITH_IP_TEXT) {
+        kith_format(buf, cap, "mesh:");
+        (void)kith_base32_text((struct kith_span){ip->b, sizeof ip->b}, buf + 5, cap - 5);
+        return buf;
+    }
     return kith_format(buf, cap, "none");
 }
 
@@ -333,6 +338,8 @@ const char *kith_addr_text(const struct kith_addr *a, char *buf, size_t cap)
     char ip[KITH_IP_TEXT];
 
     kith_ip_text(&a->ip, ip, sizeof ip);
+    if (a->ip.family == KITH_FAMILY_MESH)
+        return kith_format(buf, cap, "%s", ip);
     if (a->ip.family != KITH_FAMILY_IP6)
         return kith_format(buf, cap, "%s:%u", ip, a->port);
     if (a->scope != 0)

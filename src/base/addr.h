@@ -1,18 +1,25 @@
 /* addr.h: network addresses and prefixes as values, the same for every transport of IP.
  *
  * An address is normalised at this border: an IPv4 address mapped into IPv6 becomes IPv4, so one
- * peer never has two keys. Text forms: "192.0.2.1:9000", "[2001:db8::1]:9000". */
+ * peer never has two keys. Text forms: "192.0.2.1:9000", "[2001:db8::1]:9000". An address of the
+ * mesh, which has no port, is "mesh:" and base32; nobody types it, so nothing parses it. */
 #ifndef KITH_BASE_ADDR_H
 #define KITH_BASE_ADDR_H
 
 #include "base/base.h"
 
-enum kith_family { KITH_FAMILY_NONE = 0, KITH_FAMILY_IP4 = 4, KITH_FAMILY_IP6 = 6 };
+enum kith_family {
+    KITH_FAMILY_NONE = 0,
+    KITH_FAMILY_IP4 = 4,
+    KITH_FAMILY_IP6 = 6,
+    KITH_FAMILY_MESH =
+        16, /* no IP address: 16 bytes that the mesh gives a meaning (mesh/relay.h) */
+};
 
 /* An IP address without a port. All-zero is "none". IPv4 uses b[0..3], the rest stays zero. */
 struct kith_ip {
     uint8_t family; /* enum kith_family */
-    uint8_t b[16];  /* network byte order */
+    uint8_t b[16];  /* network byte order; of the mesh all 16 */
 };
 
 /* Where datagrams go: address, port, and for IPv6 link-local the interface. */

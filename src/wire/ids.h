@@ -20,6 +20,11 @@ struct kith_destination {
     uint8_t b[16];
 };
 
+/* A flow through the mesh, named at random by who began it (docs/spec/mesh.md 3). */
+struct kith_flow_id {
+    uint8_t b[8];
+};
+
 /* What a signed object is about: two objects with one key are two versions of one thing
  * (docs/spec/objects.md 4). */
 struct kith_object_key {

@@ -5,7 +5,8 @@
 socklen_t kith_sockaddr_of(const struct kith_addr *a, union kith_sockaddr *ret)
 {
     switch ((enum kith_family)a->ip.family) {
-    case KITH_FAMILY_NONE: return 0;
+    case KITH_FAMILY_NONE:
+    case KITH_FAMILY_MESH: return 0;
     case KITH_FAMILY_IP4:
         ret->in4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(a->port)};
         memcpy(&ret->in4.sin_addr, a->ip.b, 4);

@@ -1,0 +1,37 @@
+/* shelf.h: datagrams that wait from where they came in to the end of the turn, in order.
+ *
+ * What comes in is handed over while the connections are busy, so what is to be sent on, or is for
+ * this node, is put down here and taken up when they are not. One buffer, got when first needed;
+ * full is full. Test: tests/unit/mesh_shelf_test.c. */
+#ifndef KITH_MESH_SHELF_H
+#define KITH_MESH_SHELF_H
+
+#include "base/alloc.h"
+#include "base/base.h"
+
+enum { KITH_SHELF_BYTES = 1024 * 1024, KITH_SHELF_TAG = 16 };
+
+/* Who put it down and where it goes is the owner's business: it tags its things. */
+struct kith_shelved {
+    uint8_t tag[KITH_SHELF_TAG];
+    uint8_t *p; /* n bytes, which may be changed; borrowed until the shelf is cleared */
+    uint32_t who;
+    uint16_t n;
+    uint8_t ecn;
+};
+
+struct kith_shelf { /* all-zero with `alloc` set: empty */
+    const struct kith_alloc *alloc;
+    uint8_t *buf; /* KITH_SHELF_BYTES, or NULL */
+    size_t used, taken;
+};
+
+void kith_shelf_fini(struct kith_shelf *s);
+/* Copies parts, end to end, at most 65,535 bytes (KITH_E_INVAL), and the tag (NULL: zeros).
+ * KITH_E_FULL, KITH_E_NOMEM. */
+int kith_shelf_put(struct kith_shelf *s, uint32_t who, const uint8_t *tag, uint8_t ecn,
+                   const struct kith_span *parts, size_t n) KITH_MUST_CHECK;
+/* The next that was not taken; false when there is none, and then the shelf is clear. */
+bool kith_shelf_take(struct kith_shelf *s, struct kith_shelved *ret);
+
+#endif
