@@ -15,11 +15,17 @@ enum {
 
 struct entry {
     struct kith_link used; /* in its owner's list, longest unused first */
-    struct owner *owner;
+    struct owner *owner;   /* without a way: nobody's */
     struct kith_destination to;
-    kith_wall expires;
+    uint32_t expires;  /* kith_wall: until 2106 */
+    uint32_t seq;      /* the newest number that was told on */
+    uint32_t told_by;  /* the neighbour that led there when everybody was told last */
+    uint32_t told_seq; /* the number then */
+    uint32_t lost_at;  /* without a way: since when, seconds of the node's monotonic clock */
     struct kith_mesh_way way[KITH_MESH_WAYS];
     uint8_t n;
+    uint8_t told_hops; /* everybody was told last; 0: that there is no way, or nothing yet */
+    uint8_t least;     /* the fewest hops told on under seq; 0: nothing was told on yet */
 };
 
 /* A neighbour and the entries it brought. */
@@ -35,7 +41,7 @@ struct kith_mesh_paths {
     struct kith_map by_destination; /* entry */
     struct kith_map by_neighbour;   /* owner */
     struct kith_link owners;
-    size_t max;
+    size_t max, lost; /* lost: destinations without a way */
     uint64_t pushed_out;
 };
 
@@ -111,6 +117,7 @@ static struct entry *find(const struct kith_mesh_paths *p, const struct kith_des
 
 static void drop(struct kith_mesh_paths *p, struct entry *e)
 {
+    p->lost -= e->n == 0;
     disown(p, e);
     (void)kith_map_take(&p->by_destination, e->to.b);
     kith_free(p->env->alloc, e);
@@ -133,8 +140,14 @@ void kith_mesh_paths_free(struct kith_mesh_paths *p)
  */
 static void make_room(struct kith_mesh_paths *p, uint32_t newcomers)
 {
+    const uint32_t nobody = KITH_MESH_NOBODY;
+    const struct owner *lost = kith_map_find(&p->by_neighbour, &nobody);
     const struct owner *most = kith_map_find(&p->by_neighbour, &newcomers);
 
+    if (lost != NULL) { /* they lead nowhere */
+        drop(p, KITH_OF(lost->entries.next, struct entry, used));
+        return;
+    }
     for (struct kith_link *l = p->owners.next; l != &p->owners; l = l->next) {
         const struct owner *o = KITH_OF(l, struct owner, link);
         if (most == NULL || o->n > most->n)
@@ -158,10 +171,11 @@ static struct entry *add(struct kith_mesh_paths *p, const struct kith_destinatio
         return NULL;
     }
     e->to = *to;
+    e->told_by = KITH_MESH_NOBODY;
+    p->lost++; /* until it has a way */
     own(o, e);
     if (kith_map_put(&p->by_destination, to->b, e) < 0) {
-        disown(p, e);
-        kith_free(p->env->alloc, e);
+        drop(p, e);
         return NULL;
     }
     return e;
@@ -230,28 +244,47 @@ static struct kith_mesh_way *worst_of(struct entry *e, kith_time now)
     return worst;
 }
 
-/* Takes a way out. An entry whose owner was that neighbour goes to another that leads there; one
- * without ways is gone, and false is returned. */
-static bool take_out(struct kith_mesh_paths *p, struct entry *e, struct kith_mesh_way *w)
+/* Gives it to another; false when there was no memory to note whose it is: it is gone. */
+static bool hand_over(struct kith_mesh_paths *p, struct entry *e, uint32_t neighbour)
+{
+    struct owner *other = owner_of(p, neighbour);
+
+    if (other == NULL) {
+        drop(p, e);
+        return false;
+    }
+    if (other == e->owner)
+        return true;
+    disown(p, e);
+    own(other, e);
+    return true;
+}
+
+/* The last way is gone: what was told of it is remembered. */
+static void lose(struct kith_mesh_paths *p, struct entry *e, kith_time now)
+{
+    p->lost++;
+    e->lost_at = seconds(now);
+    if (e->least == 0)
+        drop(p, e);
+    else
+        (void)hand_over(p, e, KITH_MESH_NOBODY);
+}
+
+/* Takes a way out. An entry whose owner was that neighbour goes to another that leads there. False:
+ * no way is left. */
+static bool take_out(struct kith_mesh_paths *p, struct entry *e, struct kith_mesh_way *w,
+                     kith_time now)
 {
     uint32_t neighbour = w->neighbour;
 
     *w = e->way[--e->n];
     e->way[e->n] = (struct kith_mesh_way){0};
     if (e->n == 0) {
-        drop(p, e);
+        lose(p, e, now);
         return false;
     }
-    if (e->owner->neighbour != neighbour)
-        return true;
-    struct owner *other = owner_of(p, e->way[0].neighbour);
-    if (other == NULL) { /* no memory to note whose it is */
-        drop(p, e);
-        return false;
-    }
-    disown(p, e);
-    own(other, e);
-    return true;
+    return e->owner->neighbour != neighbour || hand_over(p, e, e->way[0].neighbour);
 }
 
 /* ---- hearing ---- */
@@ -264,12 +297,15 @@ static struct kith_mesh_way *place_for(struct kith_mesh_paths *p, struct entry *
 
     if (own_way != NULL)
         return own_way;
+    if (e->n == 0 && !hand_over(p, e, w->neighbour))
+        return NULL;
+    p->lost -= e->n == 0;
     if (e->n < KITH_MESH_WAYS)
         return &e->way[e->n++];
     struct kith_mesh_way *worst = worst_of(e, now);
     if (is_fresh(worst, now) && !is_better(w, worst, now))
         return NULL;
-    if (!take_out(p, e, worst))
+    if (!take_out(p, e, worst, now))
         return NULL; /* never: three were there */
     return &e->way[e->n++];
 }
@@ -281,16 +317,17 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
     struct kith_mesh_way w = {.neighbour = offer->neighbour,
                               .hops = offer->hops,
                               .rate = offer->rate,
+                              .seq = offer->seq,
                               .heard = seconds(now.mono)};
     struct entry *e = find(p, to);
-    bool is_new = e == NULL;
+    bool is_new = e == NULL || e->n == 0;
 
     if (offer->hops == 0 || offer->hops > KITH_MESH_HOPS_MAX ||
         offer->neighbour == KITH_MESH_NOBODY)
         return KITH_E_INVAL;
     if (offer->expires <= now.wall)
         return KITH_E_EXPIRED;
-    if (is_new && (e = add(p, to, offer->neighbour)) == NULL)
+    if (e == NULL && (e = add(p, to, offer->neighbour)) == NULL)
         return KITH_E_NOMEM;
     const struct kith_mesh_way *best = best_of(e, KITH_MESH_NOBODY, now.mono);
     const uint32_t before = best == NULL ? KITH_MESH_NOBODY : best->neighbour;
@@ -307,7 +344,7 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
     }
     *at = w;
     if (offer->expires > e->expires)
-        e->expires = offer->expires;
+        e->expires = offer->expires < UINT32_MAX ? (uint32_t)offer->expires : UINT32_MAX;
     best = best_of(e, KITH_MESH_NOBODY, now.mono);
     *ret = is_new                                            ? KITH_MESH_TOLD_NEW
            : best->neighbour != before || best->hops != hops ? KITH_MESH_TOLD_CHANGED
@@ -348,25 +385,30 @@ void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destina
         w->avoid_until = seconds(kith_after(now, KITH_MESH_AVOID));
 }
 
-/* Takes out the ways by that neighbour (KITH_MESH_NOBODY: none), and what time has ended (now NULL:
- * nothing). */
+/* Takes out the ways by that neighbour, or (KITH_MESH_NOBODY) what time has ended. */
 enum pruned { UNCHANGED, FEWER, GONE };
 static enum pruned prune(struct kith_mesh_paths *p, struct entry *e, uint32_t by,
-                         const struct kith_now *now)
+                         struct kith_now now)
 {
+    bool time = by == KITH_MESH_NOBODY;
     enum pruned is = UNCHANGED;
 
-    if (now != NULL && e->expires <= now->wall) {
+    if (e->n == 0) {
+        if (time && seconds(now.mono) - e->lost_at >= KITH_MESH_HOLD / KITH_SEC)
+            drop(p, e);
+        return UNCHANGED;
+    }
+    if (time && e->expires <= now.wall) {
         drop(p, e);
         return GONE;
     }
     for (uint8_t i = 0; i < e->n;) {
         struct kith_mesh_way *w = &e->way[i];
-        if (w->neighbour != by && (now == NULL || is_fresh(w, now->mono))) {
+        if (time ? is_fresh(w, now.mono) : w->neighbour != by) {
             i++;
             continue;
         }
-        if (!take_out(p, e, w))
+        if (!take_out(p, e, w, now.mono))
             return GONE;
         is = FEWER;
     }
@@ -379,7 +421,7 @@ struct tally {
 
 /* Of one owner. An entry that changes hands may be met again, and is as it should be then. */
 static void sweep_owner(struct kith_mesh_paths *p, struct owner *o, uint32_t by,
-                        const struct kith_now *now, struct tally *t)
+                        struct kith_now now, struct tally *t)
 {
     struct kith_link *l = o->entries.next, *next;
     bool last;
@@ -394,7 +436,7 @@ static void sweep_owner(struct kith_mesh_paths *p, struct owner *o, uint32_t by,
     } while (!last);
 }
 
-static struct tally sweep(struct kith_mesh_paths *p, uint32_t by, const struct kith_now *now)
+static struct tally sweep(struct kith_mesh_paths *p, uint32_t by, struct kith_now now)
 {
     struct tally t = {0, 0};
 
@@ -405,16 +447,38 @@ static struct tally sweep(struct kith_mesh_paths *p, uint32_t by, const struct k
     return t;
 }
 
-size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour)
+size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour, kith_time now)
 {
-    struct tally t = sweep(p, neighbour, NULL);
+    struct tally t = sweep(p, neighbour, (struct kith_now){.mono = now});
 
     return t.fewer + t.gone;
 }
 
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now)
 {
-    return sweep(p, KITH_MESH_NOBODY, &now).gone;
+    return sweep(p, KITH_MESH_NOBODY, now).gone;
+}
+
+void kith_mesh_paths_withdrawn(struct kith_mesh_paths *p, const struct kith_destination *to,
+                               uint32_t neighbour, kith_time now)
+{
+    struct entry *e = find(p, to);
+    struct kith_mesh_way *w = e == NULL ? NULL : way_by(e, neighbour);
+
+    if (w != NULL)
+        (void)take_out(p, e, w, now);
+}
+
+void kith_mesh_paths_refresh(struct kith_mesh_paths *p, uint32_t neighbour, kith_time now)
+{
+    struct entry *e;
+    size_t at = 0;
+
+    while ((e = kith_map_next(&p->by_destination, &at)) != NULL) {
+        struct kith_mesh_way *w = way_by(e, neighbour);
+        if (w != NULL)
+            w->heard = seconds(now);
+    }
 }
 
 void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destination *to)
@@ -462,8 +526,11 @@ size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_d
 bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct kith_destination *ret,
                           kith_wall *ret_expires)
 {
-    const struct entry *e = kith_map_next(&p->by_destination, at);
+    const struct entry *e;
 
+    do
+        e = kith_map_next(&p->by_destination, at);
+    while (e != NULL && e->n == 0);
     if (e == NULL)
         return false;
     *ret = e->to;
@@ -473,7 +540,73 @@ bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct ki
 
 size_t kith_mesh_paths_count(const struct kith_mesh_paths *p)
 {
-    return p->by_destination.n;
+    return p->by_destination.n - p->lost;
+}
+
+/* ---- telling on ---- */
+
+/* RFC 8966 3.5.1, with what the neighbour has told: w->hops counts one more. */
+static bool is_feasible(const struct entry *e, const struct kith_mesh_way *w)
+{
+    return e->least == 0 || w->seq > e->seq || (w->seq == e->seq && w->hops <= e->least);
+}
+
+static struct kith_mesh_advert advert_of(const struct entry *e, kith_time now)
+{
+    struct kith_mesh_advert a = {.to = e->to, .seq = e->seq, .by = KITH_MESH_NOBODY};
+    const struct kith_mesh_way *best = NULL;
+
+    for (uint8_t i = 0; i < e->n; i++) {
+        const struct kith_mesh_way *w = &e->way[i];
+        if (is_fresh(w, now) && is_feasible(e, w) && (best == NULL || is_better(w, best, now)))
+            best = w;
+    }
+    a.starved = e->n > 0 && best == NULL;
+    if (best == NULL)
+        return a;
+    a.seq = best->seq;
+    a.by = best->neighbour;
+    a.hops = best->hops;
+    a.rate = best->rate;
+    return a;
+}
+
+static bool is_news(const struct entry *e, const struct kith_mesh_advert *a)
+{
+    return a->hops != e->told_hops || a->by != e->told_by ||
+           (a->hops != 0 && a->seq != e->told_seq);
+}
+
+bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, bool all, kith_time now,
+                                 struct kith_mesh_advert *ret)
+{
+    struct entry *e;
+
+    while ((e = kith_map_next(&p->by_destination, at)) != NULL) {
+        *ret = advert_of(e, now);
+        if (all ? ret->hops > 0 : is_news(e, ret))
+            return true;
+    }
+    return false;
+}
+
+void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
+                          bool everybody)
+{
+    struct entry *e = find(p, &a->to);
+
+    if (e == NULL)
+        return;
+    if (everybody) {
+        e->told_hops = a->hops;
+        e->told_by = a->by;
+        e->told_seq = a->seq;
+    }
+    if (a->hops == 0)
+        return;
+    if (a->seq > e->seq || e->least == 0 || a->hops < e->least)
+        e->least = a->hops;
+    e->seq = a->seq;
 }
 
 uint64_t kith_mesh_paths_pushed_out(const struct kith_mesh_paths *p)

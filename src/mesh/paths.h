@@ -7,6 +7,13 @@
  * as long as it is told again or used; an entry ends with its last way, or with the signed
  * statement it rests on.
  *
+ * What may be told on is less than what may be used. A destination numbers its statements; a way is
+ * *feasible* if it was told under a newer number than this node has told on itself, or leads there
+ * in no more hops than it has (the condition of RFC 8966 3.5.1). Only feasible ways are told on, so
+ * that neighbours never count up together towards somebody who is gone. Others are used all the
+ * same: nothing can go in circles by them (relay.h). A destination to which no way is left is
+ * remembered for a while for the same reason.
+ *
  * When the table is full, whoever brought most entries loses the one that was not used for longest:
  * a neighbour that tells of a million destinations only pushes out its own.
  *
@@ -18,15 +25,18 @@
 #include "base/env.h"
 #include "wire/ids.h"
 
+#define KITH_MESH_NOBODY UINT32_MAX /* as a neighbour: none, or any */
+
 enum {
     KITH_MESH_HOPS_MAX = 64,
     KITH_MESH_WAYS = 3, /* kept of a destination */
 };
 #define KITH_MESH_FRESH (900 * KITH_SEC)      /* a way that was neither told nor used for so long is gone */
 #define KITH_MESH_HOP_GUESS (30 * KITH_MSEC)  /* round trip for each hop, until one was measured */
+#define KITH_MESH_HOLD (180 * KITH_SEC)       /* what was told of a destination that is lost counts so long */
 #define KITH_MESH_AVOID (10 * KITH_SEC)       /* a way that failed comes last for so long */
 
-struct kith_mesh_way { /* 20 bytes: there are many */
+struct kith_mesh_way { /* 24 bytes: there are many */
     uint32_t neighbour;
     uint32_t rtt;         /* smoothed, microseconds; 0: not measured */
     uint16_t loss;        /* smoothed, of 65535 */
@@ -34,12 +44,14 @@ struct kith_mesh_way { /* 20 bytes: there are many */
     uint8_t rate;         /* class of the slowest link as told: log2 of bit/s; 0: unknown */
     uint32_t heard;       /* told or used last, seconds of the node's monotonic clock */
     uint32_t avoid_until; /* the same clock; 0: it did not fail */
+    uint32_t seq;         /* the number it was told under */
 };
 
 /* What a neighbour told. */
 struct kith_mesh_offer {
     uint32_t neighbour;
     uint8_t hops, rate;
+    uint32_t seq;
     kith_wall expires; /* of the signed statement about the destination */
 };
 
@@ -48,6 +60,15 @@ enum kith_mesh_told {
     KITH_MESH_TOLD_CHANGED, /* its best way is another, or has other hops */
     KITH_MESH_TOLD_KNOWN,   /* nothing that others need to hear */
     KITH_MESH_TOLD_WORSE,   /* three better ones are known: not kept */
+};
+
+/* What there is to tell others of a destination. */
+struct kith_mesh_advert {
+    struct kith_destination to;
+    uint32_t seq;
+    uint32_t by; /* the neighbour that leads there, and is not told; KITH_MESH_NOBODY: none does */
+    uint8_t hops, rate;
+    bool starved; /* ways are known, but none that may be told on: a newer number is needed */
 };
 
 struct kith_mesh_paths;
@@ -67,14 +88,18 @@ void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_desti
 /* The neighbour took it back, or could not go on: this way comes last for a while. */
 void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destination *to,
                             uint32_t neighbour, kith_time now);
+/* The neighbour is there, and takes back nothing of what it told. */
+void kith_mesh_paths_refresh(struct kith_mesh_paths *p, uint32_t neighbour, kith_time now);
 /* The neighbour is none any more. How many destinations lost a way. */
-size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour);
+size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour, kith_time now);
+/* The neighbour says that it leads there no more. */
+void kith_mesh_paths_withdrawn(struct kith_mesh_paths *p, const struct kith_destination *to,
+                               uint32_t neighbour, kith_time now);
 /* No way to it counts any more: its statement was withdrawn. */
 void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destination *to);
 
 /* The best way that is not by the neighbour `not_by` (KITH_MESH_NOBODY: any); false when there is
  * none. Being asked for keeps an entry from being pushed out. */
-#define KITH_MESH_NOBODY UINT32_MAX
 bool kith_mesh_paths_best(struct kith_mesh_paths *p, const struct kith_destination *to,
                           uint32_t not_by, kith_time now, struct kith_mesh_way *ret);
 /* The ways to it, best first; how many. */
@@ -84,8 +109,17 @@ size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_d
 bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct kith_destination *ret,
                           kith_wall *ret_expires);
 
+/* Walks what is to be told: with `all` of every destination, else of those of which something else
+ * was told last. Start with *at = 0; told in between is fine, nothing else. */
+bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, bool all, kith_time now,
+                                 struct kith_mesh_advert *ret);
+/* That was told: to somebody, or to everybody (then it is news no more). */
+void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
+                          bool everybody);
+
 /* Drops what is no longer fresh or has expired. How many destinations are gone. */
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now);
+/* Destinations to which a way is known. */
 size_t kith_mesh_paths_count(const struct kith_mesh_paths *p);
 /* Destinations pushed out by others since the beginning. */
 uint64_t kith_mesh_paths_pushed_out(const struct kith_mesh_paths *p);

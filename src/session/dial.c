@@ -40,7 +40,8 @@ static bool place_affords(struct kith_sessions *all, const struct kith_addr *add
 
 static void dial_one(struct kith_session *s, const struct kith_addr *addr, kith_time now)
 {
-    struct kith_path path = {.remote = *addr};
+    bool mesh = addr->ip.family == KITH_FAMILY_MESH;
+    struct kith_path path = {.transport = mesh ? s->all->cfg.mesh : 0, .remote = *addr};
     struct subflow *stale = NULL;
     struct kith_conn *c;
 
@@ -92,6 +93,43 @@ static bool missed(const struct kith_session *s, kith_time now)
     return s->used == NULL || subflow_suspect(s->used, now);
 }
 
+/* ---- the direct way, while others are in between ---- */
+
+void dial_relayed(struct kith_session *s, kith_time now)
+{
+    s->direct_wait = DIAL_DIRECT_FIRST;
+    s->next_addr = 0;
+    s->dial_at = kith_after(now, DIAL_DIRECT_FIRST);
+}
+
+static void schedule_direct(struct kith_session *s, kith_time now)
+{
+    kith_dur next = 2 * s->direct_wait;
+
+    s->direct_wait = next < DIAL_DIRECT_MAX ? next : DIAL_DIRECT_MAX;
+    s->next_addr = 0;
+    s->dial_at = kith_after(now, s->busy ? s->direct_wait : DIAL_DIRECT_IDLE);
+    s->busy = false;
+    hurry_for_news(s, now);
+}
+
+/* One candidate after another, as in any round, but without those of the mesh. */
+static void try_direct(struct kith_session *s, kith_time now)
+{
+    if (s->next_addr == 0 && s->news) {
+        s->news = false;
+        s->news_at = kith_after(now, DIAL_NEWS);
+    }
+    while (s->next_addr < s->n_addr && s->addr[s->next_addr].ip.family == KITH_FAMILY_MESH)
+        s->next_addr++;
+    if (s->next_addr < s->n_addr)
+        dial_one(s, &s->addr[s->next_addr++], now);
+    if (s->next_addr < s->n_addr)
+        s->dial_at = kith_after(now, DIAL_STAGGER);
+    else
+        schedule_direct(s, now);
+}
+
 void dial_tick(struct kith_session *s, kith_time now)
 {
     if (!s->wanted && s->used == NULL)
@@ -100,6 +138,10 @@ void dial_tick(struct kith_session *s, kith_time now)
         return;
     if (kith_conduct_is_away(&s->conduct, now)) { /* it was sent away: not called back at once */
         s->dial_at = s->conduct.away_until;
+        return;
+    }
+    if (!missed(s, now) && subflow_is_relayed(s->used)) {
+        try_direct(s, now);
         return;
     }
     if (!missed(s, now) || (s->n_addr == 0 && s->used == NULL)) {
@@ -112,7 +154,7 @@ void dial_tick(struct kith_session *s, kith_time now)
         s->news = false;
         s->news_at = kith_after(now, DIAL_NEWS);
     }
-    if (s->next_addr == 0 && s->used != NULL) {
+    if (s->next_addr == 0 && s->used != NULL && !subflow_is_relayed(s->used)) {
         /* where it was heard last is nearer the truth than what it told */
         struct kith_addr last = kith_conn_path(s->used->conn)->remote;
         dial_one(s, &last, now);
@@ -133,6 +175,7 @@ kith_time dial_deadline(const struct kith_session *s)
 void dial_reset(struct kith_session *s, kith_time now)
 {
     s->backoff = DIAL_BACKOFF_FIRST;
+    s->direct_wait = DIAL_DIRECT_FIRST;
     s->next_addr = 0;
     s->failing_since = KITH_NEVER;
     if (s->wanted || s->used != NULL)
@@ -197,7 +240,8 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
         n = KITH_SESSION_ADDRS_MAX;
     for (size_t i = 0; i < n; i++) {
         bool known = false;
-        kith_known_told(&s->all->known, &addr[i].ip, now);
+        if (addr[i].ip.family != KITH_FAMILY_MESH)
+            kith_known_told(&s->all->known, &addr[i].ip, now);
         for (size_t k = 0; k < s->n_addr; k++)
             known |= kith_addr_equal(&s->addr[k], &addr[i]);
         news |= !known;
@@ -206,7 +250,7 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
         s->others = 0;
     memcpy(s->addr, addr, n * sizeof *addr);
     s->n_addr = n;
-    if (news && s->wanted && s->used == NULL) {
+    if (news && s->wanted && (s->used == NULL || subflow_is_relayed(s->used))) {
         s->news = true;
         if (now >= s->news_at)
             s->next_addr = 0;

@@ -30,6 +30,9 @@
 #define DIAL_PLACE_COST (KITH_SEC / 8)     /* dials to one place: eight a second */
 #define DIAL_PLACE_BURST 64                /* and so many at once: a whole small network behind a NAT */
 #define DIAL_NEWS (10 * KITH_SEC)          /* new addresses start a round of their own this far apart */
+#define DIAL_DIRECT_FIRST KITH_SEC         /* a relayed session looks for the direct way so soon */
+#define DIAL_DIRECT_MAX (15 * KITH_SEC)    /* and at least so often while packets go */
+#define DIAL_DIRECT_IDLE (60 * KITH_SEC)   /* and so often while none do */
 #define DIAL_STALE (2 * KITH_SEC)          /* an unanswered dial this old gives way to a fresh one */
 
 /* One connection of a session. */
@@ -78,6 +81,8 @@ struct kith_session {
     kith_time news_at; /* a round for their sake not before */
     kith_time dial_at, failing_since;
     kith_dur backoff, dial_wait;
+    kith_dur direct_wait; /* while relayed: how long after this try of the direct way comes the next */
+    bool busy;            /* packets went either way since the last such try */
     /* packets */
     uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
     struct kith_packet_queue queue;
@@ -154,6 +159,8 @@ void subflow_drop(struct kith_session *s, struct subflow *f, uint64_t code, cons
 void subflow_choose(struct kith_session *s, kith_time now);
 bool subflow_suspect(const struct subflow *f, kith_time now);
 bool subflow_usable(const struct subflow *f);
+/* Whether its connection goes through others. */
+bool subflow_is_relayed(const struct subflow *f);
 void subflow_tick(struct kith_session *s, kith_time now);
 kith_time subflow_deadline(const struct kith_session *s);
 char *subflow_route(const struct subflow *f, char *buf, size_t cap);
@@ -168,6 +175,8 @@ void control_stream_event(struct kith_session *s, struct subflow *f,
 void dial_tick(struct kith_session *s, kith_time now);
 kith_time dial_deadline(const struct kith_session *s);
 void dial_reset(struct kith_session *s, kith_time now);
+/* The connection in use goes through others from now on: the direct way is looked for. */
+void dial_relayed(struct kith_session *s, kith_time now);
 /* Puts a dial that is due off to the next round. */
 void dial_later(struct kith_session *s, kith_time now);
 void dial_failed(struct kith_session *s, struct subflow *f, kith_time now);

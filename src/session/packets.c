@@ -7,6 +7,7 @@ enum {
     NO_SLOT = 0xff,      /* in kith_session.slot: forbidden */
     NO_KIND = 0xff,      /* of a datagram without a byte */
     SLOT_PARTIAL = 0x80, /* beside the slot: the checksum is left to the receiver */
+    SLOT_FLOW = 0x40,    /* in the queue, for a slot: a whole datagram of a flow */
     IP_HEAD = 2,         /* type, slot */
     FRAGMENT_HEAD = 6,   /* type, slot, id, index, count */
     FRAGMENTS_MAX = 8,
@@ -68,6 +69,9 @@ static int send_packet(struct kith_session *s, struct kith_tx_batch *b, uint8_t 
                        const struct kith_parts *packet, kith_time now)
 {
     size_t room = kith_conn_datagram_max(s->used->conn);
+
+    if (slot == SLOT_FLOW)
+        return kith_conn_packet_send(s->used->conn, b, &packet->head, 1, packet->marks.ecn, now);
     int err = kith_parts_len(packet) + IP_HEAD <= room
                   ? send_whole(s, b, slot, packet, now)
                   : send_fragments(s, b, slot, packet, room, now);
@@ -104,28 +108,58 @@ static uint8_t slot_byte(uint8_t slot, const struct kith_parts *packet)
     return packet->marks.partial ? slot | SLOT_PARTIAL : slot;
 }
 
+/* Sends it, or lets it wait its turn; false when there is no room to wait. */
+static bool send_or_wait(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
+                         const struct kith_parts *packet, kith_time now)
+{
+    int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, slot, packet, now);
+
+    if (err == KITH_E_AGAIN)
+        return wait_in_queue(s, slot, packet, now);
+    if (err < 0)
+        s->all->count.packets_dropped++;
+    return true;
+}
+
+static void end_burst(struct kith_session *s, size_t sent, kith_time now)
+{
+    if (s->used != NULL)
+        kith_conn_burst_end(s->used->conn, now);
+    if (sent > 0)
+        note_sent(s, now);
+}
+
 size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
                                  const struct kith_parts *packets, size_t n, kith_time now)
 {
     size_t taken = 0;
 
-    if (s->used == NULL)
-        return 0;
-    for (; taken < n; taken++) {
-        uint8_t sl = slot_byte(slot, &packets[taken]);
-        int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, sl, &packets[taken], now);
-        if (err == KITH_E_AGAIN && !wait_in_queue(s, sl, &packets[taken], now))
-            break;
-        if (err < 0 && err != KITH_E_AGAIN)
-            s->all->count.packets_dropped++;
-        if (s->used == NULL)
+    s->busy = true;
+    while (taken < n && s->used != NULL &&
+           send_or_wait(s, b, slot_byte(slot, &packets[taken]), &packets[taken], now))
+        taken++;
+    end_burst(s, taken, now);
+    return taken;
+}
+
+size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b,
+                              const struct kith_span *datagrams, size_t n, uint8_t ecn,
+                              kith_time now)
+{
+    size_t taken = 0;
+
+    for (; taken < n && s->used != NULL; taken++) {
+        const struct kith_parts one = {.head = datagrams[taken], .marks = {.ecn = ecn}};
+        if (!send_or_wait(s, b, SLOT_FLOW, &one, now))
             break;
     }
-    if (s->used != NULL)
-        kith_conn_burst_end(s->used->conn, now);
-    if (taken > 0)
-        note_sent(s, now);
+    end_burst(s, taken, now);
     return taken;
+}
+
+size_t kith_session_room(const struct kith_session *s)
+{
+    return s->used == NULL ? 0 : kith_conn_datagram_max(s->used->conn);
 }
 
 /* Whether CoDel takes the first packet; one that knows ECN is marked and stays. */
@@ -135,7 +169,8 @@ static bool taken_by_codel(struct kith_session *s, struct kith_queued *first, ki
 
     if (!kith_codel_drops(&s->codel, kith_since(now, first->since), s->queue.used, now))
         return false;
-    if (sink->mark != NULL && sink->mark(sink->ctx, first->p, first->n)) {
+    if (first->slot != SLOT_FLOW && sink->mark != NULL &&
+        sink->mark(sink->ctx, first->p, first->n)) {
         s->all->count.packets_marked++;
         return false;
     }
@@ -300,6 +335,7 @@ static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span pac
         bad_datagram(s, now);
         return;
     }
+    s->busy = true;
     s->all->count.packets_in++;
     s->all->sink.packet(s->all->sink.ctx, s, ours, packet, marks, now);
 }
@@ -381,6 +417,17 @@ static void on_report(struct kith_session *s, const struct subflow *f, struct ki
         bad_datagram(s, now);
 }
 
+/* For others, or from others. */
+static void on_flow(struct kith_session *s, const struct subflow *f, struct kith_span payload,
+                    uint8_t ecn, kith_time now)
+{
+    const struct kith_packet_sink *sink = &s->all->sink;
+
+    if (!s->trusted || sink->flow == NULL || subflow_is_relayed(f) ||
+        !sink->flow(sink->ctx, s, payload, ecn, now))
+        bad_datagram(s, now);
+}
+
 void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_span payload,
                       uint8_t ecn, kith_time now)
 {
@@ -407,6 +454,10 @@ void packets_datagram(struct kith_session *s, struct kith_conn *c, struct kith_s
     case KITH_WIRE_ping: on_ping(s, f, payload, now); return;
     case KITH_WIRE_pong: on_pong(s, payload, now); return;
     case KITH_WIRE_plane_report: on_report(s, f, payload, now); return;
+    case KITH_WIRE_flow_open:
+    case KITH_WIRE_flow_packet:
+    case KITH_WIRE_flow_piece:
+    case KITH_WIRE_flow_over: on_flow(s, f, payload, ecn, now); return;
     default: bad_datagram(s, now);
     }
 }

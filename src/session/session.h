@@ -44,6 +44,7 @@ struct kith_sessions_config {
     /* Whether a peer that comes by itself has a place beside the guests; NULL: none has. */
     bool (*expects)(void *ctx, const struct kith_peer_id *peer);
     void *ctx;
+    uint32_t mesh; /* the transport that candidates of the family KITH_FAMILY_MESH are dialled over */
 };
 
 /* Takes IP packets as they come in, during kith_sessions_receive. `slot` is our own number of the
@@ -55,6 +56,10 @@ struct kith_packet_sink {
     /* Makes a packet of ours, waiting for congestion to pass, say that it met congestion; false
      * when it does not know ECN, and is dropped instead. NULL: none does. */
     bool (*mark)(void *ctx, uint8_t *packet, size_t n);
+    /* A datagram of a flow kind (flow_open … flow_over of wire/datagram.def) from a trusted peer;
+     * false when it means nothing. NULL: none does. */
+    bool (*flow)(void *ctx, struct kith_session *s, struct kith_span datagram, uint8_t ecn,
+                 kith_time now);
     void *ctx;
 };
 
@@ -87,6 +92,7 @@ struct kith_session_info {
     struct kith_peer_id peer;
     bool up, wanted, trusted, dialled;
     bool silent;           /* up, but it owes an answer and is dialled anew */
+    bool relayed;          /* the connection in use goes through others */
     struct kith_path path; /* of the connection in use */
     kith_time since;       /* when it came up */
     kith_dur rtt;
@@ -182,6 +188,15 @@ uint64_t kith_session_capabilities(const struct kith_session *s);
  * bounded queue. Returns how many were taken: fewer when the session is down or the queue full. */
 size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
                                  const struct kith_parts *packets, size_t n, kith_time now);
+/* The largest datagram that goes to it now, bytes; 0 while down. */
+size_t kith_session_room(const struct kith_session *s);
+/* Whether the connection in use goes through others: then it leads nobody on. */
+bool kith_session_is_relayed(const struct kith_session *s);
+/* Sends whole datagrams of flow kinds, all with these two ECN bits; what congestion holds back waits
+ * with the packets. How many were taken, as kith_session_send_packets. */
+size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b,
+                              const struct kith_span *datagrams, size_t n, uint8_t ecn,
+                              kith_time now);
 /* Asks for an answer over the connection in use; a PONG effect follows, or nothing. `size` is the
  * datagram's, 0 for the smallest. KITH_E_STATE while down, KITH_E_TOOBIG. */
 int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t token, size_t size,

@@ -56,7 +56,7 @@ char *subflow_route(const struct subflow *f, char *buf, size_t cap)
 {
     char addr[KITH_ADDR_TEXT];
 
-    kith_format(buf, cap, "direct udp %s",
+    kith_format(buf, cap, subflow_is_relayed(f) ? "%s" : "direct udp %s",
                 kith_addr_text(&kith_conn_path(f->conn)->remote, addr, sizeof addr));
     return buf;
 }
@@ -73,6 +73,11 @@ bool subflow_usable(const struct subflow *f)
     return f->conn != NULL && f->established && f->greeted;
 }
 
+bool subflow_is_relayed(const struct subflow *f)
+{
+    return kith_conn_path(f->conn)->remote.ip.family == KITH_FAMILY_MESH;
+}
+
 /* Which side dialled, as both see it: whether it was the one with the smaller id. */
 static bool by_smaller_id(const struct kith_session *s, const struct subflow *f)
 {
@@ -85,6 +90,8 @@ static bool same_path(const struct subflow *a, const struct subflow *b)
 {
     const struct kith_path *p = kith_conn_path(a->conn), *q = kith_conn_path(b->conn);
 
+    if (subflow_is_relayed(a) && subflow_is_relayed(b))
+        return true; /* whoever dialled sees a destination, the other a flow */
     return p->transport == q->transport && kith_addr_equal(&p->remote, &q->remote);
 }
 
@@ -93,6 +100,8 @@ static bool better(const struct kith_session *s, const struct subflow *a, const 
 {
     if (subflow_suspect(a, now) != subflow_suspect(b, now))
         return !subflow_suspect(a, now);
+    if (subflow_is_relayed(a) != subflow_is_relayed(b))
+        return !subflow_is_relayed(a);
     if (same_path(a, b) && by_smaller_id(s, a) != by_smaller_id(s, b))
         return by_smaller_id(s, a);
     return a->since > b->since;
@@ -115,6 +124,8 @@ static void become_used(struct kith_session *s, struct subflow *f, kith_time now
     } else {
         s->tell_moved = true;
     }
+    if (subflow_is_relayed(f))
+        dial_relayed(s, now);
     session_mark_ready(s);
     session_mark_pending(s);
 }

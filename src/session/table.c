@@ -351,7 +351,7 @@ static void on_moved(struct kith_session *s, struct subflow *f)
 /* Remembers where a member is; strangers' noise must not keep it out when it comes again. */
 static void note_where(struct kith_session *s, const struct subflow *f, kith_time now)
 {
-    if (s->trusted && f->established)
+    if (s->trusted && f->established && !subflow_is_relayed(f))
         kith_known_met(&s->all->known, &kith_conn_path(f->conn)->remote.ip, now);
 }
 
@@ -510,11 +510,13 @@ void kith_sessions_network_changed(struct kith_sessions *all, const struct kith_
             struct subflow *f = &s->flow[i];
             if (f->conn == NULL || !f->established)
                 continue;
+            live_probe(s, f, now);
+            if (subflow_is_relayed(f))
+                continue; /* it has no address of this host's */
             struct kith_path path = *kith_conn_path(f->conn);
             bool lost = n == 0;
             for (size_t k = 0; k < n; k++)
                 lost |= kith_ip_equal(&gone[k], &path.local.ip);
-            live_probe(s, f, now);
             if (!lost)
                 continue;
             f->asked_at = kith_since(now, SUSPECT_AFTER); /* suspect until it answers */
@@ -582,6 +584,11 @@ const struct kith_peer_id *kith_session_peer(const struct kith_session *s)
 bool kith_session_is_up(const struct kith_session *s)
 {
     return s->used != NULL;
+}
+
+bool kith_session_is_relayed(const struct kith_session *s)
+{
+    return s->used != NULL && subflow_is_relayed(s->used);
 }
 
 /* A guest's limits are for what it says as a guest. */
@@ -659,6 +666,7 @@ void kith_session_info(const struct kith_session *s, struct kith_session_info *r
         .wanted = s->wanted,
         .trusted = s->trusted,
         .silent = s->used != NULL && s->silence_told,
+        .relayed = kith_session_is_relayed(s),
         .since = s->up_since,
         .bytes_in = s->past_in,
         .bytes_out = s->past_out,

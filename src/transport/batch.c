@@ -27,6 +27,20 @@ int kith_tx_add_transport(struct kith_tx_batch *b, const struct kith_transport *
     return KITH_OK;
 }
 
+void kith_tx_drop_transport(struct kith_tx_batch *b, uint32_t index)
+{
+    size_t kept = b->first;
+
+    if (index + 1 != b->transports)
+        return;
+    b->transports--;
+    for (size_t i = b->first; i < b->n; i++)
+        if (b->run[i].path.transport != index)
+            b->run[kept++] = b->run[i];
+    b->n = kept;
+    b->last_short = true; /* what comes next begins a run of its own */
+}
+
 /* The runs for one transport from b->first on that stand together. */
 static size_t together(const struct kith_tx_batch *b)
 {

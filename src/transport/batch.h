@@ -40,6 +40,8 @@ void kith_tx_fini(struct kith_tx_batch *b);
 /* Registers a transport; its index is what `kith_path.transport` names. KITH_E_FULL. */
 int kith_tx_add_transport(struct kith_tx_batch *b, const struct kith_transport *t,
                           uint32_t *ret_index) KITH_MUST_CHECK;
+/* Its owner goes: it has to be the one registered last. Runs that wait for it are lost. */
+void kith_tx_drop_transport(struct kith_tx_batch *b, uint32_t index);
 /* Room for a datagram of KITH_TX_DATAGRAM_MAX bytes, or NULL while blocked. */
 uint8_t *kith_tx_room(struct kith_tx_batch *b);
 /* The first `len` bytes of the room are a datagram for path, whose transport is registered here.

@@ -160,7 +160,7 @@ static void step(struct kith_mesh_paths *p, struct model *m, struct kith_now *no
 
     switch (below(16)) {
     case 0:
-        (void)kith_mesh_paths_gone(p, by);
+        (void)kith_mesh_paths_gone(p, by, now->mono);
         model_gone(m, by);
         /* with its last way an entry forgets until when it held */
         for (d = 0; d < DESTINATIONS; d++)
@@ -254,7 +254,7 @@ static void whatever_is_told_it_stays_within_its_bounds(void **state)
             now.mono += below(600) * KITH_SEC;
             now.wall = WALL + (now.mono - 10000 * KITH_SEC) / KITH_SEC;
             uint32_t gone = below(MANY);
-            (void)kith_mesh_paths_gone(p, gone);
+            (void)kith_mesh_paths_gone(p, gone, now.mono);
             (void)kith_mesh_paths_tick(p, now);
             sound(p, max, now, gone);
         }

@@ -237,14 +237,14 @@ static void a_neighbour_that_goes_takes_its_ways_along(void **state)
             (void)tell(i, 8, 2);
         (void)tell(1000 + i, 8, 1);
     }
-    assert_int_equal(kith_mesh_paths_gone(p, 7), 100);
+    assert_int_equal(kith_mesh_paths_gone(p, 7, now.mono), 100);
     assert_int_equal(kith_mesh_paths_count(p), 150);
     for (uint32_t i = 0; i < 100; i++) {
         assert_int_equal(best(i, KITH_MESH_NOBODY), i % 2 == 0 ? 8 : KITH_MESH_NOBODY);
         assert_int_equal(best(1000 + i, KITH_MESH_NOBODY), 8);
     }
-    assert_int_equal(kith_mesh_paths_gone(p, 7), 0);
-    assert_int_equal(kith_mesh_paths_gone(p, 8), 150);
+    assert_int_equal(kith_mesh_paths_gone(p, 7, now.mono), 0);
+    assert_int_equal(kith_mesh_paths_gone(p, 8, now.mono), 150);
     assert_int_equal(kith_mesh_paths_count(p), 0);
 }
 
@@ -313,7 +313,7 @@ static void without_memory_nothing_is_lost_but_what_is_new(void **state)
     (void)tell(9000, 51, 2);
     heap.fail_at = heap.requests + 1;
     size_t count = kith_mesh_paths_count(p);
-    assert_int_equal(kith_mesh_paths_gone(p, 50), 1);
+    assert_int_equal(kith_mesh_paths_gone(p, 50, now.mono), 1);
     assert_int_equal(kith_mesh_paths_count(p), count - 1);
     heap.fail_at = 0;
 }
