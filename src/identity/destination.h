@@ -10,6 +10,8 @@
 #include "base/base.h"
 #include "wire/ids.h"
 
+#define KITH_SERVICE_SELF "kith" /* the node itself; nobody registers it */
+
 enum {
     KITH_DESTINATION_TEXT = 27,   /* 26 characters of lowercase base32 and a NUL */
     KITH_SERVICES_MAX = 32,       /* of a member in a network */

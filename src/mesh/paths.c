@@ -577,14 +577,25 @@ static bool is_news(const struct entry *e, const struct kith_mesh_advert *a)
            (a->hops != 0 && a->seq != e->told_seq);
 }
 
-bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, bool all, kith_time now,
-                                 struct kith_mesh_advert *ret)
+static bool is_wanted(const struct entry *e, const struct kith_mesh_advert *a,
+                      enum kith_mesh_which which)
+{
+    switch (which) {
+    case KITH_MESH_NEWS: return is_news(e, a);
+    case KITH_MESH_ALL: return a->hops > 0;
+    case KITH_MESH_STARVED: return a->starved;
+    }
+    return false;
+}
+
+bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kith_mesh_which which,
+                                 kith_time now, struct kith_mesh_advert *ret)
 {
     struct entry *e;
 
     while ((e = kith_map_next(&p->by_destination, at)) != NULL) {
         *ret = advert_of(e, now);
-        if (all ? ret->hops > 0 : is_news(e, ret))
+        if (is_wanted(e, ret, which))
             return true;
     }
     return false;

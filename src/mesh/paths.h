@@ -109,10 +109,14 @@ size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_d
 bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct kith_destination *ret,
                           kith_wall *ret_expires);
 
-/* Walks what is to be told: with `all` of every destination, else of those of which something else
- * was told last. Start with *at = 0; told in between is fine, nothing else. */
-bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, bool all, kith_time now,
-                                 struct kith_mesh_advert *ret);
+/* Walks what there is to tell. Start with *at = 0; told in between is fine, nothing else. */
+enum kith_mesh_which {
+    KITH_MESH_NEWS,    /* of destinations of which everybody was told something else last */
+    KITH_MESH_ALL,     /* of every destination that may be told on */
+    KITH_MESH_STARVED, /* of those that may not, although ways are known */
+};
+bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kith_mesh_which which,
+                                 kith_time now, struct kith_mesh_advert *ret);
 /* That was told: to somebody, or to everybody (then it is news no more). */
 void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
                           bool everybody);

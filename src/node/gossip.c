@@ -38,8 +38,7 @@ static void note(const struct kith_node *n, const struct kith_peer_id *peer, enu
         kith_session_note(s, what, now.mono);
 }
 
-/* Pays out of one of a peer's allowances; what it cannot pay for is not looked at. */
-static bool affords(const struct kith_node *n, const struct node_peer *p, kith_time *paid,
+bool gossip_affords(const struct kith_node *n, const struct node_peer *p, kith_time *paid,
                     kith_dur cost, size_t count, size_t burst, struct kith_now now)
 {
     bool can = kith_rate_takes(paid, cost, count, burst, now.mono);
@@ -53,13 +52,13 @@ static bool affords(const struct kith_node *n, const struct node_peer *p, kith_t
  * yet (NULL): what they may send at all is little. */
 static bool may_offer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
-    return p == NULL || affords(n, p, &p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
+    return p == NULL || gossip_affords(n, p, &p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
 }
 
 /* Whether one more object is sent to it because it asked. */
 static bool may_answer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
-    return affords(n, p, &p->answer_paid, PUSH_COST, 1, PUSH_BURST, now);
+    return gossip_affords(n, p, &p->answer_paid, PUSH_COST, 1, PUSH_BURST, now);
 }
 
 void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const char *object,
@@ -171,6 +170,8 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
         endpoints_tell(n, p, now);
     }
     kith_vpn_session_ready(n->vpn, p->handle, now.mono);
+    mesh_session(n, p, false, now); /* it was nobody when the session began, perhaps */
+    routes_greet(n, p, now);
     join_member_proved(n, &p->id, net);
 }
 
@@ -293,8 +294,7 @@ static void on_membership_end(struct kith_node *n, const struct kith_peer_id *fr
 
 /* ---- digests, pulls, pushes ---- */
 
-/* The network a message speaks of, if its sender has proved to be in it. */
-static struct node_network *shared_network(const struct kith_node *n,
+struct node_network *gossip_shared_network(const struct kith_node *n,
                                            const struct kith_network_id *id,
                                            const struct node_peer *p)
 {
@@ -408,10 +408,11 @@ static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span
 
     if (kith_digest_decode(message, &digest) < 0)
         return;
-    struct node_network *net = shared_network(n, &digest.network, p);
+    struct node_network *net = gossip_shared_network(n, &digest.network, p);
     if (net == NULL ||
-        !affords(n, p, &p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now))
+        !gossip_affords(n, p, &p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now))
         return;
+    routes_refresh(n, net, p, now);
     if (p->lack_slot != net->slot) {
         p->n_lack = 0; /* one network at a time; the other's digest comes again */
         p->pulls_out = 0;
@@ -432,7 +433,7 @@ static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span m
 
     if (kith_pull_decode(message, &pull) < 0)
         return;
-    struct node_network *net = shared_network(n, &pull.network, p);
+    struct node_network *net = gossip_shared_network(n, &pull.network, p);
     if (net == NULL)
         return;
     struct kith_reader r = kith_reader_on(pull.keys.bytes);
@@ -476,7 +477,7 @@ static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span m
             gossip_refused(n, &p->id, "object", err, kith_err_text(err), now);
         return;
     }
-    struct node_network *net = shared_network(n, &o.env.network, p);
+    struct node_network *net = gossip_shared_network(n, &o.env.network, p);
     if (net == NULL)
         net = own_end(n, &o);
     if (net == NULL)
@@ -498,14 +499,15 @@ static void on_observed(struct kith_node *n, struct node_peer *p, struct kith_sp
     struct kith_observed_address m;
 
     if (p != NULL && p->proved != 0 && kith_observed_address_decode(message, &m) >= 0 &&
-        affords(n, p, &p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now))
+        gossip_affords(n, p, &p->observed_paid, OBSERVED_COST, 1, OBSERVED_BURST, now))
         endpoints_observed(n, &m.addr, now);
 }
 
 static void on_address(struct kith_node *n, struct node_peer *p, struct kith_span message,
                        struct kith_now now)
 {
-    if (p->proved == 0 || !affords(n, p, &p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now))
+    if (p->proved == 0 ||
+        !gossip_affords(n, p, &p->address_paid, ADDRESS_COST, 1, ADDRESS_BURST, now))
         return;
     if (message.p[0] == KITH_WIRE_add_address)
         endpoints_add(n, p, message, now);
@@ -541,6 +543,8 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_push: on_push(n, p, fx->message, now); return;
     case KITH_WIRE_add_address:
     case KITH_WIRE_remove_address: on_address(n, p, fx->message, now); return;
+    case KITH_WIRE_routes: routes_heard(n, p, fx->message, now); return;
+    case KITH_WIRE_route_request: routes_request(n, p, fx->message, now); return;
     default: note(n, &from, KITH_OFFENCE_messages, now); /* a later version's: not for us */
     }
 }
@@ -564,6 +568,8 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
         p->n_lack = p->pulls_out = 0;
         p->n_told = 0;
     }
+    if (p != NULL)
+        mesh_session(n, p, anew, now);
     if (join_is_with(n, &id))
         join_session_up(n, &id, now);
     if (p == NULL || p->member_of == 0)
@@ -596,6 +602,7 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     p->proved = p->shown = 0;
     p->n_lack = p->pulls_out = 0;
     p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
+    mesh_session(n, p, false, now);
     if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
         kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
     if (fx->end->kind == KITH_END_PEER && sends_away(fx->end->code) && join_may_wait(n, id)) {

@@ -13,6 +13,7 @@
  *   metrics.c    how much there is of everything
  *   endpoints.c  where this node can be reached
  *   overlay.c    between the packet core and the sessions
+ *   mesh.c       between the relay engine and the sessions; routes.c: who leads where
  *   ping.c       round trips on request */
 #ifndef KITH_NODE_INTERNAL_H
 #define KITH_NODE_INTERNAL_H
@@ -24,6 +25,7 @@
 #include "identity/limits.h"
 #include "identity/network_view.h"
 #include "identity/ticket.h"
+#include "mesh/relay.h"
 #include "node/node.h"
 #include "store/address.h"
 #include "store/lease.h"
@@ -102,7 +104,11 @@ struct node_peer {
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
-    unsigned pulls_out;     /* asked for, not yet come */
+    unsigned pulls_out;                  /* asked for, not yet come */
+    struct kith_destination destination; /* the node itself, in the mesh */
+    bool neighbour;      /* it has a direct session with us: the mesh goes through it */
+    uint32_t routes_due; /* bit per slot: it is to be told all we lead to */
+    kith_time routes_paid, request_paid;
     struct told_addr *told; /* where it says it is, in this session; n_told of them */
     size_t n_told;
 };
@@ -199,6 +205,7 @@ struct kith_node {
     kith_time peers_at;  /* when to look over wishes for sessions again */
     kith_time gossip_at; /* no peer's digest_at or pull_at is sooner */
     uint8_t *scratch;    /* KITH_FRAME_MAX bytes for encoding one message */
+    struct node_mesh *mesh;
 };
 
 /* node.c */
@@ -292,6 +299,79 @@ void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const 
 /* Sends the n bytes encoded at n->scratch. */
 int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len,
                 struct kith_now now);
+
+/* Pays for `count` things out of one of a peer's allowances; what it cannot pay for is not looked
+ * at, and is held against it. */
+bool gossip_affords(const struct kith_node *n, const struct node_peer *p, kith_time *paid,
+                    kith_dur cost, size_t count, size_t burst, struct kith_now now);
+/* The network a message speaks of, if its sender has proved to be in it; NULL. */
+struct node_network *gossip_shared_network(const struct kith_node *n,
+                                           const struct kith_network_id *id,
+                                           const struct node_peer *p);
+
+/* mesh.c */
+struct mesh_network {
+    struct kith_mesh_paths *paths; /* NULL until somebody tells of one */
+    kith_time tell_at;             /* when to tell what changed; KITH_NEVER: nothing did */
+    bool self_news;                /* our own number is another */
+    bool starved;                  /* a newer number was asked for, and may have to be again */
+};
+
+enum { MESH_TAGS = 64 };
+
+struct node_mesh {
+    struct kith_relay *relay;
+    uint32_t transport; /* its index in the batch, once registered there */
+    bool registered;
+    kith_time now; /* of this turn: a transport is not told the time */
+    struct kith_destination here;
+    uint32_t seq;                   /* of our own statements: where we are */
+    struct kith_map by_destination; /* -> node_peer */
+    struct mesh_network net[KITH_NODE_NETWORKS_MAX];
+    uint64_t tag[MESH_TAGS]; /* of requests seen lately */
+    size_t n_tags;           /* ever */
+    kith_time tick_at;       /* when to clear the tables of what time has ended */
+};
+
+int mesh_new(struct kith_node *n, struct kith_now now);
+void mesh_free(struct kith_node *n);
+bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uint8_t ecn,
+               kith_time now);
+/* The session's connection in use is another, or none; `anew`: the peer forgot everything. */
+void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct kith_now now);
+/* Where a peer is known under its destination, or no longer. KITH_E_NOMEM. */
+int mesh_peer_add(struct kith_node *n, struct node_peer *p);
+void mesh_peer_remove(struct kith_node *n, struct node_peer *p);
+struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destination *to);
+/* Whether others lead to it; then its address in the mesh. */
+bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_now now,
+                  struct kith_addr *ret);
+/* Sends on what has come, and takes in what is for this node. */
+void mesh_flush(struct kith_node *n, struct kith_now now);
+void mesh_tick(struct kith_node *n, struct kith_now now);
+kith_time mesh_deadline(const struct kith_node *n);
+
+/* routes.c */
+/* It is a neighbour, and has proved to be in a network: it is told all, once. */
+void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now);
+/* It is none any more. */
+void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now);
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                  struct kith_now now);
+void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now);
+/* One is a member of the network from now on, or no more. */
+void routes_member(struct kith_node *n, const struct node_network *net, struct node_peer *p,
+                   bool is, struct kith_now now);
+/* It is heard of the network: what it told of it is fresh. */
+void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
+                    struct kith_now now);
+/* This node has left the network. */
+void routes_forget(struct kith_node *n, const struct node_network *net);
+/* Asks once more for the newer numbers that were asked for and did not come. */
+void routes_ask_again(struct kith_node *n, struct kith_now now);
+void routes_tick(struct kith_node *n, struct kith_now now);
+kith_time routes_deadline(const struct kith_node *n);
 
 /* issue.c */
 bool issue_may(const struct kith_node *n, const struct node_network *net, kith_wall now);

@@ -85,6 +85,7 @@ void network_drop(struct kith_node *n, struct node_network *net)
 {
     kith_vpn_network_clear(n->vpn, net->slot);
     services_free(n, net);
+    routes_forget(n, net);
     kith_netview_free(net->view);
     kith_identity_fini(&net->root);
     *net = (struct node_network){0};

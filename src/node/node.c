@@ -66,8 +66,10 @@ static int start_sessions(struct kith_node *n, const struct kith_node_config *cf
         .capabilities = cfg->capabilities,
         .expects = expects,
         .ctx = n,
+        .mesh = n->mesh->transport,
     };
-    struct kith_packet_sink sink = {.packet = overlay_packet, .mark = overlay_mark, .ctx = n};
+    struct kith_packet_sink sink = {
+        .packet = overlay_packet, .mark = overlay_mark, .flow = mesh_flow, .ctx = n};
     int err = kept_secret(n, "reset_key", sc.quic.reset_key);
 
     if (err >= 0)
@@ -118,6 +120,8 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->scratch = kith_new_array(n->env->alloc, KITH_FRAME_MAX, 1);
     int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(n->env, 0, &n->limits);
     if (err >= 0)
+        err = mesh_new(n, now);
+    if (err >= 0)
         err = start_sessions(n, cfg);
     if (err >= 0)
         err = overlay_new(n, &cfg->vpn);
@@ -139,6 +143,7 @@ void kith_node_free(struct kith_node *n)
         return;
     kith_sessions_free(n->sessions);
     kith_vpn_free(n->vpn);
+    mesh_free(n);
     networks_free(n);
     peers_free(n);
     kith_enrol_limits_free(n->limits);
@@ -204,6 +209,8 @@ void kith_node_tick(struct kith_node *n, struct kith_now now)
     endpoints_tick(n, now);
     services_tick(n, now);
     ping_tick(n, now);
+    routes_tick(n, now);
+    mesh_tick(n, now);
     peers_tick(n, now);
 }
 
@@ -224,6 +231,8 @@ kith_time kith_node_deadline(const struct kith_node *n)
     at = kith_sooner(at, endpoints_deadline(n));
     at = kith_sooner(at, services_deadline(n));
     at = kith_sooner(at, ping_deadline(n));
+    at = kith_sooner(at, routes_deadline(n));
+    at = kith_sooner(at, mesh_deadline(n));
     at = kith_sooner(at, n->peers_at);
     return kith_sooner(at, n->stop_at);
 }
@@ -243,6 +252,7 @@ void kith_node_flush(struct kith_node *n, struct kith_now now)
     tell_of_memory(n, now);
     kith_vpn_flush(n->vpn);
     kith_sessions_flush(n->sessions, n->batch, now.mono);
+    mesh_flush(n, now);
     (void)kith_tx_flush(n->batch); /* what is left waits until the transport is writable */
 }
 

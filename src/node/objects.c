@@ -144,6 +144,7 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
     if ((p->member_of & 1u << net->slot) == 0 && !peer_is_self(n, id))
         kith_event_member_added(n->env->events, m.name, id->b, net->name);
     p->member_of |= 1u << net->slot;
+    routes_member(n, net, p, true, now);
     issue_adopt(n, net, &m, now);
     overlay_member(n, net, id, now);
     peer_refresh(n, p, now);
@@ -190,6 +191,7 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
         return;
     p->proved &= ~bit;
     p->shown &= ~bit;
+    routes_member(n, net, p, false, now);
     kith_vpn_member_remove(n->vpn, p->handle, net->slot);
     gossip_send_away(n, p, net, now);
     if (p->member_of == 0 && p->part_at == KITH_NEVER)

@@ -58,6 +58,7 @@ static struct node_peer *one_not_needed(struct kith_node *n)
             kith_sessions_find(n->sessions, &p->id) != NULL)
             continue;
         (void)kith_map_take(&n->peers, p->id.b);
+        mesh_peer_remove(n, p);
         empty(n, p);
         return p;
     }
@@ -78,7 +79,13 @@ struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
         return NULL;
     p->id = *id;
     /* without memory it stays behind as nobody's, to be taken the next time */
-    return kith_map_put(&n->peers, id->b, p) < 0 ? NULL : p;
+    if (kith_map_put(&n->peers, id->b, p) < 0)
+        return NULL;
+    if (mesh_peer_add(n, p) < 0) {
+        (void)kith_map_take(&n->peers, id->b);
+        return NULL;
+    }
+    return p;
 }
 
 void peers_free(struct kith_node *n)
@@ -159,6 +166,11 @@ static void gather(struct kith_node *n, const struct node_peer *p, struct kith_n
         if (net->used && (p->member_of & 1u << i) != 0 &&
             kith_netview_member(net->view, &p->id, now.wall, &m) && m.endpoints != NULL)
             add_endpoints(n, m.endpoints, c);
+    }
+    struct kith_addr mesh;
+    if (mesh_reaches(n, p, now, &mesh)) {
+        c->n -= c->n == KITH_SESSION_ADDRS_MAX; /* there is always room for the way that works */
+        add_candidate(c, &mesh);
     }
 }
 
@@ -258,7 +270,7 @@ void peer_note_address(struct kith_node *n, const struct kith_session *s, struct
 
     kith_session_info(s, &info);
     /* an address we dialled is one to dial again; where a dialler came from may be a NAT's whim */
-    if (!info.up || !info.dialled)
+    if (!info.up || !info.dialled || info.relayed)
         return;
     kith_addr_text(&info.path.remote, text, sizeof text);
     (void)!kith_store_address_worked(n->store, info.peer.b, text, now.wall);

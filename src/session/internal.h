@@ -81,8 +81,9 @@ struct kith_session {
     kith_time news_at; /* a round for their sake not before */
     kith_time dial_at, failing_since;
     kith_dur backoff, dial_wait;
-    kith_dur direct_wait; /* while relayed: how long after this try of the direct way comes the next */
-    bool busy;            /* packets went either way since the last such try */
+    kith_dur
+        direct_wait; /* while relayed: how long after this try of the direct way comes the next */
+    bool busy;       /* packets went either way since the last such try */
     /* packets */
     uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
     struct kith_packet_queue queue;

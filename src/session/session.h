@@ -44,7 +44,8 @@ struct kith_sessions_config {
     /* Whether a peer that comes by itself has a place beside the guests; NULL: none has. */
     bool (*expects)(void *ctx, const struct kith_peer_id *peer);
     void *ctx;
-    uint32_t mesh; /* the transport that candidates of the family KITH_FAMILY_MESH are dialled over */
+    uint32_t
+        mesh; /* the transport that candidates of the family KITH_FAMILY_MESH are dialled over */
 };
 
 /* Takes IP packets as they come in, during kith_sessions_receive. `slot` is our own number of the
@@ -192,8 +193,10 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
 size_t kith_session_room(const struct kith_session *s);
 /* Whether the connection in use goes through others: then it leads nobody on. */
 bool kith_session_is_relayed(const struct kith_session *s);
-/* Sends whole datagrams of flow kinds, all with these two ECN bits; what congestion holds back waits
- * with the packets. How many were taken, as kith_session_send_packets. */
+/* Whether it is up, but owes an answer. */
+bool kith_session_is_silent(const struct kith_session *s);
+/* Sends whole datagrams of flow kinds, all with these two ECN bits; what congestion holds back
+ * waits with the packets. How many were taken, as kith_session_send_packets. */
 size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b,
                               const struct kith_span *datagrams, size_t n, uint8_t ecn,
                               kith_time now);

@@ -591,6 +591,11 @@ bool kith_session_is_relayed(const struct kith_session *s)
     return s->used != NULL && subflow_is_relayed(s->used);
 }
 
+bool kith_session_is_silent(const struct kith_session *s)
+{
+    return s->used != NULL && s->silence_told;
+}
+
 /* A guest's limits are for what it says as a guest. */
 static void count_anew(struct subflow *f)
 {
@@ -665,7 +670,7 @@ void kith_session_info(const struct kith_session *s, struct kith_session_info *r
         .up = s->used != NULL,
         .wanted = s->wanted,
         .trusted = s->trusted,
-        .silent = s->used != NULL && s->silence_told,
+        .silent = kith_session_is_silent(s),
         .relayed = kith_session_is_relayed(s),
         .since = s->up_since,
         .bytes_in = s->past_in,

@@ -76,7 +76,7 @@ static void greet(struct graph *g, uint32_t from, uint32_t to)
     size_t at = 0;
 
     tell(g, from, to, &a.to, &a);
-    while (kith_mesh_paths_next_advert(g->table[from], &at, true, now.mono, &a)) {
+    while (kith_mesh_paths_next_advert(g->table[from], &at, KITH_MESH_ALL, now.mono, &a)) {
         tell(g, from, to, &a.to, &a);
         kith_mesh_paths_told(g->table[from], &a, false);
     }
@@ -89,7 +89,7 @@ static unsigned turn(struct graph *g, uint32_t from)
     unsigned n = 0;
     size_t at = 0;
 
-    while (kith_mesh_paths_next_advert(g->table[from], &at, false, now.mono, &a)) {
+    while (kith_mesh_paths_next_advert(g->table[from], &at, KITH_MESH_NEWS, now.mono, &a)) {
         tell_neighbours(g, from, &a);
         kith_mesh_paths_told(g->table[from], &a, true);
         if (a.starved && g->alive[a.to.b[0]]) /* it asks, and the request gets there */
@@ -183,7 +183,7 @@ static struct kith_mesh_advert advert(const struct graph *g, uint32_t node, uint
     struct kith_mesh_advert a;
     size_t at = 0;
 
-    while (kith_mesh_paths_next_advert(g->table[node], &at, true, now.mono, &a))
+    while (kith_mesh_paths_next_advert(g->table[node], &at, KITH_MESH_ALL, now.mono, &a))
         if (a.to.b[0] == to)
             return a;
     return (struct kith_mesh_advert){.hops = FAR};

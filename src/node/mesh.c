@@ -1,0 +1,308 @@
+/* mesh.c: between the relay engine and the sessions: neighbours come and go with their sessions,
+ * flows ride on them, and the mesh is a transport like any other. */
+#include "node/internal.h"
+
+enum { RUN_MAX = 64 }; /* datagrams given to one session at a time */
+#define CLEAR_INTERVAL (30 * KITH_SEC)
+
+/* ---- peers and their destinations ---- */
+
+static int own_destination(const struct kith_peer_id *peer, struct kith_destination *ret)
+{
+    return kith_destination(peer, kith_span_text(KITH_SERVICE_SELF), ret);
+}
+
+int mesh_peer_add(struct kith_node *n, struct node_peer *p)
+{
+    int err = own_destination(&p->id, &p->destination);
+
+    return err < 0 ? err : kith_map_put(&n->mesh->by_destination, p->destination.b, p);
+}
+
+void mesh_peer_remove(struct kith_node *n, struct node_peer *p)
+{
+    (void)kith_map_take(&n->mesh->by_destination, p->destination.b);
+}
+
+struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destination *to)
+{
+    return kith_map_find(&n->mesh->by_destination, to->b);
+}
+
+/* ---- what the relay engine asks ---- */
+
+/* The session of a neighbour; NULL when it leads nobody on now. */
+static struct kith_session *session_of(const struct kith_node *n, uint32_t handle)
+{
+    const struct node_peer *p = handle < n->n_handles ? n->by_handle[handle] : NULL;
+    struct kith_session *s = NULL;
+
+    if (p != NULL && p->neighbour)
+        s = kith_sessions_find(n->sessions, &p->id);
+    return s != NULL && kith_session_is_up(s) && !kith_session_is_relayed(s) ? s : NULL;
+}
+
+static bool is_among(uint32_t handle, const uint32_t *among, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (among[i] == handle)
+            return true;
+    return false;
+}
+
+/* The networks whose paths one may use: a bit each. */
+static uint32_t networks_of(const struct kith_node *n, uint32_t from)
+{
+    return from == KITH_MESH_SELF ? UINT32_MAX
+           : from < n->n_handles  ? n->by_handle[from]->proved
+                                  : 0;
+}
+
+static bool way_in(const struct kith_node *n, const struct kith_mesh_paths *paths,
+                   const struct kith_destination *to, uint32_t from, const uint32_t *not_by,
+                   size_t count, kith_time now, uint32_t *ret)
+{
+    struct kith_mesh_way ways[KITH_MESH_WAYS];
+    size_t n_ways = kith_mesh_paths_ways(paths, to, now, ways);
+
+    for (size_t i = 0; i < n_ways; i++) {
+        uint32_t by = ways[i].neighbour;
+        const struct kith_session *s = session_of(n, by);
+        if (by == from || s == NULL || kith_session_is_silent(s) || is_among(by, not_by, count))
+            continue;
+        *ret = by;
+        return true;
+    }
+    return false;
+}
+
+static bool way(void *ctx, const struct kith_destination *to, uint32_t from, const uint32_t *not_by,
+                size_t count, kith_time now, uint32_t *ret)
+{
+    const struct kith_node *n = ctx;
+    uint32_t bits = networks_of(n, from);
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
+        if (paths != NULL && (bits & 1u << i) != 0 &&
+            way_in(n, paths, to, from, not_by, count, now, ret))
+            return true;
+    }
+    return false;
+}
+
+static bool is_here(void *ctx, const struct kith_destination *to)
+{
+    const struct kith_node *n = ctx;
+
+    return kith_destination_equal(to, &n->mesh->here);
+}
+
+static void failed(void *ctx, const struct kith_destination *to, uint32_t neighbour, kith_time now)
+{
+    struct kith_node *n = ctx;
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->mesh->net[i].paths != NULL)
+            kith_mesh_paths_failed(n->mesh->net[i].paths, to, neighbour, now);
+}
+
+static size_t room(void *ctx, uint32_t neighbour)
+{
+    const struct kith_session *s = session_of(ctx, neighbour);
+
+    return s == NULL ? 0 : kith_session_room(s);
+}
+
+/* ---- the mesh as a transport ---- */
+
+/* Takes all: what cannot go is lost, as on any path. It leaves with the next mesh_flush. */
+static size_t send_runs(void *ctx, const struct kith_tx *runs, size_t count)
+{
+    struct kith_node *n = ctx;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t at = 0; at < runs[i].len; at += runs[i].segment) {
+            size_t left = runs[i].len - at;
+            const struct kith_span one = {runs[i].data + at,
+                                          left < runs[i].segment ? left : runs[i].segment};
+            kith_relay_send(n->mesh->relay, &runs[i].path.remote.ip, one, runs[i].ecn,
+                            n->mesh->now);
+        }
+    return count;
+}
+
+static const struct kith_transport_ops transport_ops = {.send = send_runs};
+
+int mesh_new(struct kith_node *n, struct kith_now now)
+{
+    const struct kith_relay_ops ops = {
+        .way = way, .is_here = is_here, .failed = failed, .room = room, .ctx = n};
+    const struct kith_transport transport = {
+        .ops = &transport_ops, .ctx = n, .info = {.kind = "mesh", .mtu = KITH_TX_DATAGRAM_MAX}};
+    struct node_mesh *m = kith_new_zero(n->env->alloc, sizeof *m);
+
+    if (m == NULL)
+        return KITH_E_NOMEM;
+    n->mesh = m;
+    m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
+    m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        m->net[i].tell_at = KITH_NEVER;
+    kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
+                  sizeof(struct kith_destination), n->peers_max);
+    int err = own_destination(&n->identity->id, &m->here);
+    if (err >= 0)
+        err = kith_relay_new(n->env, &ops, &m->relay);
+    if (err >= 0)
+        err = kith_tx_add_transport(n->batch, &transport, &m->transport);
+    m->registered = err >= 0;
+    return err;
+}
+
+void mesh_free(struct kith_node *n)
+{
+    struct node_mesh *m = n->mesh;
+
+    if (m == NULL)
+        return;
+    if (m->registered)
+        kith_tx_drop_transport(n->batch, m->transport);
+    kith_relay_free(m->relay);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        kith_mesh_paths_free(m->net[i].paths);
+    kith_map_fini(&m->by_destination);
+    kith_free(n->env->alloc, m);
+    n->mesh = NULL;
+}
+
+/* ---- neighbours ---- */
+
+static void become_neighbour(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    bool high = memcmp(n->identity->id.b, p->id.b, sizeof p->id.b) > 0;
+
+    if (kith_relay_join(n->mesh->relay, p->handle, high) < 0)
+        return; /* without memory for it others lead on */
+    p->neighbour = true;
+    routes_greet(n, p, now);
+}
+
+static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    p->neighbour = false;
+    p->routes_due = 0;
+    routes_part(n, p, now);
+    kith_relay_part(n->mesh->relay, p->handle, now.mono);
+}
+
+void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct kith_now now)
+{
+    const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+    bool leads = s != NULL && kith_session_is_up(s) && !kith_session_is_relayed(s);
+
+    if (p->neighbour && (!leads || anew))
+        part(n, p, now);
+    if (leads && !p->neighbour)
+        become_neighbour(n, p, now);
+}
+
+bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_now now,
+                  struct kith_addr *ret)
+{
+    uint32_t by;
+
+    if (!way(n, &p->destination, KITH_MESH_SELF, &p->handle, 1, now.mono, &by))
+        return false;
+    *ret = (struct kith_addr){.ip = kith_mesh_address(&p->destination)};
+    return true;
+}
+
+/* ---- datagrams ---- */
+
+bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uint8_t ecn,
+               kith_time now)
+{
+    struct kith_node *n = ctx;
+    const struct node_peer *p = kith_session_user(s);
+
+    if (p == NULL)
+        p = peer_find(n, kith_session_peer(s));
+    if (p == NULL)
+        return false;
+    /* what crosses a change of the session on its way is nobody's fault */
+    return !p->neighbour || kith_relay_heard(n->mesh->relay, p->handle, datagram, ecn, now);
+}
+
+/* Sends what lies ready, to each session as much as stands together. */
+static void send_out(struct kith_node *n, struct kith_now now)
+{
+    struct kith_span run[RUN_MAX];
+    struct kith_relay_out out;
+    bool more = kith_relay_next_out(n->mesh->relay, &out);
+
+    while (more) {
+        struct kith_session *s = session_of(n, out.neighbour);
+        uint32_t to = out.neighbour;
+        uint8_t ecn = out.ecn;
+        size_t count = 0;
+        do
+            run[count++] = out.datagram;
+        while ((more = kith_relay_next_out(n->mesh->relay, &out)) && out.neighbour == to &&
+               out.ecn == ecn && count < RUN_MAX);
+        if (s != NULL)
+            (void)kith_session_send_flow(s, n->batch, run, count, ecn, now.mono);
+    }
+}
+
+static void take_in(struct kith_node *n, struct kith_now now)
+{
+    struct kith_relay_in in;
+
+    while (kith_relay_next_in(n->mesh->relay, &in)) {
+        const struct kith_rx run = {
+            .path = {.transport = n->mesh->transport, .remote = {.ip = in.from}},
+            .data = in.packet,
+            .len = in.n,
+            .segment = in.n,
+            .ecn = in.ecn};
+        kith_sessions_receive(n->sessions, &run, now.mono);
+    }
+}
+
+/* What comes in makes answers, which leave by the mesh, too: a few rounds, then the next turn. */
+void mesh_flush(struct kith_node *n, struct kith_now now)
+{
+    enum { ROUNDS = 4 };
+
+    n->mesh->now = now.mono;
+    for (int i = 0; i < ROUNDS; i++) {
+        if (!kith_tx_flush(n->batch)) /* our own datagrams for the mesh come out of it */
+            return;
+        if (!kith_relay_is_laden(n->mesh->relay))
+            return;
+        take_in(n, now);
+        kith_sessions_flush(n->sessions, n->batch, now.mono);
+        send_out(n, now);
+    }
+}
+
+void mesh_tick(struct kith_node *n, struct kith_now now)
+{
+    struct node_mesh *m = n->mesh;
+
+    m->now = now.mono;
+    kith_relay_tick(m->relay, now.mono);
+    if (now.mono < m->tick_at)
+        return;
+    m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (m->net[i].paths != NULL)
+            (void)kith_mesh_paths_tick(m->net[i].paths, now);
+    routes_ask_again(n, now);
+}
+
+kith_time mesh_deadline(const struct kith_node *n)
+{
+    return kith_sooner(kith_relay_deadline(n->mesh->relay), n->mesh->tick_at);
+}

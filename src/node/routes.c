@@ -1,0 +1,394 @@
+/* routes.c: what neighbours tell each other of who leads where, network by network.
+ *
+ * A neighbour is told all this node leads to once, and from then on what changed. Whoever is the
+ * best way to a destination is told that this node does not lead there. Only members are told on,
+ * and only to members. Spec: docs/spec/mesh.md 2. */
+#include "node/internal.h"
+
+enum {
+    PATHS_MAX = 10000, /* destinations of one network */
+    ITEMS_MAX = 500,   /* of one message */
+    GONE = 255,        /* in the place of hops */
+    ITEM = 22,         /* bytes */
+    REQUEST_BURST = 200,
+    ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
+};
+#define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
+#define ROUTES_COST (KITH_SEC / 2000)
+#define REQUEST_COST (KITH_SEC / 20)
+#define SEQ_AHEAD 86400 /* seconds: a number further ahead of the calendar is none */
+
+/* A message under construction. */
+struct list {
+    uint8_t items[ITEMS_MAX * ITEM];
+    size_t n;
+};
+
+static struct mesh_network *routes_of(const struct kith_node *n, const struct node_network *net)
+{
+    return &n->mesh->net[net->slot];
+}
+
+static void tell_soon(struct mesh_network *m, struct kith_now now)
+{
+    m->tell_at = kith_sooner(m->tell_at, kith_after(now.mono, TELL_DELAY));
+}
+
+/* Whether it is told of the network: both have shown that they are members. */
+static bool hears(const struct node_peer *p, const struct node_network *net)
+{
+    return p->neighbour && (p->proved & p->shown & 1u << net->slot) != 0;
+}
+
+/* ---- saying ---- */
+
+static int send_list(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
+                     struct list *l, struct kith_now now)
+{
+    struct kith_routes m = {.network = net->id,
+                            .entries = {{l->items, l->n * ITEM}, (uint16_t)l->n}};
+    size_t len;
+
+    if (l->n == 0)
+        return KITH_OK;
+    l->n = 0;
+    int err = kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len);
+    return err < 0 ? err : gossip_send(n, &p->id, len, now);
+}
+
+static int add_item(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
+                    struct list *l, const struct kith_route_item *item, struct kith_now now)
+{
+    struct kith_writer w = kith_writer_on(l->items + l->n * ITEM, ITEM);
+
+    kith_route_item_put(&w, item);
+    l->n++;
+    return l->n < ITEMS_MAX ? KITH_OK : send_list(n, p, net, l, now);
+}
+
+/* What p hears of a destination. */
+static struct kith_route_item item_for(const struct node_peer *p, const struct kith_mesh_advert *a)
+{
+    bool leads = a->hops > 0 && a->hops < KITH_MESH_HOPS_MAX && a->by != p->handle;
+
+    return (struct kith_route_item){.destination = a->to,
+                                    .seq = a->seq,
+                                    .hops = leads ? a->hops : GONE,
+                                    .rate = leads ? a->rate : 0};
+}
+
+static struct kith_route_item own_item(const struct kith_node *n)
+{
+    return (struct kith_route_item){.destination = n->mesh->here, .seq = n->mesh->seq, .hops = 0};
+}
+
+/* Others hear of members only, whoever told us what. */
+static bool is_told_on(const struct kith_node *n, const struct node_network *net,
+                       const struct kith_mesh_advert *a)
+{
+    const struct node_peer *p = mesh_peer(n, &a->to);
+
+    return p != NULL && (p->member_of & 1u << net->slot) != 0;
+}
+
+/* All there is. */
+static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                    struct kith_now now)
+{
+    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
+    struct kith_route_item item = own_item(n);
+    struct list l = {.n = 0};
+    struct kith_mesh_advert a;
+    size_t at = 0;
+    int err = add_item(n, p, net, &l, &item, now);
+
+    while (err >= 0 && paths != NULL &&
+           kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
+        item = item_for(p, &a);
+        if (item.hops == GONE || !is_told_on(n, net, &a))
+            continue;
+        kith_mesh_paths_told(paths, &a, false);
+        err = add_item(n, p, net, &l, &item, now);
+    }
+    return err < 0 ? err : send_list(n, p, net, &l, now);
+}
+
+void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct node_network *net = &n->network[i];
+        if (!net->used || !p->neighbour || (p->proved & 1u << i) == 0)
+            continue;
+        p->routes_due |= 1u << i;
+        n->mesh->net[i].tell_at = now.mono; /* behind our membership, in this turn or the next */
+    }
+}
+
+static void tell_due(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    uint32_t bit = 1u << net->slot;
+
+    for (size_t i = 0; i < n->n_handles; i++) {
+        struct node_peer *p = n->by_handle[i];
+        if ((p->routes_due & bit) == 0 || !hears(p, net))
+            continue;
+        if (tell_all(n, p, net, now) >= 0)
+            p->routes_due &= ~bit;
+        else
+            tell_soon(routes_of(n, net), now);
+    }
+}
+
+/* To each neighbour the same news, but for who is the way there. One that could not be told is told
+ * all later. */
+static void tell_news(struct kith_node *n, const struct node_network *net,
+                      const struct kith_mesh_advert *news, size_t count, bool self,
+                      struct kith_now now)
+{
+    for (size_t i = 0; i < n->n_handles; i++) {
+        struct node_peer *p = n->by_handle[i];
+        struct list l = {.n = 0};
+        struct kith_route_item item = own_item(n);
+        if (!hears(p, net) || (p->routes_due & 1u << net->slot) != 0)
+            continue;
+        int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
+        for (size_t k = 0; k < count && err >= 0; k++) {
+            item = item_for(p, &news[k]);
+            err = add_item(n, p, net, &l, &item, now);
+        }
+        if (err >= 0)
+            err = send_list(n, p, net, &l, now);
+        if (err < 0)
+            routes_greet(n, p, now);
+    }
+}
+
+/* ---- requests for newer numbers ---- */
+
+static bool is_seen(struct node_mesh *m, uint64_t tag)
+{
+    for (size_t i = 0; i < MESH_TAGS && i < m->n_tags; i++)
+        if (m->tag[i] == tag)
+            return true;
+    m->tag[m->n_tags++ % MESH_TAGS] = tag;
+    return false;
+}
+
+static void pass_on(struct kith_node *n, const struct node_network *net,
+                    const struct kith_route_request *m, const struct node_peer *from,
+                    struct kith_now now)
+{
+    for (size_t i = 0; i < n->n_handles; i++) {
+        const struct node_peer *p = n->by_handle[i];
+        size_t len;
+        if (p != from && hears(p, net) &&
+            kith_route_request_encode(m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+            (void)!gossip_send(n, &p->id, len, now); /* asked again while it matters */
+    }
+}
+
+static void ask_for_newer(struct kith_node *n, const struct node_network *net,
+                          const struct kith_mesh_advert *a, struct kith_now now)
+{
+    const struct kith_route_request m = {.network = net->id,
+                                         .tag = kith_random_u64(n->env->random),
+                                         .destination = a->to,
+                                         .seq = a->seq,
+                                         .hops = KITH_MESH_HOPS_MAX};
+
+    (void)is_seen(n->mesh, m.tag);
+    pass_on(n, net, &m, NULL, now);
+}
+
+/* Our own number becomes newer than that, unless it is one that nobody would believe. */
+static void outdo(struct kith_node *n, struct mesh_network *m, uint32_t seq, struct kith_now now)
+{
+    if (seq < n->mesh->seq || seq >= now.wall + SEQ_AHEAD)
+        return;
+    n->mesh->seq = seq + 1;
+    m->self_news = true;
+    tell_soon(m, now);
+}
+
+void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now)
+{
+    struct kith_route_request m;
+
+    if (kith_route_request_decode(message, &m) < 0 || is_seen(n->mesh, m.tag))
+        return;
+    struct node_network *net = gossip_shared_network(n, &m.network, p);
+    if (net == NULL || !gossip_affords(n, p, &p->request_paid, REQUEST_COST, 1, REQUEST_BURST, now))
+        return;
+    if (kith_destination_equal(&m.destination, &n->mesh->here)) {
+        outdo(n, routes_of(n, net), m.seq, now);
+        return;
+    }
+    if (--m.hops > 0)
+        pass_on(n, net, &m, p, now);
+}
+
+/* ---- hearing ---- */
+
+static int paths_get(struct kith_node *n, struct mesh_network *m)
+{
+    return m->paths != NULL ? KITH_OK : kith_mesh_paths_new(n->env, PATHS_MAX, &m->paths);
+}
+
+/* A way through others is one more place to dial, now or when it falls silent. */
+static void tell_paths(struct kith_node *n, struct mesh_network *m,
+                       const struct kith_destination *to, const struct kith_mesh_offer *offer,
+                       struct kith_now now)
+{
+    struct node_peer *p = mesh_peer(n, to);
+    struct kith_addr addr;
+    enum kith_mesh_told told;
+    bool reached = p != NULL && mesh_reaches(n, p, now, &addr);
+
+    if (kith_mesh_paths_tell(m->paths, to, offer, now, &told) >= 0 && p != NULL && !reached &&
+        mesh_reaches(n, p, now, &addr))
+        peer_refresh(n, p, now);
+}
+
+static void take_item(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
+                      const struct kith_route_item *item, struct kith_now now)
+{
+    struct kith_mesh_offer offer = {.neighbour = p->handle,
+                                    .hops = (uint8_t)(item->hops + 1),
+                                    .rate = item->rate,
+                                    .seq = item->seq,
+                                    .expires = now.wall + ANNOUNCEMENT_VALID};
+
+    if (kith_destination_equal(&item->destination, &n->mesh->here)) {
+        outdo(n, m, item->seq, now); /* of a former life, or a lie: ours is newer */
+        return;
+    }
+    if (item->hops == GONE) {
+        kith_mesh_paths_withdrawn(m->paths, &item->destination, p->handle, now.mono);
+        return;
+    }
+    if (item->hops < KITH_MESH_HOPS_MAX && item->seq <= now.wall + SEQ_AHEAD)
+        tell_paths(n, m, &item->destination, &offer, now);
+}
+
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                  struct kith_now now)
+{
+    struct kith_routes m;
+    struct kith_route_item item;
+
+    if (kith_routes_decode(message, &m) < 0)
+        return;
+    struct node_network *net = gossip_shared_network(n, &m.network, p);
+    if (net == NULL || !p->neighbour ||
+        !gossip_affords(n, p, &p->routes_paid, ROUTES_COST, m.entries.n, ROUTES_BURST, now) ||
+        paths_get(n, routes_of(n, net)) < 0)
+        return;
+    struct kith_reader r = kith_reader_on(m.entries.bytes);
+    while (kith_route_item_next(&r, &item))
+        take_item(n, routes_of(n, net), p, &item, now);
+    tell_soon(routes_of(n, net), now);
+}
+
+void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
+                    struct kith_now now)
+{
+    if (p->neighbour && routes_of(n, net)->paths != NULL)
+        kith_mesh_paths_refresh(routes_of(n, net)->paths, p->handle, now.mono);
+}
+
+void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct mesh_network *m = &n->mesh->net[i];
+        if (m->paths != NULL && kith_mesh_paths_gone(m->paths, p->handle, now.mono) > 0)
+            m->tell_at = now.mono; /* that somebody is gone is told at once */
+    }
+}
+
+void routes_member(struct kith_node *n, const struct node_network *net, struct node_peer *p,
+                   bool is, struct kith_now now)
+{
+    struct mesh_network *m = routes_of(n, net);
+
+    if (!is && m->paths != NULL)
+        kith_mesh_paths_forget(m->paths, &p->destination);
+    tell_soon(m, now); /* what was heard of it before it was one is news now */
+}
+
+void routes_forget(struct kith_node *n, const struct node_network *net)
+{
+    struct mesh_network *m = routes_of(n, net);
+
+    kith_mesh_paths_free(m->paths);
+    *m = (struct mesh_network){.tell_at = KITH_NEVER};
+}
+
+/* ---- time ---- */
+
+/* The news, a message's worth at a time. */
+static void tell_changes(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    struct mesh_network *m = routes_of(n, net);
+    struct kith_mesh_advert news[ITEMS_MAX], a;
+    size_t count = 0, at = 0;
+    bool self = m->self_news;
+
+    m->self_news = false;
+    while (m->paths != NULL &&
+           kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_NEWS, now.mono, &a)) {
+        if (!is_told_on(n, net, &a))
+            continue;
+        kith_mesh_paths_told(m->paths, &a, true);
+        if (a.starved)
+            ask_for_newer(n, net, &a, now);
+        m->starved |= a.starved;
+        news[count++] = a;
+        if (count == ITEMS_MAX) {
+            tell_news(n, net, news, count, self, now);
+            count = 0;
+            self = false;
+        }
+    }
+    if (count > 0 || self)
+        tell_news(n, net, news, count, self, now);
+}
+
+void routes_ask_again(struct kith_node *n, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct mesh_network *m = &n->mesh->net[i];
+        struct kith_mesh_advert a;
+        size_t at = 0;
+        bool starved = false;
+        while (m->starved && m->paths != NULL &&
+               kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_STARVED, now.mono, &a)) {
+            starved = true;
+            ask_for_newer(n, &n->network[i], &a, now);
+        }
+        m->starved = starved;
+    }
+}
+
+void routes_tick(struct kith_node *n, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct node_network *net = &n->network[i];
+        struct mesh_network *m = &n->mesh->net[i];
+        if (!net->used || now.mono < m->tell_at)
+            continue;
+        m->tell_at = KITH_NEVER;
+        tell_changes(n, net, now);
+        tell_due(n, net, now);
+    }
+}
+
+kith_time routes_deadline(const struct kith_node *n)
+{
+    kith_time at = KITH_NEVER;
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->network[i].used)
+            at = kith_sooner(at, n->mesh->net[i].tell_at);
+    return at;
+}
