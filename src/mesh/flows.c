@@ -7,7 +7,8 @@ struct label_key {
 void kith_mesh_flows_init(struct kith_mesh_flows *f, const struct kith_env *env, size_t max)
 {
     *f = (struct kith_mesh_flows){.env = env};
-    kith_map_init(&f->by_label, env->alloc, env->random, sizeof(struct label_key), 2 * max);
+    /* One more than there are ends: one that moves has two labels for a moment. */
+    kith_map_init(&f->by_label, env->alloc, env->random, sizeof(struct label_key), 2 * max + 1);
     kith_map_init(&f->by_id, env->alloc, env->random, sizeof(struct kith_flow_id), max);
     kith_map_init(&f->by_destination, env->alloc, env->random, sizeof(struct kith_destination),
                   max);
@@ -64,6 +65,11 @@ static struct label_key key_of(const struct kith_mesh_end *e)
     return (struct label_key){.neighbour = e->neighbour, .label = e->label};
 }
 
+static bool is_same(const struct kith_mesh_end *a, const struct kith_mesh_end *b)
+{
+    return a->neighbour == b->neighbour && a->label == b->label;
+}
+
 static void clear_end(struct kith_mesh_flows *f, struct kith_mesh_end *e)
 {
     const struct label_key key = key_of(e);
@@ -80,8 +86,7 @@ int kith_mesh_flows_set_end(struct kith_mesh_flows *f, struct kith_mesh_flow *fl
     struct kith_mesh_flow *other = has_label(&end) ? kith_map_find(&f->by_label, &key) : NULL;
 
     if (other != NULL)
-        return other == flow && key_of(&flow->end[side]).label == end.label ? KITH_OK
-                                                                            : KITH_E_EXISTS;
+        return is_same(&flow->end[side], &end) ? KITH_OK : KITH_E_EXISTS;
     int err = has_label(&end) ? kith_map_put(&f->by_label, &key, flow) : KITH_OK;
     if (err < 0)
         return err;

@@ -251,9 +251,10 @@ static void lost_down(struct kith_relay *r, struct kith_mesh_flow *f, enum kith_
     no_longer_down(r, f);
     if (is_self(f, KITH_MESH_UP))
         return;
-    r->count.rerouted++;
-    if (lead_on(r, f, now))
+    if (lead_on(r, f, now)) {
+        r->count.rerouted++;
         return;
+    }
     send_end(r, f->end[KITH_MESH_UP], why, now);
     drop_flow(r, f);
 }
@@ -285,7 +286,8 @@ void kith_relay_part(struct kith_relay *r, uint32_t neighbour, kith_time now)
 
 static bool is_silent(const struct kith_mesh_flow *f, kith_time now)
 {
-    return f->unheard >= UNHEARD && kith_since(now, f->unheard_at) >= KITH_RELAY_SILENCE;
+    return f->end[KITH_MESH_DOWN].neighbour != KITH_MESH_NOBODY && f->unheard >= UNHEARD &&
+           kith_since(now, f->unheard_at) >= KITH_RELAY_SILENCE;
 }
 
 static struct kith_mesh_flow *flow_to(struct kith_relay *r, const struct kith_destination *to,
