@@ -25,12 +25,20 @@ struct neighbour {
     struct kith_reassembly pieces;
 };
 
+/* An attempt that came to nothing here: its other ways through the mesh need not try again. */
+struct refusal {
+    struct kith_flow_id id;
+    uint32_t attempt;
+};
+
 struct kith_relay {
     const struct kith_env *env;
     struct kith_relay_ops ops;
     struct kith_map neighbours; /* by number */
     struct kith_mesh_flows flows;
     struct kith_shelf out, in;
+    struct refusal refused[KITH_RELAY_REFUSED];
+    size_t n_refused; /* ever */
     struct kith_relay_counters count;
 };
 
@@ -120,7 +128,8 @@ static void send_end(struct kith_relay *r, struct kith_mesh_end at, enum kith_me
     put_out(r, at.neighbour, 0, &(struct kith_span){buf, len}, 1);
 }
 
-static void send_pieces(struct kith_relay *r, struct neighbour *to, uint32_t label, uint8_t hops,
+/* Whether anything left. */
+static bool send_pieces(struct kith_relay *r, struct neighbour *to, uint32_t label, uint8_t hops,
                         struct kith_span packet, uint8_t ecn, size_t room)
 {
     size_t most = room - PIECE_HEAD, count = (packet.n + most - 1) / most;
@@ -129,7 +138,7 @@ static void send_pieces(struct kith_relay *r, struct neighbour *to, uint32_t lab
 
     if (count > PIECES_MAX) {
         r->count.too_big++;
-        return;
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
         struct kith_writer w;
@@ -147,9 +156,10 @@ static void send_pieces(struct kith_relay *r, struct neighbour *to, uint32_t lab
         const struct kith_span parts[] = {{head, sizeof head}, {packet.p + at, n}};
         put_out(r, to->number, ecn, parts, 2);
     }
+    return true;
 }
 
-static void send_packet(struct kith_relay *r, struct kith_mesh_end to, uint8_t hops,
+static bool send_packet(struct kith_relay *r, struct kith_mesh_end to, uint8_t hops,
                         struct kith_span packet, uint8_t ecn)
 {
     const uint8_t head[PACKET_HEAD] = {KITH_WIRE_flow_packet,
@@ -164,14 +174,17 @@ static void send_packet(struct kith_relay *r, struct kith_mesh_end to, uint8_t h
     struct neighbour *n = neighbour_of(r, to.neighbour);
     size_t room = n == NULL ? 0 : r->ops.room(r->ops.ctx, to.neighbour);
 
-    if (room <= PIECE_HEAD)
-        r->count.dropped++;
-    else if (packet.n + PACKET_HEAD <= room)
+    if (room > PIECE_HEAD && packet.n + PACKET_HEAD <= room) {
         put_out(r, to.neighbour, ecn, parts, 2);
-    else if (packet.n > KITH_RELAY_WHOLE) /* spec mesh 3.5: as on any path */
-        r->count.too_big++;
+        return true;
+    }
+    if (room > PIECE_HEAD && packet.n <= KITH_RELAY_WHOLE)
+        return send_pieces(r, n, to.label, hops, packet, ecn, room);
+    if (room > PIECE_HEAD)
+        r->count.too_big++; /* spec mesh 3.5: as on any path */
     else
-        send_pieces(r, n, to.label, hops, packet, ecn, room);
+        r->count.dropped++;
+    return false;
 }
 
 /* ---- flows ---- */
@@ -188,6 +201,22 @@ static void drop_flow(struct kith_relay *r, struct kith_mesh_flow *f)
     if (n != NULL)
         n->begun--;
     kith_mesh_flows_drop(&r->flows, f);
+}
+
+static void drop_refused(struct kith_relay *r, struct kith_mesh_flow *f)
+{
+    r->refused[r->n_refused++ % KITH_RELAY_REFUSED] =
+        (struct refusal){.id = f->id, .attempt = f->attempt};
+    drop_flow(r, f);
+}
+
+static bool was_refused(const struct kith_relay *r, const struct kith_flow_open *m)
+{
+    for (size_t i = 0; i < KITH_RELAY_REFUSED && i < r->n_refused; i++)
+        if (r->refused[i].attempt == m->attempt &&
+            memcmp(r->refused[i].id.b, m->flow.b, sizeof m->flow.b) == 0)
+            return true;
+    return false;
 }
 
 static void no_longer_down(struct kith_relay *r, struct kith_mesh_flow *f)
@@ -256,7 +285,7 @@ static void lost_down(struct kith_relay *r, struct kith_mesh_flow *f, enum kith_
         return;
     }
     send_end(r, f->end[KITH_MESH_UP], why, now);
-    drop_flow(r, f);
+    drop_refused(r, f);
 }
 
 static void lost_up(struct kith_relay *r, struct kith_mesh_flow *f, kith_time now)
@@ -340,10 +369,10 @@ static void send_on_own(struct kith_relay *r, const struct kith_destination *to,
         r->count.no_way++;
         return;
     }
-    if (f->unheard++ == 0)
-        f->unheard_at = now;
     kith_mesh_flows_touch(&r->flows, f, now);
-    send_packet(r, f->end[KITH_MESH_DOWN], KITH_MESH_HOPS_MAX, packet, ecn);
+    if (send_packet(r, f->end[KITH_MESH_DOWN], KITH_MESH_HOPS_MAX, packet, ecn) &&
+        f->unheard++ == 0)
+        f->unheard_at = now;
 }
 
 struct kith_ip kith_mesh_address(const struct kith_destination *to)
@@ -360,6 +389,14 @@ static struct kith_ip address_of_flow(const struct kith_mesh_flow *f)
 
     memcpy(ip.b, f->id.b, sizeof f->id.b);
     return ip;
+}
+
+/* Whether the address is a flow's: 8 of its bytes are zeros, as in one of 2^64 destinations. */
+static bool is_of_flow(const struct kith_ip *ip)
+{
+    static const uint8_t zeros[8];
+
+    return memcmp(ip->b + sizeof(struct kith_flow_id), zeros, sizeof zeros) == 0;
 }
 
 /* The flow that ends here and has this address; NULL. */
@@ -390,12 +427,16 @@ void kith_relay_send(struct kith_relay *r, const struct kith_ip *to, struct kith
     struct kith_destination d = destination_of(to);
     struct kith_mesh_flow *f = accepted(r, to);
 
+    if (f == NULL && is_of_flow(to)) { /* it has ended, and only the other side can begin anew */
+        r->count.no_way++;
+        return;
+    }
     if (f == NULL) {
         send_on_own(r, &d, packet, ecn, now);
         return;
     }
     kith_mesh_flows_touch(&r->flows, f, now);
-    send_packet(r, f->end[KITH_MESH_UP], KITH_MESH_HOPS_MAX, packet, ecn);
+    (void)send_packet(r, f->end[KITH_MESH_UP], KITH_MESH_HOPS_MAX, packet, ecn);
 }
 
 bool kith_relay_route(const struct kith_relay *r, const struct kith_ip *to, uint32_t *ret)
@@ -461,7 +502,7 @@ static int begin(struct kith_relay *r, struct neighbour *n, const struct kith_fl
 {
     const struct kith_mesh_end here = {.neighbour = KITH_MESH_SELF};
 
-    if (!supersedes(r, m))
+    if (was_refused(r, m) || !supersedes(r, m))
         return KITH_MESH_LOOP;
     struct kith_mesh_flow *f = take_in(r, n, m, now);
     if (f == NULL)
@@ -477,9 +518,12 @@ static int begin(struct kith_relay *r, struct neighbour *n, const struct kith_fl
         r->count.forwarded_flows++;
         return -1;
     }
-    int why = f->hops == 0 ? KITH_MESH_HOPS : KITH_MESH_NO_WAY;
-    drop_flow(r, f);
-    return why;
+    if (f->hops == 0) { /* by a shorter way it may come again */
+        drop_flow(r, f);
+        return KITH_MESH_HOPS;
+    }
+    drop_refused(r, f);
+    return KITH_MESH_NO_WAY;
 }
 
 static bool heard_open(struct kith_relay *r, struct neighbour *n, struct kith_span datagram,
@@ -538,7 +582,7 @@ static void carry(struct kith_relay *r, struct kith_mesh_flow *f, struct kith_me
     }
     r->count.forwarded++;
     r->count.forwarded_bytes += packet.n;
-    send_packet(r, f->end[to], (uint8_t)(hops - 1), packet, ecn);
+    (void)send_packet(r, f->end[to], (uint8_t)(hops - 1), packet, ecn);
 }
 
 /* The flow of a label; who uses one that means nothing is told. */
@@ -655,9 +699,15 @@ bool kith_relay_next_in(struct kith_relay *r, struct kith_relay_in *ret)
     return true;
 }
 
+void kith_relay_taken(struct kith_relay *r)
+{
+    kith_shelf_clear(&r->out);
+    kith_shelf_clear(&r->in);
+}
+
 bool kith_relay_is_laden(const struct kith_relay *r)
 {
-    return r->out.used > 0 || r->in.used > 0;
+    return r->out.used > r->out.taken || r->in.used > r->in.taken;
 }
 
 void kith_relay_tick(struct kith_relay *r, kith_time now)
@@ -677,7 +727,9 @@ kith_time kith_relay_deadline(const struct kith_relay *r)
 {
     const struct kith_mesh_flow *f = kith_mesh_flows_oldest(&r->flows);
 
-    return f == NULL ? KITH_NEVER : kith_after(f->used_at, KITH_MESH_IDLE);
+    if (f != NULL)
+        return kith_after(f->used_at, KITH_MESH_IDLE);
+    return r->out.buf != NULL || r->in.buf != NULL ? 0 : KITH_NEVER; /* the shelves may go */
 }
 
 const struct kith_relay_counters *kith_relay_counters(const struct kith_relay *r)

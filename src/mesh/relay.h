@@ -7,7 +7,7 @@
  * KITH_FAMILY_MESH: a destination for who begins a flow, the flow's id for who answers.
  *
  * Order: neighbours come and go; heard and send, any number; then take what leaves (next_out) and
- * what has arrived (next_in) until there is none; tick when due.
+ * what has arrived (next_in) until there is none, and say so (taken); tick when due.
  * Spec: docs/spec/mesh.md. Tests: tests/unit/mesh_relay_test.c,
  * tests/property/mesh_relay_law_test.c, tests/fuzz/mesh_relay.c. */
 #ifndef KITH_MESH_RELAY_H
@@ -18,6 +18,7 @@
 #include "mesh/flows.h"
 
 enum {
+    KITH_RELAY_REFUSED = 256,             /* attempts that were refused and are remembered */
     KITH_RELAY_FLOWS_MAX = 16384,         /* at a node */
     KITH_RELAY_FLOWS_OF_NEIGHBOUR = 2048, /* begun by one neighbour */
     KITH_RELAY_WHOLE = 1200,              /* a datagram up to this size is cut where it has to be */
@@ -66,13 +67,13 @@ struct kith_relay;
 /* Something for a neighbour's session, or that has come for this node. */
 struct kith_relay_out {
     uint32_t neighbour;
-    struct kith_span datagram; /* borrowed until the next call */
+    struct kith_span datagram; /* borrowed until kith_relay_taken */
     uint8_t ecn;
 };
 
 struct kith_relay_in {
     struct kith_ip from; /* where an answer goes */
-    uint8_t *packet;     /* n bytes, which may be changed; borrowed until the next call */
+    uint8_t *packet;     /* n bytes, which may be changed; borrowed until kith_relay_taken */
     size_t n;
     uint8_t ecn;
 };
@@ -97,6 +98,8 @@ void kith_relay_send(struct kith_relay *r, const struct kith_ip *to, struct kith
                      uint8_t ecn, kith_time now);
 bool kith_relay_next_out(struct kith_relay *r, struct kith_relay_out *ret);
 bool kith_relay_next_in(struct kith_relay *r, struct kith_relay_in *ret);
+/* What was taken is no longer in use. */
+void kith_relay_taken(struct kith_relay *r);
 /* Whether next_out or next_in have something. */
 bool kith_relay_is_laden(const struct kith_relay *r);
 

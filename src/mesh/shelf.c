@@ -46,14 +46,18 @@ bool kith_shelf_take(struct kith_shelf *s, struct kith_shelved *ret)
 {
     struct label l;
 
-    if (s->taken == s->used) {
-        s->taken = s->used = 0;
+    if (s->taken == s->used)
         return false;
-    }
     memcpy(&l, s->buf + s->taken, sizeof l);
     s->taken += sizeof l;
     *ret = (struct kith_shelved){.p = s->buf + s->taken, .who = l.who, .n = l.n, .ecn = l.ecn};
     memcpy(ret->tag, l.tag, sizeof ret->tag);
     s->taken += l.n;
     return true;
+}
+
+void kith_shelf_clear(struct kith_shelf *s)
+{
+    if (s->taken == s->used)
+        s->taken = s->used = 0;
 }

@@ -14,7 +14,7 @@ enum { KITH_SHELF_BYTES = 1024 * 1024, KITH_SHELF_TAG = 16 };
 /* Who put it down and where it goes is the owner's business: it tags its things. */
 struct kith_shelved {
     uint8_t tag[KITH_SHELF_TAG];
-    uint8_t *p; /* n bytes, which may be changed; borrowed until the shelf is cleared */
+    uint8_t *p; /* n bytes, which may be changed; borrowed until kith_shelf_clear */
     uint32_t who;
     uint16_t n;
     uint8_t ecn;
@@ -31,7 +31,10 @@ void kith_shelf_fini(struct kith_shelf *s);
  * KITH_E_FULL, KITH_E_NOMEM. */
 int kith_shelf_put(struct kith_shelf *s, uint32_t who, const uint8_t *tag, uint8_t ecn,
                    const struct kith_span *parts, size_t n) KITH_MUST_CHECK;
-/* The next that was not taken; false when there is none, and then the shelf is clear. */
+/* The next that was not taken; false when there is none. */
 bool kith_shelf_take(struct kith_shelf *s, struct kith_shelved *ret);
+/* Makes room of what was taken, once all was. More may be put down while something taken is still
+ * in use, so this is said, not guessed. */
+void kith_shelf_clear(struct kith_shelf *s);
 
 #endif

@@ -284,6 +284,7 @@ void mesh_flush(struct kith_node *n, struct kith_now now)
         take_in(n, now);
         kith_sessions_flush(n->sessions, n->batch, now.mono);
         send_out(n, now);
+        kith_relay_taken(n->mesh->relay);
     }
 }
 

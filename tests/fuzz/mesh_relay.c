@@ -188,6 +188,7 @@ static void take_all(void)
         memset(in.packet, 0x55, in.n); /* it may be changed */
         w.address[w.addresses++ % HEARD_OF] = in.from;
     }
+    kith_relay_taken(w.relay);
     check(!kith_relay_is_laden(w.relay));
 }
 

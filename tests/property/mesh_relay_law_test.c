@@ -254,6 +254,7 @@ static void end(void)
         struct kith_relay_in in;
         while (kith_relay_next_out(w.node[i].r, &out) || kith_relay_next_in(w.node[i].r, &in))
             ;
+        kith_relay_taken(w.node[i].r);
         kith_relay_tick(w.node[i].r, w.now);
         assert_int_equal(kith_relay_flows(w.node[i].r), 0);
         assert_int_equal(kith_relay_deadline(w.node[i].r), KITH_NEVER);
@@ -357,6 +358,7 @@ static void empty(struct node *at)
             arrive(at->number, &in);
         while (kith_relay_next_out(at->r, &out))
             launch(at->number, &out);
+        kith_relay_taken(at->r);
     } while (kith_relay_is_laden(at->r));
     assert_true(kith_relay_flows(at->r) <= KITH_RELAY_FLOWS_MAX);
 }
@@ -413,6 +415,7 @@ static bool goes_on(struct node *at, struct kith_flow_packet *m, uint32_t *next)
         *next = out.neighbour;
         m->packet = (struct kith_span){0};
     }
+    kith_relay_taken(at->r);
     return on;
 }
 
@@ -577,6 +580,7 @@ static void however_fast_flows_are_begun_they_stay_within_their_limits(void **st
                 begin_flow(r, from, serial++);
             while (kith_relay_next_out(r, &out))
                 ;
+            kith_relay_taken(r);
             assert_true(kith_relay_flows(r) <= may_have_begun(w.now - start));
             w.now += below(1000) * KITH_MSEC;
         }

@@ -137,6 +137,8 @@ static void full_is_full_until_all_was_taken(void **state)
         assert_int_equal(got.n, 1000);
     }
     assert_int_equal(next, n);
+    assert_int_equal(fill(), 0); /* what was taken is still in use */
+    kith_shelf_clear(&s);
     assert_int_equal(fill(), n); /* it is clear, and holds as much again */
 }
 
