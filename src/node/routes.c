@@ -260,7 +260,8 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
                                     .expires = now.wall + ANNOUNCEMENT_VALID};
 
     if (kith_destination_equal(&item->destination, &n->mesh->here)) {
-        outdo(n, m, item->seq, now); /* of a former life, or a lie: ours is newer */
+        if (item->seq > n->mesh->seq)
+            outdo(n, m, item->seq, now); /* of a former life, or a lie */
         return;
     }
     if (item->hops == GONE) {
