@@ -1,10 +1,15 @@
 /* ask.c: answers about networks, members and peers. */
 #include "node/internal.h"
 
-void ask_route(const struct kith_session_info *info, char *buf, size_t cap)
+void ask_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
+               char *buf, size_t cap)
 {
     char addr[KITH_ADDR_TEXT];
 
+    if (info->relayed) {
+        mesh_route(n, info, now, buf, cap);
+        return;
+    }
     kith_format(buf, cap, "direct udp %s", kith_addr_text(&info->path.remote, addr, sizeof addr));
 }
 
@@ -166,22 +171,28 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
 
 /* ---- sessions ---- */
 
-bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
-                         struct kith_peer_info *ret)
+void ask_name(const struct kith_node *n, const struct kith_peer_id *peer, kith_wall now, char *buf,
+              size_t cap)
 {
     struct kith_member m;
 
+    buf[0] = '\0';
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX && buf[0] == '\0'; i++)
+        if (n->network[i].used && kith_netview_member(n->network[i].view, peer, now, &m) &&
+            m.standing == KITH_STANDING_MEMBER)
+            kith_format(buf, cap, "%s", m.name);
+}
+
+bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
+                         struct kith_peer_info *ret)
+{
     while ((*at = kith_sessions_next(n->sessions, *at)) != NULL) {
         *ret = (struct kith_peer_info){.name = ""};
         kith_session_info(*at, &ret->session);
         if (!ret->session.up)
             continue;
-        ask_route(&ret->session, ret->route, sizeof ret->route);
-        for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX && ret->name[0] == '\0'; i++)
-            if (n->network[i].used &&
-                kith_netview_member(n->network[i].view, &ret->session.peer, now, &m) &&
-                m.standing == KITH_STANDING_MEMBER)
-                kith_format(ret->name, sizeof ret->name, "%s", m.name);
+        ask_route(n, &ret->session, now, ret->route, sizeof ret->route);
+        ask_name(n, &ret->session.peer, now, ret->name, sizeof ret->name);
         return true;
     }
     return false;

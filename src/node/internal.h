@@ -323,7 +323,7 @@ struct node_mesh {
     struct kith_relay *relay;
     uint32_t transport; /* its index in the batch, once registered there */
     bool registered;
-    kith_time now; /* of this turn: a transport is not told the time */
+    struct kith_now now; /* of this turn: a transport is not told the time */
     struct kith_destination here;
     uint32_t seq;                   /* of our own statements: where we are */
     struct kith_map by_destination; /* -> node_peer */
@@ -346,6 +346,9 @@ struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destina
 /* Whether others lead to it; then its address in the mesh. */
 bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_now now,
                   struct kith_addr *ret);
+/* "relay via phone" or "mesh 3 hops": the way of a session that goes through others. */
+void mesh_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
+                char *buf, size_t cap);
 /* Sends on what has come, and takes in what is for this node. */
 void mesh_flush(struct kith_node *n, struct kith_now now);
 void mesh_tick(struct kith_node *n, struct kith_now now);
@@ -493,6 +496,10 @@ void ask_network(const struct kith_node *n, const struct node_network *net, kith
                  struct kith_network_info *ret);
 void ask_member(const struct kith_node *n, const struct node_network *net,
                 const struct kith_member *m, kith_wall now, struct kith_member_info *ret);
-void ask_route(const struct kith_session_info *info, char *buf, size_t cap);
+void ask_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
+               char *buf, size_t cap);
+/* What a member is called in the first of our networks that it is in; empty for others. */
+void ask_name(const struct kith_node *n, const struct kith_peer_id *peer, kith_wall now, char *buf,
+              size_t cap);
 
 #endif

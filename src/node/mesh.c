@@ -127,7 +127,7 @@ static size_t send_runs(void *ctx, const struct kith_tx *runs, size_t count)
             const struct kith_span one = {runs[i].data + at,
                                           left < runs[i].segment ? left : runs[i].segment};
             kith_relay_send(n->mesh->relay, &runs[i].path.remote.ip, one, runs[i].ecn,
-                            n->mesh->now);
+                            n->mesh->now.mono);
         }
     return count;
 }
@@ -145,6 +145,7 @@ int mesh_new(struct kith_node *n, struct kith_now now)
     if (m == NULL)
         return KITH_E_NOMEM;
     n->mesh = m;
+    m->now = now;
     m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
@@ -218,6 +219,42 @@ bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_no
     return true;
 }
 
+/* In how many hops the neighbour says it leads there, its own among them; 0: it doesn't. */
+static unsigned hops_by(const struct kith_node *n, const struct kith_destination *to, uint32_t by)
+{
+    struct kith_mesh_way ways[KITH_MESH_WAYS];
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
+        size_t count = paths == NULL ? 0 : kith_mesh_paths_ways(paths, to, n->mesh->now.mono, ways);
+        for (size_t k = 0; k < count; k++)
+            if (ways[k].neighbour == by)
+                return ways[k].hops;
+    }
+    return 0;
+}
+
+void mesh_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
+                char *buf, size_t cap)
+{
+    const struct node_peer *p = peer_find(n, &info->peer);
+    char name[KITH_LABEL_MAX + 1];
+    uint32_t by;
+
+    if (p == NULL || !kith_relay_route(n->mesh->relay, &info->path.remote.ip, &by)) {
+        kith_format(buf, cap, "mesh");
+        return;
+    }
+    unsigned hops = hops_by(n, &p->destination, by);
+    ask_name(n, &n->by_handle[by]->id, now, name, sizeof name);
+    if (hops == 2)
+        kith_format(buf, cap, "relay via %s", name);
+    else if (hops > 2)
+        kith_format(buf, cap, "mesh %u hops", hops);
+    else /* it came by a way that nobody has told us of yet */
+        kith_format(buf, cap, "mesh via %s", name);
+}
+
 /* ---- datagrams ---- */
 
 bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uint8_t ecn,
@@ -275,7 +312,7 @@ void mesh_flush(struct kith_node *n, struct kith_now now)
 {
     enum { ROUNDS = 4 };
 
-    n->mesh->now = now.mono;
+    n->mesh->now = now;
     for (int i = 0; i < ROUNDS; i++) {
         if (!kith_tx_flush(n->batch)) /* our own datagrams for the mesh come out of it */
             return;
@@ -292,7 +329,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
 {
     struct node_mesh *m = n->mesh;
 
-    m->now = now.mono;
+    m->now = now;
     kith_relay_tick(m->relay, now.mono);
     if (now.mono < m->tick_at)
         return;

@@ -46,7 +46,7 @@ static void tell(struct kith_node *n, const struct node_ping *p, uint32_t seq, b
     if (s == NULL || lost)
         return;
     kith_session_info(s, &info);
-    ask_route(&info, out->route, sizeof out->route);
+    ask_route(n, &info, n->mesh->now.wall, out->route, sizeof out->route);
 }
 
 static bool waits(const struct node_ping *p)

@@ -121,6 +121,9 @@ static int check_service(const char *name, const char *about, struct kith_node_w
     if (!kith_label_valid(kith_span_text(name)))
         return node_say(why, KITH_E_INVAL, "use a-z, 0-9 and hyphens inside, 63 at most",
                         "\"%s\" cannot be a service's name", name);
+    if (strcmp(name, KITH_SERVICE_SELF) == 0)
+        return node_say(why, KITH_E_INVAL, "choose another name", "\"%s\" is the node itself",
+                        name);
     kith_service_item_put(&w, &(struct kith_service_item){.name = kith_span_text(name),
                                                           .about = kith_span_text(about)});
     if (kith_writer_done(&w, &len) < 0)

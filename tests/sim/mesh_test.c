@@ -1,4 +1,6 @@
-/* Whole nodes that cannot all hear each other: who is reached through whom, under virtual time. */
+/* Whole nodes that cannot all hear each other: who is reached through whom, under virtual time.
+ *
+ * The nodes of home.h: 0 laptop, 1 desktop, 2 phone, 3 server, 4 tablet. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,30 +13,237 @@
 
 static struct home h;
 
+/* ---- links ---- */
+
+static void set_link(size_t a, size_t b, bool cut)
+{
+    const struct sim_link l = {.delay = 5 * KITH_MSEC, .cut = cut};
+
+    sim_net_link(h.net, h.node[a].host, h.node[b].host, &l);
+}
+
 static void cut(size_t a, size_t b)
 {
-    const struct sim_link none = {.delay = 5 * KITH_MSEC, .cut = true};
-
-    sim_net_link(h.net, h.node[a].host, h.node[b].host, &none);
+    set_link(a, b, true);
 }
 
 static void mend(size_t a, size_t b)
 {
-    const struct sim_link whole = {.delay = 5 * KITH_MSEC};
-
-    sim_net_link(h.net, h.node[a].host, h.node[b].host, &whole);
+    set_link(a, b, false);
 }
+
+/* Only neighbours in the row 0, 1, 2, … hear each other. */
+static void make_chain(void)
+{
+    for (size_t a = 0; a < h.n; a++)
+        for (size_t b = a + 2; b < h.n; b++)
+            cut(a, b);
+}
+
+/* ---- asking ---- */
+
+static bool peer_info(size_t who, size_t of, struct kith_peer_info *ret)
+{
+    struct kith_session *at = NULL;
+
+    while (kith_node_next_peer(h.node[who].node, &at, node_sim_now(&h.node[who]).wall, ret))
+        if (kith_peer_id_equal(&ret->session.peer, &h.node[of].identity.id))
+            return true;
+    return false;
+}
+
+static const char *route(size_t who, size_t of)
+{
+    static struct kith_peer_info info;
+
+    return peer_info(who, of, &info) ? info.route : "none";
+}
+
+static bool goes(size_t who, size_t of, const char *how)
+{
+    return strcmp(route(who, of), how) == 0;
+}
+
+/* Waits until the route is this; false after `limit`. */
+static bool becomes(size_t who, size_t of, const char *how, kith_dur limit)
+{
+    kith_time end = sim_net_now(h.net) + limit;
+
+    while (!goes(who, of, how) && sim_net_now(h.net) < end) {
+        (void)home_reaches(&h, who, of, 100 * KITH_MSEC); /* traffic */
+        home_wait(&h, 50 * KITH_MSEC);
+    }
+    return goes(who, of, how);
+}
+
+static void up(uint64_t seed, size_t n)
+{
+    print_message("seed %u\n", (unsigned)seed);
+    home_up(&h, seed, n);
+    home_wait(&h, 5 * KITH_SEC);
+}
+
+/* ---- one in between ---- */
 
 static void who_hears_only_a_common_friend_is_reached_through_it(void **state)
 {
     (void)state;
-    home_up(&h, 1, 3);
-    home_wait(&h, 5 * KITH_SEC);
-    assert_true(home_reaches(&h, 1, 2, KITH_SEC));
+    up(1, 3);
+    assert_true(goes(1, 2, "direct udp 192.0.2.3:9000"));
     cut(1, 2);
-    assert_true(home_reaches(&h, 1, 2, 10 * KITH_SEC));
-    assert_true(home_reaches(&h, 2, 1, 10 * KITH_SEC));
+    assert_true(home_reaches(&h, 1, 2, 6 * KITH_SEC));
+    assert_true(home_reaches(&h, 2, 1, 6 * KITH_SEC));
+    assert_string_equal(route(1, 2), "relay via laptop");
+    assert_string_equal(route(2, 1), "relay via laptop");
+    home_down(&h);
+}
+
+static void the_direct_way_is_taken_again_when_it_is_back(void **state)
+{
+    (void)state;
+    up(2, 3);
+    cut(1, 2);
+    assert_true(becomes(1, 2, "relay via laptop", 8 * KITH_SEC));
+    home_wait(&h, 60 * KITH_SEC);
     mend(1, 2);
+    /* 15 s at most while packets go, and a quarter of a second for each address */
+    assert_true(becomes(1, 2, "direct udp 192.0.2.3:9000", 17 * KITH_SEC));
+    assert_true(becomes(2, 1, "direct udp 192.0.2.2:9000", KITH_SEC));
+    assert_true(home_reaches(&h, 1, 2, 100 * KITH_MSEC));
+    /* and the connection through others is not kept */
+    home_wait(&h, 5 * KITH_SEC);
+    struct kith_peer_info info;
+    assert_true(peer_info(1, 2, &info));
+    assert_int_equal(info.session.connections, 1);
+    home_down(&h);
+}
+
+/* Sends one packet every 20 ms for `limit`; the longest time in which none arrived. */
+static kith_dur longest_gap(size_t from, size_t to, kith_dur limit)
+{
+    struct kith_network_info a = home_info(&h, from), b = home_info(&h, to);
+    kith_time end = sim_net_now(h.net) + limit, last = sim_net_now(h.net);
+    uint64_t seen = h.node[to].tun_packets;
+    kith_dur longest = 0;
+
+    while (sim_net_now(h.net) < end) {
+        node_sim_send_udp(&h.node[from], &a.ip4, &b.ip4, 100);
+        home_wait(&h, 20 * KITH_MSEC);
+        if (h.node[to].tun_packets > seen)
+            last = sim_net_now(h.net);
+        seen = h.node[to].tun_packets;
+        kith_dur gap = kith_since(sim_net_now(h.net), last);
+        longest = gap > longest ? gap : longest;
+    }
+    return longest;
+}
+
+static void going_direct_again_loses_nothing(void **state)
+{
+    (void)state;
+    up(3, 3);
+    cut(1, 2);
+    assert_true(becomes(1, 2, "relay via laptop", 8 * KITH_SEC));
+    mend(1, 2);
+    assert_true(longest_gap(1, 2, 20 * KITH_SEC) <= 40 * KITH_MSEC);
+    assert_true(goes(1, 2, "direct udp 192.0.2.3:9000"));
+    home_down(&h);
+}
+
+static void the_second_best_takes_over_when_the_one_in_between_dies(void **state)
+{
+    (void)state;
+    up(4, 4);
+    cut(1, 2);
+    assert_true(becomes(1, 2, "relay via laptop", 8 * KITH_SEC) ||
+                becomes(1, 2, "relay via server", KITH_SEC));
+    size_t relay = goes(1, 2, "relay via laptop") ? 0 : 3;
+    sim_host_power(h.node[relay].host, false);
+    kith_dur gap = longest_gap(1, 2, 20 * KITH_SEC);
+    print_message("  %u ms\n", (unsigned)(gap / KITH_MSEC));
+    assert_true(gap <= 4 * KITH_SEC);
+    assert_true(goes(1, 2, relay == 0 ? "relay via server" : "relay via laptop"));
+    sim_host_power(h.node[relay].host, true);
+    home_down(&h);
+}
+
+/* ---- more of them ---- */
+
+static void a_chain_of_five_reaches_from_end_to_end(void **state)
+{
+    (void)state;
+    up(5, 5);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC); /* until everybody has noticed who is not heard any more */
+    assert_true(home_reaches(&h, 0, 4, 20 * KITH_SEC));
+    assert_true(home_reaches(&h, 4, 0, 20 * KITH_SEC));
+    assert_true(becomes(0, 4, "mesh 4 hops", 10 * KITH_SEC));
+    assert_true(becomes(4, 0, "mesh 4 hops", 10 * KITH_SEC));
+    assert_true(becomes(0, 2, "relay via desktop", 10 * KITH_SEC));
+    home_down(&h);
+}
+
+static void whoever_is_gone_is_told_of_no_more_and_found_again(void **state)
+{
+    (void)state;
+    up(6, 5);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    assert_true(home_reaches(&h, 0, 4, 20 * KITH_SEC));
+    cut(3, 4);
+    home_wait(&h, 120 * KITH_SEC);
+    assert_string_equal(route(0, 4), "none");
+    mend(3, 4);
+    assert_true(home_reaches(&h, 0, 4, 70 * KITH_SEC));
+    home_down(&h);
+}
+
+static void one_that_starts_anew_is_reached_through_others_again(void **state)
+{
+    (void)state;
+    up(7, 3);
+    cut(1, 2);
+    assert_true(home_reaches(&h, 1, 2, 8 * KITH_SEC));
+    node_sim_restart(&h.node[2]);
+    assert_true(home_reaches(&h, 1, 2, 8 * KITH_SEC));
+    node_sim_restart(&h.node[0]); /* the one in between */
+    assert_true(home_reaches(&h, 1, 2, 8 * KITH_SEC));
+    home_down(&h);
+}
+
+static void one_that_is_revoked_leads_nobody_on(void **state)
+{
+    struct kith_member_info info;
+    struct kith_node_why why;
+
+    (void)state;
+    up(8, 4);
+    cut(1, 2);
+    assert_true(home_reaches(&h, 1, 2, 8 * KITH_SEC));
+    assert_int_equal(
+        kith_node_revoke(h.node[0].node, "server", NULL, node_sim_now(&h.node[0]), &info, &why),
+        KITH_OK);
+    home_wait(&h, 5 * KITH_SEC);
+    cut(0, 2); /* only the one that was revoked hears both */
+    assert_false(home_reaches(&h, 1, 2, 30 * KITH_SEC));
+    home_down(&h);
+}
+
+/* ---- what it costs, what it shows ---- */
+
+static void at_rest_nothing_is_said_of_routes(void **state)
+{
+    uint64_t bytes, before;
+
+    (void)state;
+    up(9, 5);
+    home_wait(&h, 600 * KITH_SEC);
+    (void)sim_net_delivered(h.net, &before);
+    home_wait(&h, 3600 * KITH_SEC);
+    (void)sim_net_delivered(h.net, &bytes);
+    double rate = (double)(bytes - before) * 8 / 3600 / 10; /* five nodes have ten links */
+    print_message("  %.0f bit/s a link\n", rate);
+    assert_true(rate < 150);
     home_down(&h);
 }
 
@@ -42,6 +251,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_hears_only_a_common_friend_is_reached_through_it),
+        cmocka_unit_test(the_direct_way_is_taken_again_when_it_is_back),
+        cmocka_unit_test(going_direct_again_loses_nothing),
+        cmocka_unit_test(the_second_best_takes_over_when_the_one_in_between_dies),
+        cmocka_unit_test(a_chain_of_five_reaches_from_end_to_end),
+        cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
+        cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
+        cmocka_unit_test(one_that_is_revoked_leads_nobody_on),
+        cmocka_unit_test(at_rest_nothing_is_said_of_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
