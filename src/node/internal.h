@@ -107,7 +107,9 @@ struct node_peer {
     unsigned pulls_out;                  /* asked for, not yet come */
     struct kith_destination destination; /* the node itself, in the mesh */
     bool neighbour;      /* it has a direct session with us: the mesh goes through it */
-    uint32_t routes_due; /* bit per slot: it is to be told all we lead to */
+    kith_time neighbour_since;
+    uint32_t routes_due;  /* bit per slot: it is to be told all we lead to */
+    uint32_t routes_want; /* bit per slot: and is asked to tell all */
     kith_time routes_paid, request_paid;
     struct told_addr *told; /* where it says it is, in this session; n_told of them */
     size_t n_told;

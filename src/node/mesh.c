@@ -186,13 +186,14 @@ static void become_neighbour(struct kith_node *n, struct node_peer *p, struct ki
     if (kith_relay_join(n->mesh->relay, p->handle, high) < 0)
         return; /* without memory for it others lead on */
     p->neighbour = true;
+    p->neighbour_since = now.mono;
     routes_greet(n, p, now);
 }
 
 static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     p->neighbour = false;
-    p->routes_due = 0;
+    p->routes_due = p->routes_want = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);
 }

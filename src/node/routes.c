@@ -10,18 +10,22 @@ enum {
     ITEMS_MAX = 500,   /* of one message */
     GONE = 255,        /* in the place of hops */
     ITEM = 22,         /* bytes */
+    ANEW = 1,          /* flags of a message: what was told before is void */
+    WANT = 2,          /* and the sender wants to hear all */
     REQUEST_BURST = 200,
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
 #define ROUTES_COST (KITH_SEC / 2000)
 #define REQUEST_COST (KITH_SEC / 20)
+#define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
 #define SEQ_AHEAD 86400 /* seconds: a number further ahead of the calendar is none */
 
 /* A message under construction. */
 struct list {
     uint8_t items[ITEMS_MAX * ITEM];
     size_t n;
+    uint8_t flags; /* of the next message */
 };
 
 static struct mesh_network *routes_of(const struct kith_node *n, const struct node_network *net)
@@ -46,12 +50,14 @@ static int send_list(struct kith_node *n, const struct node_peer *p, const struc
                      struct list *l, struct kith_now now)
 {
     struct kith_routes m = {.network = net->id,
+                            .flags = l->flags,
                             .entries = {{l->items, l->n * ITEM}, (uint16_t)l->n}};
     size_t len;
 
     if (l->n == 0)
         return KITH_OK;
     l->n = 0;
+    l->flags = 0;
     int err = kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len);
     return err < 0 ? err : gossip_send(n, &p->id, len, now);
 }
@@ -97,7 +103,8 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
 {
     struct kith_mesh_paths *paths = routes_of(n, net)->paths;
     struct kith_route_item item = own_item(n);
-    struct list l = {.n = 0};
+    bool want = (p->routes_want & 1u << net->slot) != 0;
+    struct list l = {.flags = (uint8_t)(ANEW | (want ? WANT : 0))};
     struct kith_mesh_advert a;
     size_t at = 0;
     int err = add_item(n, p, net, &l, &item, now);
@@ -113,14 +120,21 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
     return err < 0 ? err : send_list(n, p, net, &l, now);
 }
 
+static void tell_all_soon(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                          struct kith_now now)
+{
+    p->routes_due |= 1u << net->slot;
+    routes_of(n, net)->tell_at = now.mono;
+}
+
 void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
         if (!net->used || !p->neighbour || (p->proved & 1u << i) == 0)
             continue;
-        p->routes_due |= 1u << i;
-        n->mesh->net[i].tell_at = now.mono; /* behind our membership, in this turn or the next */
+        p->routes_want |= 1u << i;
+        tell_all_soon(n, p, net, now); /* behind our membership, in this turn or the next */
     }
 }
 
@@ -132,10 +146,12 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
         struct node_peer *p = n->by_handle[i];
         if ((p->routes_due & bit) == 0 || !hears(p, net))
             continue;
-        if (tell_all(n, p, net, now) >= 0)
-            p->routes_due &= ~bit;
-        else
+        if (tell_all(n, p, net, now) < 0) {
             tell_soon(routes_of(n, net), now);
+            continue;
+        }
+        p->routes_due &= ~bit;
+        p->routes_want &= ~bit;
     }
 }
 
@@ -159,7 +175,7 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         if (err >= 0)
             err = send_list(n, p, net, &l, now);
         if (err < 0)
-            routes_greet(n, p, now);
+            tell_all_soon(n, p, net, now);
     }
 }
 
@@ -285,6 +301,10 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         !gossip_affords(n, p, &p->routes_paid, ROUTES_COST, m.entries.n, ROUTES_BURST, now) ||
         paths_get(n, routes_of(n, net)) < 0)
         return;
+    if ((m.flags & ANEW) != 0)
+        (void)kith_mesh_paths_gone(routes_of(n, net)->paths, p->handle, now.mono);
+    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->neighbour_since) > BOTH_BEGIN)
+        tell_all_soon(n, p, net, now); /* it began anew, and we did not */
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
         take_item(n, routes_of(n, net), p, &item, now);
