@@ -169,6 +169,53 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
                     text);
 }
 
+/* ---- ways through the mesh ---- */
+
+static void ask_way(const struct kith_node *n, const struct node_network *net,
+                    const struct kith_way_walk *at, struct kith_now now, struct kith_way_info *ret)
+{
+    const struct kith_mesh_way *w = &at->way[at->next];
+    const struct node_peer *p = mesh_peer(n, &at->to);
+    uint64_t seconds = now.mono / KITH_SEC;
+
+    *ret = (struct kith_way_info){.destination = at->to,
+                                  .hops = w->hops,
+                                  .rtt = w->rtt * KITH_USEC,
+                                  .loss = w->loss / 65535.0,
+                                  .rate = w->rate == 0 ? 0 : (uint64_t)1 << (w->rate & 63),
+                                  .age = (seconds - w->heard) * KITH_SEC,
+                                  .expires = at->expires,
+                                  .best = at->next == 0};
+    kith_format(ret->network, sizeof ret->network, "%s", net->name);
+    if (p != NULL) {
+        ret->peer = p->id;
+        ask_name(n, &p->id, now.wall, ret->member, sizeof ret->member);
+    }
+    if (w->neighbour < n->n_handles) {
+        ret->via = n->by_handle[w->neighbour]->id;
+        ask_name(n, &ret->via, now.wall, ret->via_name, sizeof ret->via_name);
+    }
+}
+
+bool kith_node_next_way(const struct kith_node *n, const struct kith_network_id *network,
+                        struct kith_way_walk *at, struct kith_now now, struct kith_way_info *ret)
+{
+    const struct node_network *net = network_by_id(n, network);
+    const struct kith_mesh_paths *paths = net == NULL ? NULL : n->mesh->net[net->slot].paths;
+
+    while (paths != NULL && at->next == at->n) {
+        if (!kith_mesh_paths_next(paths, &at->at, &at->to, &at->expires))
+            return false;
+        at->next = 0;
+        at->n = kith_mesh_paths_ways(paths, &at->to, now.mono, at->way);
+    }
+    if (paths == NULL)
+        return false;
+    ask_way(n, net, at, now, ret);
+    at->next++;
+    return true;
+}
+
 /* ---- sessions ---- */
 
 void ask_name(const struct kith_node *n, const struct kith_peer_id *peer, kith_wall now, char *buf,

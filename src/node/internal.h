@@ -106,7 +106,7 @@ struct node_peer {
     size_t n_lack;
     unsigned pulls_out;                  /* asked for, not yet come */
     struct kith_destination destination; /* the node itself, in the mesh */
-    bool neighbour;      /* it has a direct session with us: the mesh goes through it */
+    bool neighbour; /* it has a direct session with us: the mesh goes through it */
     kith_time neighbour_since;
     uint32_t routes_due;  /* bit per slot: it is to be told all we lead to */
     uint32_t routes_want; /* bit per slot: and is asked to tell all */
@@ -348,6 +348,8 @@ struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destina
 /* Whether others lead to it; then its address in the mesh. */
 bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_now now,
                   struct kith_addr *ret);
+/* Over how many connections a relayed session goes; 0: nobody has told us. */
+unsigned mesh_hops(const struct kith_node *n, const struct kith_session_info *info);
 /* "relay via phone" or "mesh 3 hops": the way of a session that goes through others. */
 void mesh_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
                 char *buf, size_t cap);

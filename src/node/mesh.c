@@ -235,18 +235,27 @@ static unsigned hops_by(const struct kith_node *n, const struct kith_destination
     return 0;
 }
 
+unsigned mesh_hops(const struct kith_node *n, const struct kith_session_info *info)
+{
+    const struct node_peer *p = peer_find(n, &info->peer);
+    uint32_t by;
+
+    if (p == NULL || !kith_relay_route(n->mesh->relay, &info->path.remote.ip, &by))
+        return 0;
+    return hops_by(n, &p->destination, by);
+}
+
 void mesh_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
                 char *buf, size_t cap)
 {
-    const struct node_peer *p = peer_find(n, &info->peer);
     char name[KITH_LABEL_MAX + 1];
+    unsigned hops = mesh_hops(n, info);
     uint32_t by;
 
-    if (p == NULL || !kith_relay_route(n->mesh->relay, &info->path.remote.ip, &by)) {
+    if (!kith_relay_route(n->mesh->relay, &info->path.remote.ip, &by)) {
         kith_format(buf, cap, "mesh");
         return;
     }
-    unsigned hops = hops_by(n, &p->destination, by);
     ask_name(n, &n->by_handle[by]->id, now, name, sizeof name);
     if (hops == 2)
         kith_format(buf, cap, "relay via %s", name);
@@ -326,6 +335,27 @@ void mesh_flush(struct kith_node *n, struct kith_now now)
     }
 }
 
+/* What sessions measure is what their ways are like: their own, or the neighbour's they go by. */
+static void measure(struct kith_node *n, struct kith_now now)
+{
+    struct kith_session_info info;
+
+    for (size_t i = 0; i < n->n_handles; i++) {
+        const struct node_peer *p = n->by_handle[i];
+        const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+        uint32_t by = p->handle;
+        if (s == NULL || !kith_session_is_up(s) || kith_session_is_silent(s))
+            continue;
+        kith_session_info(s, &info);
+        if (info.relayed && !kith_relay_route(n->mesh->relay, &info.path.remote.ip, &by))
+            continue;
+        for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
+            if (n->mesh->net[k].paths != NULL && info.rtt > 0)
+                kith_mesh_paths_measured(n->mesh->net[k].paths, &p->destination, by, info.rtt,
+                                         now.mono);
+    }
+}
+
 void mesh_tick(struct kith_node *n, struct kith_now now)
 {
     struct node_mesh *m = n->mesh;
@@ -338,6 +368,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (m->net[i].paths != NULL)
             (void)kith_mesh_paths_tick(m->net[i].paths, now);
+    measure(n, now);
     routes_ask_again(n, now);
 }
 

@@ -9,6 +9,32 @@ static void count_peers(const struct kith_node *n, struct kith_node_totals *ret)
     }
 }
 
+static void count_route(const struct kith_node *n, const struct kith_session *s,
+                        struct kith_node_totals *ret)
+{
+    struct kith_session_info info;
+
+    kith_session_info(s, &info);
+    if (!info.trusted)
+        return;
+    if (!info.relayed)
+        ret->direct++;
+    else if (mesh_hops(n, &info) <= 2)
+        ret->relayed++;
+    else
+        ret->multi_hop++;
+}
+
+static void count_mesh(const struct kith_node *n, struct kith_node_totals *ret)
+{
+    ret->flows = kith_relay_flows(n->mesh->relay);
+    for (size_t i = 0; i < n->n_handles; i++)
+        ret->neighbours += n->by_handle[i]->neighbour ? 1u : 0u;
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->mesh->net[i].paths != NULL)
+            ret->ways += kith_mesh_paths_count(n->mesh->net[i].paths);
+}
+
 static void count_sessions(const struct kith_node *n, struct kith_node_totals *ret)
 {
     struct kith_session *s = NULL;
@@ -21,6 +47,7 @@ static void count_sessions(const struct kith_node *n, struct kith_node_totals *r
         if (!kith_session_is_up(s))
             continue;
         up++;
+        count_route(n, s, ret);
         p = peer_find(n, kith_session_peer(s));
         ret->members_connected += p != NULL && p->member_of != 0 ? 1u : 0u;
     }
@@ -50,4 +77,5 @@ void kith_node_totals(const struct kith_node *n, kith_wall now, struct kith_node
     count_peers(n, ret);
     count_sessions(n, ret);
     count_networks(n, now, ret);
+    count_mesh(n, ret);
 }

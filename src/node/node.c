@@ -352,6 +352,11 @@ const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node 
     return kith_sessions_quic_counters(n->sessions);
 }
 
+const struct kith_relay_counters *kith_node_relay_counters(const struct kith_node *n)
+{
+    return kith_relay_counters(n->mesh->relay);
+}
+
 void kith_node_set_prices(struct kith_node *n, const struct kith_quic_prices *prices)
 {
     kith_sessions_set_prices(n->sessions, prices);

@@ -17,6 +17,7 @@
 #include "identity/destination.h"
 #include "identity/identity.h"
 #include "identity/network_view.h"
+#include "mesh/relay.h"
 #include "session/session.h"
 #include "store/store.h"
 #include "vpn/vpn.h"
@@ -169,6 +170,31 @@ struct kith_service_walk { /* all-zero: the beginning */
 bool kith_node_next_service(const struct kith_node *n, const struct kith_network_id *network,
                             struct kith_service_walk *at, kith_wall now,
                             struct kith_service_info *ret);
+/* A way to a member through the mesh: a neighbour that leads there. */
+struct kith_way_info {
+    struct kith_destination destination; /* the member's own */
+    struct kith_peer_id peer, via;       /* the member; the neighbour, perhaps the same */
+    char network[KITH_LABEL_MAX + 1];
+    char member[KITH_LABEL_MAX + 1]; /* empty: no member with this destination is known */
+    char via_name[KITH_LABEL_MAX + 1];
+    unsigned hops; /* 1: the member is a neighbour itself */
+    kith_dur rtt;  /* measured by this way; 0: not yet */
+    double loss;   /* 0 to 1, smoothed */
+    uint64_t rate; /* bit/s of the slowest link, to a power of two; 0: unknown */
+    kith_dur age;  /* since it was told or used */
+    kith_wall expires;
+    bool best; /* the first that packets would take */
+};
+struct kith_way_walk { /* all-zero: the beginning */
+    size_t at, next, n;
+    struct kith_destination to;
+    kith_wall expires;
+    struct kith_mesh_way way[KITH_MESH_WAYS];
+};
+/* Walks the ways that are known in a network, those of a destination together, best first. Nothing
+ * in between. */
+bool kith_node_next_way(const struct kith_node *n, const struct kith_network_id *network,
+                        struct kith_way_walk *at, struct kith_now now, struct kith_way_info *ret);
 /* Walks the sessions that are up: start with *at = NULL (it holds the walk's place). */
 bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, kith_wall now,
                          struct kith_peer_info *ret);
@@ -176,7 +202,11 @@ size_t kith_node_session_count(const struct kith_node *n);
 
 /* How much there is of everything now. Walks all peers: for every few seconds. */
 struct kith_node_totals {
-    uint64_t sessions, guests;  /* that are up: with peers trusted, with others */
+    uint64_t sessions, guests;           /* that are up: with peers trusted, with others */
+    uint64_t direct, relayed, multi_hop; /* of the sessions: through nobody, one other, more */
+    uint64_t ways;              /* destinations that neighbours lead to, network by network */
+    uint64_t flows;             /* through the mesh that begin, end or pass here */
+    uint64_t neighbours;        /* sessions that lead on */
     uint64_t connections;       /* QUIC's, handshakes included */
     uint64_t peers;             /* known, members and others */
     uint64_t members;           /* other members, each once however many networks it is in */
@@ -189,6 +219,7 @@ void kith_node_totals(const struct kith_node *n, kith_wall now, struct kith_node
 struct kith_vpn_counters kith_node_vpn_counters(const struct kith_node *n);
 const struct kith_session_counters *kith_node_session_counters(const struct kith_node *n);
 const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node *n);
+const struct kith_relay_counters *kith_node_relay_counters(const struct kith_node *n);
 
 /* ---- requests: done when they return, unless they take a call's number ---- */
 
