@@ -26,6 +26,7 @@ struct entry {
     uint8_t n;
     uint8_t told_hops; /* everybody was told last; 0: that there is no way, or nothing yet */
     uint8_t least;     /* the fewest hops told on under seq; 0: nothing was told on yet */
+    bool more;         /* a way was told that was not kept */
 };
 
 /* A neighbour and the entries it brought. */
@@ -43,6 +44,7 @@ struct kith_mesh_paths {
     struct kith_link owners;
     size_t max, lost; /* lost: destinations without a way */
     uint64_t pushed_out;
+    bool lacks;
 };
 
 int kith_mesh_paths_new(const struct kith_env *env, size_t max, struct kith_mesh_paths **ret)
@@ -278,6 +280,7 @@ static bool take_out(struct kith_mesh_paths *p, struct entry *e, struct kith_mes
 {
     uint32_t neighbour = w->neighbour;
 
+    p->lacks |= e->more;
     *w = e->way[--e->n];
     e->way[e->n] = (struct kith_mesh_way){0};
     if (e->n == 0) {
@@ -303,11 +306,12 @@ static struct kith_mesh_way *place_for(struct kith_mesh_paths *p, struct entry *
     if (e->n < KITH_MESH_WAYS)
         return &e->way[e->n++];
     struct kith_mesh_way *worst = worst_of(e, now);
-    if (is_fresh(worst, now) && !is_better(w, worst, now))
-        return NULL;
-    if (!take_out(p, e, worst, now))
-        return NULL; /* never: three were there */
-    return &e->way[e->n++];
+    bool kept = !is_fresh(worst, now) || is_better(w, worst, now), lacked = p->lacks;
+    if (kept && !take_out(p, e, worst, now))
+        return NULL;   /* never: three were there */
+    p->lacks = lacked; /* it is given up for a better one */
+    e->more = true;
+    return kept ? &e->way[e->n++] : NULL;
 }
 
 int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destination *to,
@@ -586,6 +590,14 @@ static bool is_wanted(const struct entry *e, const struct kith_mesh_advert *a,
     case KITH_MESH_STARVED: return a->starved;
     }
     return false;
+}
+
+bool kith_mesh_paths_lacks(struct kith_mesh_paths *p)
+{
+    bool lacks = p->lacks;
+
+    p->lacks = false;
+    return lacks;
 }
 
 bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kith_mesh_which which,

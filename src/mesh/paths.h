@@ -109,6 +109,9 @@ size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_d
 bool kith_mesh_paths_next(const struct kith_mesh_paths *p, size_t *at, struct kith_destination *ret,
                           kith_wall *ret_expires);
 
+/* Whether, since the last call, a way was lost to a destination of which worse ones had been told
+ * and not kept: neighbours know them still. */
+bool kith_mesh_paths_lacks(struct kith_mesh_paths *p);
 /* Walks what there is to tell. Start with *at = 0; told in between is fine, nothing else. */
 enum kith_mesh_which {
     KITH_MESH_NEWS,    /* of destinations of which everybody was told something else last */

@@ -107,9 +107,10 @@ struct node_peer {
     unsigned pulls_out;                  /* asked for, not yet come */
     struct kith_destination destination; /* the node itself, in the mesh */
     bool neighbour; /* it has a direct session with us: the mesh goes through it */
-    kith_time neighbour_since;
+    kith_time neighbour_since, told_all_at;
     uint32_t routes_due;  /* bit per slot: it is to be told all we lead to */
     uint32_t routes_want; /* bit per slot: and is asked to tell all */
+    uint32_t routes_void; /* bit per slot: and what it was told before does not count */
     kith_time routes_paid, request_paid;
     struct told_addr *told; /* where it says it is, in this session; n_told of them */
     size_t n_told;
@@ -316,6 +317,7 @@ struct mesh_network {
     struct kith_mesh_paths *paths; /* NULL until somebody tells of one */
     kith_time tell_at;             /* when to tell what changed; KITH_NEVER: nothing did */
     bool self_news;                /* our own number is another */
+    kith_time hunger_at;           /* when all neighbours are to be asked for all; KITH_NEVER */
     bool starved;                  /* a newer number was asked for, and may have to be again */
 };
 

@@ -149,7 +149,7 @@ int mesh_new(struct kith_node *n, struct kith_now now)
     m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        m->net[i].tell_at = KITH_NEVER;
+        m->net[i].tell_at = m->net[i].hunger_at = KITH_NEVER;
     kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
                   sizeof(struct kith_destination), n->peers_max);
     int err = own_destination(&n->identity->id, &m->here);
@@ -187,13 +187,14 @@ static void become_neighbour(struct kith_node *n, struct node_peer *p, struct ki
         return; /* without memory for it others lead on */
     p->neighbour = true;
     p->neighbour_since = now.mono;
+    p->told_all_at = 0;
     routes_greet(n, p, now);
 }
 
 static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     p->neighbour = false;
-    p->routes_due = p->routes_want = 0;
+    p->routes_due = p->routes_want = p->routes_void = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);
 }

@@ -19,6 +19,8 @@ enum {
 #define ROUTES_COST (KITH_SEC / 2000)
 #define REQUEST_COST (KITH_SEC / 20)
 #define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
+#define HUNGER_DELAY KITH_SEC     /* who is gone is often not gone alone */
+#define TELL_ALL_AGAIN (5 * KITH_SEC) /* all is told to one neighbour at most so often */
 #define SEQ_AHEAD 86400 /* seconds: a number further ahead of the calendar is none */
 
 /* A message under construction. */
@@ -104,7 +106,8 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
     struct kith_mesh_paths *paths = routes_of(n, net)->paths;
     struct kith_route_item item = own_item(n);
     bool want = (p->routes_want & 1u << net->slot) != 0;
-    struct list l = {.flags = (uint8_t)(ANEW | (want ? WANT : 0))};
+    bool anew = (p->routes_void & 1u << net->slot) != 0;
+    struct list l = {.flags = (uint8_t)((anew ? ANEW : 0) | (want ? WANT : 0))};
     struct kith_mesh_advert a;
     size_t at = 0;
     int err = add_item(n, p, net, &l, &item, now);
@@ -134,6 +137,7 @@ void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
         if (!net->used || !p->neighbour || (p->proved & 1u << i) == 0)
             continue;
         p->routes_want |= 1u << i;
+        p->routes_void |= 1u << i;
         tell_all_soon(n, p, net, now); /* behind our membership, in this turn or the next */
     }
 }
@@ -146,12 +150,18 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
         struct node_peer *p = n->by_handle[i];
         if ((p->routes_due & bit) == 0 || !hears(p, net))
             continue;
+        if (now.mono < p->told_all_at) {
+            routes_of(n, net)->tell_at = kith_sooner(routes_of(n, net)->tell_at, p->told_all_at);
+            continue;
+        }
         if (tell_all(n, p, net, now) < 0) {
             tell_soon(routes_of(n, net), now);
             continue;
         }
+        p->told_all_at = kith_after(now.mono, TELL_ALL_AGAIN);
         p->routes_due &= ~bit;
         p->routes_want &= ~bit;
+        p->routes_void &= ~bit;
     }
 }
 
@@ -174,8 +184,10 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         }
         if (err >= 0)
             err = send_list(n, p, net, &l, now);
-        if (err < 0)
+        if (err < 0) {
+            p->routes_void |= 1u << net->slot;
             tell_all_soon(n, p, net, now);
+        }
     }
 }
 
@@ -304,7 +316,7 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
     if ((m.flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(routes_of(n, net)->paths, p->handle, now.mono);
     if ((m.flags & WANT) != 0 && kith_since(now.mono, p->neighbour_since) > BOTH_BEGIN)
-        tell_all_soon(n, p, net, now); /* it began anew, and we did not */
+        tell_all_soon(n, p, net, now); /* it forgot what we told */
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
         take_item(n, routes_of(n, net), p, &item, now);
@@ -342,10 +354,35 @@ void routes_forget(struct kith_node *n, const struct node_network *net)
     struct mesh_network *m = routes_of(n, net);
 
     kith_mesh_paths_free(m->paths);
-    *m = (struct mesh_network){.tell_at = KITH_NEVER};
+    *m = (struct mesh_network){.tell_at = KITH_NEVER, .hunger_at = KITH_NEVER};
 }
 
 /* ---- time ---- */
+
+/* Three ways are kept, of which some are gone: neighbours know others. */
+static void ask_for_all(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    const struct kith_routes m = {.network = net->id, .flags = WANT};
+
+    for (size_t i = 0; i < n->n_handles; i++) {
+        const struct node_peer *p = n->by_handle[i];
+        size_t len;
+        if (hears(p, net) && kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+            (void)!gossip_send(n, &p->id, len, now); /* what is lost then comes with its news */
+    }
+}
+
+static void feel_hunger(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    struct mesh_network *m = routes_of(n, net);
+
+    if (m->paths != NULL && kith_mesh_paths_lacks(m->paths))
+        m->hunger_at = kith_sooner(m->hunger_at, kith_after(now.mono, HUNGER_DELAY));
+    if (now.mono < m->hunger_at)
+        return;
+    m->hunger_at = KITH_NEVER;
+    ask_for_all(n, net, now);
+}
 
 /* The news, a message's worth at a time. */
 static void tell_changes(struct kith_node *n, const struct node_network *net, struct kith_now now)
@@ -396,6 +433,8 @@ void routes_tick(struct kith_node *n, struct kith_now now)
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
         struct mesh_network *m = &n->mesh->net[i];
+        if (net->used)
+            feel_hunger(n, net, now);
         if (!net->used || now.mono < m->tell_at)
             continue;
         m->tell_at = KITH_NEVER;
@@ -410,6 +449,6 @@ kith_time routes_deadline(const struct kith_node *n)
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)
-            at = kith_sooner(at, n->mesh->net[i].tell_at);
+            at = kith_sooner(at, kith_sooner(n->mesh->net[i].tell_at, n->mesh->net[i].hunger_at));
     return at;
 }
