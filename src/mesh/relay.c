@@ -450,6 +450,32 @@ bool kith_relay_route(const struct kith_relay *r, const struct kith_ip *to, uint
     return *ret != KITH_MESH_NOBODY;
 }
 
+static void improve(struct kith_relay *r, struct kith_mesh_flow *f, kith_time now)
+{
+    struct kith_mesh_end old = f->end[KITH_MESH_DOWN];
+    uint32_t to;
+
+    if (!is_self(f, KITH_MESH_UP) || old.neighbour == KITH_MESH_NOBODY ||
+        !r->ops.better(r->ops.ctx, &f->to, old.neighbour, now, &to) || neighbour_of(r, to) == NULL)
+        return;
+    r->count.improved++;
+    f->attempt++;
+    f->n_tried = 1; /* the others are tried when this one fails */
+    f->tried[0] = to;
+    f->unheard = 0;
+    f->unheard_at = KITH_NEVER;
+    if (begin_at(r, f, to))
+        send_end(r, old, KITH_MESH_GONE, now);
+}
+
+void kith_relay_improve(struct kith_relay *r, kith_time now)
+{
+    for (struct kith_link *l = r->flows.used.next, *next; l != &r->flows.used; l = next) {
+        next = l->next;
+        improve(r, KITH_OF(l, struct kith_mesh_flow, used), now);
+    }
+}
+
 /* ---- from neighbours ---- */
 
 /* Whether what is known of the flow already speaks for taking this beginning of it: it is forgotten

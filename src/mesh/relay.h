@@ -44,6 +44,9 @@ struct kith_relay_ops {
     bool (*is_here)(void *ctx, const struct kith_destination *to);
     /* Nothing came through by that neighbour. */
     void (*failed)(void *ctx, const struct kith_destination *to, uint32_t neighbour, kith_time now);
+    /* A neighbour that leads to `to` clearly better than `by` does; false: there is none. */
+    bool (*better)(void *ctx, const struct kith_destination *to, uint32_t by, kith_time now,
+                   uint32_t *ret);
     /* The largest datagram that the session with a neighbour takes, bytes; 0: there is none. */
     size_t (*room)(void *ctx, uint32_t neighbour);
     void *ctx;
@@ -55,6 +58,7 @@ struct kith_relay_counters {
     uint64_t forwarded_flows, forwarded; /* for others: flows, datagrams */
     uint64_t forwarded_bytes;
     uint64_t rerouted;  /* ways that failed and were replaced */
+    uint64_t improved;  /* and that were left for better ones */
     uint64_t refused;   /* flows of neighbours that were not taken */
     uint64_t unknown;   /* datagrams under labels that mean nothing */
     uint64_t malformed; /* datagrams that are none */
@@ -103,6 +107,9 @@ void kith_relay_taken(struct kith_relay *r);
 /* Whether next_out or next_in have something. */
 bool kith_relay_is_laden(const struct kith_relay *r);
 
+/* Flows that begin here move to better ways, where there are some now. What is under way by the
+ * former may be lost. */
+void kith_relay_improve(struct kith_relay *r, kith_time now);
 void kith_relay_tick(struct kith_relay *r, kith_time now);
 kith_time kith_relay_deadline(const struct kith_relay *r);
 /* The neighbour over which an address is reached now; false: none. */

@@ -154,7 +154,7 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
                               uint8_t theirs, struct kith_now now)
 {
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
-    bool first = p->proved == 0;
+    bool first = p->proved == 0, news = (p->proved & 1u << net->slot) == 0;
 
     p->proved |= 1u << net->slot;
     if (issue_may(n, net, now.wall))
@@ -171,7 +171,8 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     }
     kith_vpn_session_ready(n->vpn, p->handle, now.mono);
     mesh_session(n, p, false, now); /* it was nobody when the session began, perhaps */
-    routes_greet(n, p, now);
+    if (news)
+        routes_greet(n, p, now);
     join_member_proved(n, &p->id, net);
 }
 

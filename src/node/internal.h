@@ -335,6 +335,7 @@ struct node_mesh {
     uint64_t tag[MESH_TAGS]; /* of requests seen lately */
     size_t n_tags;           /* ever */
     kith_time tick_at;       /* when to clear the tables of what time has ended */
+    kith_time improve_at;    /* when to look for better ways */
 };
 
 int mesh_new(struct kith_node *n, struct kith_now now);

@@ -4,6 +4,7 @@
 
 enum { RUN_MAX = 64 }; /* datagrams given to one session at a time */
 #define CLEAR_INTERVAL (30 * KITH_SEC)
+#define IMPROVE_INTERVAL (2 * KITH_SEC) /* while there are flows */
 
 /* ---- peers and their destinations ---- */
 
@@ -91,6 +92,47 @@ static bool way(void *ctx, const struct kith_destination *to, uint32_t from, con
     return false;
 }
 
+/* The best way to a destination in one network, and the one by a neighbour; false: no way. */
+static bool compare(const struct kith_node *n, const struct kith_mesh_paths *paths,
+                    const struct kith_destination *to, uint32_t by, kith_time now,
+                    struct kith_mesh_way *ret_best, unsigned *ret_hops)
+{
+    struct kith_mesh_way ways[KITH_MESH_WAYS];
+    size_t count = kith_mesh_paths_ways(paths, to, now, ways);
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct kith_session *s = session_of(n, ways[i].neighbour);
+        if (ways[i].neighbour == by)
+            *ret_hops = ways[i].hops;
+        if (any || s == NULL || kith_session_is_silent(s))
+            continue;
+        *ret_best = ways[i];
+        any = true;
+    }
+    return any;
+}
+
+/* Clearly better has fewer hops, or any where the neighbour no longer says that it leads there:
+ * what was measured moves to and fro. */
+static bool better(void *ctx, const struct kith_destination *to, uint32_t by, kith_time now,
+                   uint32_t *ret)
+{
+    const struct kith_node *n = ctx;
+
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
+        struct kith_mesh_way best;
+        unsigned hops = KITH_MESH_HOPS_MAX + 1;
+        if (paths == NULL || !compare(n, paths, to, by, now, &best, &hops) ||
+            best.neighbour == by || best.hops >= hops)
+            continue;
+        *ret = best.neighbour;
+        return true;
+    }
+    return false;
+}
+
 static bool is_here(void *ctx, const struct kith_destination *to)
 {
     const struct kith_node *n = ctx;
@@ -137,7 +179,7 @@ static const struct kith_transport_ops transport_ops = {.send = send_runs};
 int mesh_new(struct kith_node *n, struct kith_now now)
 {
     const struct kith_relay_ops ops = {
-        .way = way, .is_here = is_here, .failed = failed, .room = room, .ctx = n};
+        .way = way, .is_here = is_here, .failed = failed, .better = better, .room = room, .ctx = n};
     const struct kith_transport transport = {
         .ops = &transport_ops, .ctx = n, .info = {.kind = "mesh", .mtu = KITH_TX_DATAGRAM_MAX}};
     struct node_mesh *m = kith_new_zero(n->env->alloc, sizeof *m);
@@ -148,6 +190,7 @@ int mesh_new(struct kith_node *n, struct kith_now now)
     m->now = now;
     m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
+    m->improve_at = KITH_NEVER;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         m->net[i].tell_at = m->net[i].hunger_at = KITH_NEVER;
     kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
@@ -333,6 +376,8 @@ void mesh_flush(struct kith_node *n, struct kith_now now)
         kith_sessions_flush(n->sessions, n->batch, now.mono);
         send_out(n, now);
         kith_relay_taken(n->mesh->relay);
+        if (n->mesh->improve_at == KITH_NEVER)
+            n->mesh->improve_at = kith_after(now.mono, IMPROVE_INTERVAL);
     }
 }
 
@@ -363,6 +408,11 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
 
     m->now = now;
     kith_relay_tick(m->relay, now.mono);
+    if (now.mono >= m->improve_at) {
+        m->improve_at =
+            kith_relay_flows(m->relay) > 0 ? kith_after(now.mono, IMPROVE_INTERVAL) : KITH_NEVER;
+        kith_relay_improve(m->relay, now.mono);
+    }
     if (now.mono < m->tick_at)
         return;
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
@@ -375,5 +425,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
 
 kith_time mesh_deadline(const struct kith_node *n)
 {
-    return kith_sooner(kith_relay_deadline(n->mesh->relay), n->mesh->tick_at);
+    const struct node_mesh *m = n->mesh;
+
+    return kith_sooner(kith_relay_deadline(m->relay), kith_sooner(m->tick_at, m->improve_at));
 }

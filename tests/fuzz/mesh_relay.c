@@ -82,6 +82,17 @@ static void op_failed(void *ctx, const struct kith_destination *to, uint32_t nei
     check(neighbour < NEIGHBOURS && now == w.now);
 }
 
+static bool op_better(void *ctx, const struct kith_destination *to, uint32_t by, kith_time now,
+                      uint32_t *ret)
+{
+    (void)ctx;
+    (void)to;
+    (void)by;
+    (void)now;
+    *ret = below(NEIGHBOURS + 1);
+    return byte() % 2 == 0;
+}
+
 static size_t op_room(void *ctx, uint32_t neighbour)
 {
     static const size_t room[NEIGHBOURS] = {1400, 1200, 300, 60, 15, 0};
@@ -324,7 +335,7 @@ static void pass(void)
 
 static void step(void)
 {
-    switch (byte() % 13) {
+    switch (byte() % 14) {
     case 0:
     case 1: hear_open(); break;
     case 2:
@@ -337,6 +348,7 @@ static void step(void)
     case 9: send(); break;
     case 10: come_or_go(); break;
     case 11: pass(); break;
+    case 13: kith_relay_improve(w.relay, w.now); break;
     case 12: w.heap.fail_at = w.heap.requests + 1 + byte() % 8; break;
     }
     check(kith_relay_flows(w.relay) <= KITH_RELAY_FLOWS_MAX);
@@ -347,8 +359,11 @@ static void step(void)
 
 static void begin(const uint8_t *data, size_t n)
 {
-    const struct kith_relay_ops ops = {
-        .way = op_way, .is_here = op_is_here, .failed = op_failed, .room = op_room};
+    const struct kith_relay_ops ops = {.way = op_way,
+                                       .is_here = op_is_here,
+                                       .failed = op_failed,
+                                       .better = op_better,
+                                       .room = op_room};
 
     memset(&w, 0, sizeof w);
     w.in = recipe_on(data, n, NULL);

@@ -160,6 +160,21 @@ static bool op_way(void *ctx, const struct kith_destination *d, uint32_t from,
     return best != UINT32_MAX;
 }
 
+/* Where datagrams go astray, beginners change their minds, too. */
+static bool op_better(void *ctx, const struct kith_destination *d, uint32_t by, kith_time now,
+                      uint32_t *ret)
+{
+    const struct node *at = ctx;
+    uint32_t to = below(w.n);
+
+    (void)d;
+    (void)now;
+    if (!chance(w.astray) || to == by || !w.linked[at->number][to])
+        return false;
+    *ret = to;
+    return true;
+}
+
 static bool op_is_here(void *ctx, const struct kith_destination *d)
 {
     const struct node *at = ctx;
@@ -230,8 +245,12 @@ static void begin(uint64_t seed, enum tables tables)
     w.now = 1000 * KITH_SEC;
     for (uint32_t i = 0; i < w.n; i++) {
         struct node *at = &w.node[i];
-        const struct kith_relay_ops ops = {
-            .way = op_way, .is_here = op_is_here, .failed = op_failed, .room = op_room, .ctx = at};
+        const struct kith_relay_ops ops = {.way = op_way,
+                                           .is_here = op_is_here,
+                                           .failed = op_failed,
+                                           .better = op_better,
+                                           .room = op_room,
+                                           .ctx = at};
         at->number = i;
         assert_int_equal(kith_relay_new(&env, &ops, &at->r), KITH_OK);
         if (i > 0)
@@ -390,8 +409,11 @@ static void send_somewhere(void)
 static void pass(kith_dur d)
 {
     w.now += d;
-    for (uint32_t i = 0; i < w.n; i++)
+    for (uint32_t i = 0; i < w.n; i++) {
         kith_relay_tick(w.node[i].r, w.now);
+        kith_relay_improve(w.node[i].r, w.now);
+        empty(&w.node[i]);
+    }
 }
 
 /* ---- law 1 ---- */

@@ -30,6 +30,7 @@ static struct lab {
     uint32_t way[8]; /* who leads to every destination, best first */
     size_t ways;
     size_t room[NEIGHBOURS];
+    uint32_t better; /* the neighbour that is; 0: none */
     unsigned failed; /* calls of ops.failed, and who the last was about */
     uint32_t failed_by;
     uint8_t out[2048]; /* the last datagram taken */
@@ -82,6 +83,18 @@ static void op_failed(void *ctx, const struct kith_destination *to, uint32_t nei
     lab.failed_by = neighbour;
 }
 
+static bool op_better(void *ctx, const struct kith_destination *to, uint32_t by, kith_time now,
+                      uint32_t *ret)
+{
+    (void)ctx;
+    (void)to;
+    assert_int_equal(now, lab.now);
+    if (lab.better == 0 || lab.better == by)
+        return false;
+    *ret = lab.better;
+    return true;
+}
+
 static size_t op_room(void *ctx, uint32_t neighbour)
 {
     (void)ctx;
@@ -89,8 +102,11 @@ static size_t op_room(void *ctx, uint32_t neighbour)
     return lab.room[neighbour];
 }
 
-static const struct kith_relay_ops ops = {
-    .way = op_way, .is_here = op_is_here, .failed = op_failed, .room = op_room};
+static const struct kith_relay_ops ops = {.way = op_way,
+                                          .is_here = op_is_here,
+                                          .failed = op_failed,
+                                          .better = op_better,
+                                          .room = op_room};
 
 static int begin(void **state)
 {
@@ -814,6 +830,50 @@ static void a_flow_of_ours_that_is_refused_goes_another_way_with_the_next_packet
     (void)leaves_packet(1, third.label, "three");
     nothing_leaves();
     assert_int_equal(flows(), 1);
+}
+
+static void a_flow_of_ours_moves_to_a_better_way_and_the_former_is_told(void **s)
+{
+    (void)s;
+    join(3);
+    LEADS(1, 2);
+    send(77, "one");
+    struct kith_flow_open first = leaves_open(1);
+    drain();
+    kith_relay_improve(lab.r, lab.now);
+    nothing_leaves(); /* there is none better */
+    lab.better = 1;
+    kith_relay_improve(lab.r, lab.now);
+    nothing_leaves(); /* it goes there already */
+    lab.better = 2;
+    kith_relay_improve(lab.r, lab.now);
+    struct kith_flow_open second = leaves_open(2);
+    assert_memory_equal(second.flow.b, first.flow.b, sizeof first.flow.b);
+    assert_true(second.attempt > first.attempt);
+    leaves_over(1, first.label, KITH_MESH_GONE);
+    nothing_leaves();
+    send(77, "two");
+    (void)leaves_packet(2, second.label, "two");
+    assert_int_equal(counted()->improved, 1);
+    assert_int_equal(lab.failed, 0);
+    /* and when that turns out to be none, the former is good again */
+    lab.better = 0;
+    assert_true(hear_over(2, second.label, KITH_MESH_NO_WAY));
+    send(77, "three");
+    struct kith_flow_open third = leaves_open(1);
+    (void)leaves_packet(1, third.label, "three");
+}
+
+static void flows_of_others_do_not_move(void **s)
+{
+    (void)s;
+    join(3);
+    LEADS(2, 3);
+    (void)through(1, HIGH | 1, 1, 2);
+    lab.better = 3;
+    kith_relay_improve(lab.r, lab.now);
+    nothing_leaves();
+    assert_int_equal(counted()->improved, 0);
 }
 
 static void what_its_beginner_ends_is_ended_on_the_whole_way(void **s)
@@ -1641,6 +1701,8 @@ int main(void)
         T(a_refusal_makes_it_try_the_next_until_three_were_tried),
         T(after_a_refusal_packets_go_the_other_way),
         T(a_flow_of_ours_that_is_refused_goes_another_way_with_the_next_packet),
+        T(a_flow_of_ours_moves_to_a_better_way_and_the_former_is_told),
+        T(flows_of_others_do_not_move),
         T(what_its_beginner_ends_is_ended_on_the_whole_way),
         T(a_neighbour_that_parts_takes_along_the_flows_it_began),
         T(flows_through_a_neighbour_that_parts_go_on_by_another_way),
