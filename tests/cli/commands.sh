@@ -119,7 +119,7 @@ has "status_shows_the_peer_id" 0 '^peer id   abcdefghijklmnopqrstuvwxyz234567abc
 is "status_as_JSON_is_the_methods_result" 0 '{"peer_id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn'\
 'opqrst","version":"0.1.0","uptime_s":3725,"state_dir":"/state","listen":["0.0.0.0:9000","[::]:9000"],'\
 '"networks":[{"name":"home","id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst","ipv4":'\
-'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2,"standing":"member"}],"sessions":1,"tun":"kith0",'\
+'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2,"standing":"member"}],"sessions":1,"direct":1,"relayed":0,"multi_hop":0,"tun":"kith0",'\
 '"tun_trouble":null,"inbound":"allow"}' \
     k --json status
 is "id_prints_the_id_alone" 0 abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst k id
@@ -161,7 +161,7 @@ is "an_unknown_name_fails" 1 'kith: there is no member nobody' k ip nobody
 is "peers_lines_up_and_fits" 0 \
 'NAME     ID        ROUTE                             RTT  LOSS  SENT  RECV   FOR
 desktop  zyxwvuts  direct udp [2001:db8:1111:..  12.3 ms  1.5%  1.2M   999  1d2h
-?        abcdefgh  relayed by gateway                  -  0.0%     0   12k    7s' k peers
+?        abcdefgh  relay via gateway                   -  0.0%     0   12k    7s' k peers
 is "peers_fit_80_columns" 0 '' wide peers
 is "ping_names_the_route_of_each_reply" 0 \
 'reply from desktop (100.71.0.2): direct udp 192.0.2.7:9000 time=1.25 ms
