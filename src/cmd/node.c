@@ -91,6 +91,17 @@ static void print_interface(const json_t *r)
     kith_cmd_print_inbound(r);
 }
 
+static unsigned long long count_of(const json_t *object, const char *name)
+{
+    return kith_cmd_number(object, name);
+}
+
+static void print_sessions(const json_t *r)
+{
+    printf("sessions  %llu (%llu direct, %llu relayed, %llu multi-hop)\n", count_of(r, "sessions"),
+           count_of(r, "direct"), count_of(r, "relayed"), count_of(r, "multi_hop"));
+}
+
 int kith_cmd_status(struct kith_cmd *c)
 {
     json_t *r = NULL;
@@ -108,7 +119,7 @@ int kith_cmd_status(struct kith_cmd *c)
     json_array_foreach(json_object_get(r, "listen"), i, address)
         printf("%-10s%s\n", i == 0 ? "listen" : "", json_string_value(address));
     print_interface(r);
-    printf("sessions  %llu\n", (unsigned long long)kith_cmd_number(r, "sessions"));
+    print_sessions(r);
     code = print_networks(json_object_get(r, "networks"));
     json_decref(r);
     return code;

@@ -11,7 +11,7 @@
 
 enum {
     KITH_OUT_WIDTH = 80, /* columns everything fits in */
-    KITH_TABLE_COLUMNS = 8,
+    KITH_TABLE_COLUMNS = 9,
     KITH_TABLE_CELL = 512, /* bytes of a cell with its NUL; longer ones are cut */
 };
 

@@ -53,14 +53,15 @@ int kith_cmd_peers(struct kith_cmd *c)
 
 struct pinging {
     struct kith_cmd *c;
-    json_t *replies; /* with --json: every item */
+    json_t *replies;   /* with --json: every item */
+    bool until_direct; /* the first direct reply is the last */
+    bool direct;       /* it came */
     uint64_t sent, received;
     double min, max, sum; /* ms */
 };
 
-static bool ping_item(void *ctx, const json_t *item)
+static bool ping_told(struct pinging *p, const json_t *item)
 {
-    struct pinging *p = ctx;
     double ms = json_number_value(json_object_get(item, "rtt_ms"));
     bool lost = json_is_true(json_object_get(item, "lost"));
     char buf[32];
@@ -84,6 +85,15 @@ static bool ping_item(void *ctx, const json_t *item)
     return true;
 }
 
+/* Until it is enough. */
+static bool ping_item(void *ctx, const json_t *item)
+{
+    struct pinging *p = ctx;
+
+    p->direct |= strncmp(kith_cmd_text(item, "route"), "direct ", 7) == 0;
+    return ping_told(p, item) && !(p->until_direct && p->direct);
+}
+
 static json_t *ms_or_null(const struct pinging *p, double ms)
 {
     return p->received == 0 ? json_null() : json_real(ms);
@@ -94,8 +104,8 @@ static double loss_of(const struct pinging *p)
     return p->sent == 0 ? 0 : (double)(p->sent - p->received) / (double)p->sent;
 }
 
-/* What came until Ctrl-C, in the shape of the method's result; without an address when nothing did.
- */
+/* What came until Ctrl-C or until it was enough, in the shape of the method's result; without an
+ * address when nothing did. */
 static json_t *own_summary(const struct pinging *p)
 {
     json_t *address = json_object_get(json_array_get(p->replies, 0), "address");
@@ -110,7 +120,8 @@ static json_t *own_summary(const struct pinging *p)
 static int ping_end(const struct pinging *p, json_t *summary)
 {
     char min[32], avg[32], max[32];
-    int code = p->received > 0 ? KITH_EXIT_OK : KITH_EXIT_FAILED;
+    bool well = p->until_direct ? p->direct : p->received > 0;
+    int code = well ? KITH_EXIT_OK : KITH_EXIT_FAILED;
 
     if (p->c->json) {
         int printed =
@@ -128,6 +139,16 @@ static int ping_end(const struct pinging *p, json_t *summary)
     return code;
 }
 
+/* The most of a whole number that the method takes. */
+static json_int_t most_of(enum kith_ctl_method m, const char *param)
+{
+    const struct kith_ctl_param *p = kith_ctl_method_row(m)->param;
+
+    while (strcmp(p->name, param) != 0)
+        p++;
+    return (json_int_t)p->most;
+}
+
 /* Adds -c and -i; an exit code. */
 static int ping_params(struct kith_cmd *c, json_t *params)
 {
@@ -142,6 +163,8 @@ static int ping_params(struct kith_cmd *c, json_t *params)
             return kith_cmd_fail(KITH_EXIT_USAGE, "-c must be a whole number, not \"%s\"", count);
         (void)json_object_set_new(params, "count", json_integer((json_int_t)n));
         code = kith_cmd_within(KITH_CTL_ping, "count", n, "-c", 0);
+    } else if (kith_args_has(c->args, "until-direct")) {
+        (void)json_object_set_new(params, "count", json_integer(most_of(KITH_CTL_ping, "count")));
     }
     if (interval != NULL && code == KITH_EXIT_OK) {
         double s = strtod(interval, &end);
@@ -157,7 +180,8 @@ static int ping_params(struct kith_cmd *c, json_t *params)
 
 int kith_cmd_ping(struct kith_cmd *c)
 {
-    struct pinging p = {.c = c, .replies = json_array()};
+    struct pinging p = {
+        .c = c, .replies = json_array(), .until_direct = kith_args_has(c->args, "until-direct")};
     json_t *r = NULL, *params = json_pack("{s:s, s:s*}", "name", c->args->arg[0], "network",
                                           kith_args_value(c->args, "network", NULL));
     int code = ping_params(c, params);

@@ -24,6 +24,7 @@ static kith_ctl_handler *const handlers[KITH_CTL_METHODS] = {
     [KITH_CTL_ip] = kith_ctl_do_ip,
     [KITH_CTL_revoke] = kith_ctl_do_revoke,
     [KITH_CTL_peers] = kith_ctl_do_peers,
+    [KITH_CTL_paths] = kith_ctl_do_paths,
     [KITH_CTL_ping] = kith_ctl_do_ping,
 };
 

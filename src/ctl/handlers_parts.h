@@ -11,7 +11,7 @@ typedef int kith_ctl_handler(struct kith_ctl_handlers *h, uint64_t call, const j
 /* handlers_show.c: questions */
 kith_ctl_handler kith_ctl_do_version, kith_ctl_do_status, kith_ctl_do_id, kith_ctl_do_config_show,
     kith_ctl_do_network_list, kith_ctl_do_members, kith_ctl_do_services, kith_ctl_do_ip,
-    kith_ctl_do_peers;
+    kith_ctl_do_peers, kith_ctl_do_paths;
 /* handlers_metrics.c */
 kith_ctl_handler kith_ctl_do_metrics;
 /* handlers_change.c: requests that are done when they return */

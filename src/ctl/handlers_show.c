@@ -44,6 +44,54 @@ static json_t *whole(json_t *list, bool ok)
     return NULL;
 }
 
+/* ---- order ---- */
+
+struct row {
+    const char *name, *id; /* name: NULL for the nameless */
+    size_t at;             /* where it stood */
+    json_t *json;
+};
+
+/* Names first, in order; then the nameless, by id. What is the same in both stays as it was. */
+static int rows_compare(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    int by = 0;
+
+    if (x->name != NULL && y->name != NULL)
+        by = strcmp(x->name, y->name);
+    else if (x->name != NULL || y->name != NULL)
+        return x->name == NULL ? 1 : -1;
+    if (by == 0)
+        by = strcmp(x->id, y->id);
+    return by != 0 ? by : x->at < y->at ? -1 : 1;
+}
+
+/* The rows of list (taken; NULL is fine) in the order of their members `name` and `id`; NULL
+ * without memory. */
+static json_t *in_order(const struct kith_alloc *a, json_t *list, const char *name, const char *id)
+{
+    size_t n = json_array_size(list);
+    struct row *rows = kith_new_array(a, n + 1, sizeof *rows);
+    json_t *sorted = json_array();
+    bool ok = list != NULL && rows != NULL && sorted != NULL;
+
+    for (size_t i = 0; ok && i < n; i++) {
+        json_t *row = json_array_get(list, i);
+        rows[i] = (struct row){.name = json_string_value(json_object_get(row, name)),
+                               .id = json_string_value(json_object_get(row, id)),
+                               .at = i,
+                               .json = row};
+    }
+    if (ok)
+        qsort(rows, n, sizeof rows[0], rows_compare);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = json_array_append(sorted, rows[i].json) == 0;
+    kith_free(a, rows);
+    json_decref(list);
+    return whole(sorted, ok);
+}
+
 /* ---- networks ---- */
 
 struct networks {
@@ -123,15 +171,18 @@ int kith_ctl_do_status(struct kith_ctl_handlers *h, uint64_t call, const json_t 
                        json_t **ret, struct kith_ctl_error *e)
 {
     const struct kith_ctl_host *host = h->host;
+    struct kith_node_totals totals;
 
     (void)call, (void)params, (void)e;
+    kith_node_totals(h->node, kith_ctl_host_now(h).wall, &totals);
     return kith_ctl_give(
-        json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:I, s:s?, s:s?, s:s}", "peer_id",
+        json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s}", "peer_id",
                   kith_ctl_peer_json(kith_node_id(h->node)), "version", kith_version(), "uptime_s",
                   (json_int_t)kith_ctl_uptime(h), "state_dir", host->state_dir, "listen",
                   listen_json(host), "networks", networks_json(h, network_glance), "sessions",
-                  (json_int_t)kith_node_session_count(h->node), "tun", host->tun(host->ctx),
-                  "tun_trouble", host->tun_trouble(host->ctx), "inbound",
+                  (json_int_t)totals.sessions, "direct", (json_int_t)totals.direct, "relayed",
+                  (json_int_t)totals.relayed, "multi_hop", (json_int_t)totals.multi_hop, "tun",
+                  host->tun(host->ctx), "tun_trouble", host->tun_trouble(host->ctx), "inbound",
                   host->conf->vpn.inbound == KITH_INBOUND_DENY ? "deny" : "allow"),
         ret);
 }
@@ -273,43 +324,11 @@ static json_t *peer_row(const struct kith_peer_info *p, struct kith_now now)
         kith_ctl_wall_json(now.wall > age ? now.wall - age : 0), "since_s", (json_int_t)age);
 }
 
-/* Names first, in order; then the nameless, by id. */
-static int peers_compare(const void *a, const void *b)
-{
-    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-    const char *name_x = json_string_value(json_object_get(x, "name"));
-    const char *name_y = json_string_value(json_object_get(y, "name"));
-
-    if (name_x != NULL && name_y != NULL && strcmp(name_x, name_y) != 0)
-        return strcmp(name_x, name_y);
-    if ((name_x == NULL) != (name_y == NULL))
-        return name_x == NULL ? 1 : -1;
-    return strcmp(json_string_value(json_object_get(x, "peer_id")),
-                  json_string_value(json_object_get(y, "peer_id")));
-}
-
-/* The items of list in order, as a new list; NULL without memory. */
-static json_t *peers_sorted(const struct kith_alloc *a, const json_t *list)
-{
-    size_t n = json_array_size(list);
-    json_t **item = kith_new_array(a, n + 1, sizeof *item), *sorted = json_array();
-    bool ok = item != NULL && sorted != NULL;
-
-    for (size_t i = 0; ok && i < n; i++)
-        item[i] = json_array_get(list, i);
-    if (ok)
-        qsort(item, n, sizeof item[0], peers_compare);
-    for (size_t i = 0; ok && i < n; i++)
-        ok = json_array_append(sorted, item[i]) == 0;
-    kith_free(a, item);
-    return whole(sorted, ok);
-}
-
 int kith_ctl_do_peers(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
                       json_t **ret, struct kith_ctl_error *e)
 {
     struct kith_now now = kith_ctl_host_now(h);
-    json_t *list = json_array(), *sorted;
+    json_t *list = json_array();
     struct kith_session *at = NULL;
     struct kith_peer_info p;
     bool ok = list != NULL;
@@ -317,7 +336,52 @@ int kith_ctl_do_peers(struct kith_ctl_handlers *h, uint64_t call, const json_t *
     (void)call, (void)params, (void)e;
     while (ok && kith_node_next_peer(h->node, &at, now.wall, &p))
         ok = append(list, peer_row(&p, now));
-    sorted = ok ? peers_sorted(h->ctl->env->alloc, list) : NULL;
-    json_decref(list);
-    return kith_ctl_give(json_pack("{s:o}", "peers", sorted), ret);
+    list = in_order(h->ctl->env->alloc, whole(list, ok), "name", "peer_id");
+    return kith_ctl_give(json_pack("{s:o}", "peers", list), ret);
+}
+
+/* ---- ways through the mesh ---- */
+
+/* The text of an id; null for none. */
+static json_t *peer_or_null(const struct kith_peer_id *id)
+{
+    static const struct kith_peer_id none;
+    return kith_peer_id_equal(id, &none) ? json_null() : kith_ctl_peer_json(id);
+}
+
+static json_t *way_row(const struct kith_way_info *w)
+{
+    return json_pack(
+        "{s:s, s:o, s:s?, s:o, s:s?, s:o, s:I, s:o, s:f, s:o, s:I, s:o, s:b}", "network",
+        w->network, "destination", kith_ctl_destination_json(&w->destination), "member",
+        w->member[0] ? w->member : NULL, "peer_id", peer_or_null(&w->peer), "via",
+        w->via_name[0] ? w->via_name : NULL, "via_peer_id", kith_ctl_peer_json(&w->via), "hops",
+        (json_int_t)w->hops, "rtt_ms", w->rtt == 0 ? json_null() : kith_ctl_ms_json(w->rtt), "loss",
+        w->loss, "rate_bits", w->rate == 0 ? json_null() : json_integer((json_int_t)w->rate),
+        "age_s", (json_int_t)(w->age / KITH_SEC), "expires", kith_ctl_wall_json(w->expires), "best",
+        w->best);
+}
+
+static bool append_ways(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
+                        json_t *list)
+{
+    struct kith_now now = kith_ctl_host_now(h);
+    struct kith_way_walk at = {.at = 0};
+    struct kith_way_info w;
+    json_t *rows = json_array();
+    bool ok = rows != NULL;
+
+    while (ok && kith_node_next_way(h->node, &net->id, &at, now, &w))
+        ok = append(rows, way_row(&w));
+    rows = in_order(h->ctl->env->alloc, whole(rows, ok), "member", "destination");
+    ok = rows != NULL && json_array_extend(list, rows) == 0;
+    json_decref(rows);
+    return ok;
+}
+
+int kith_ctl_do_paths(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                      json_t **ret, struct kith_ctl_error *e)
+{
+    (void)call;
+    return rows_by_network(h, params, "paths", append_ways, ret, e);
 }

@@ -13,6 +13,7 @@
 #include "base/event.h"
 #include "conn/quic/quic.h"
 #include "ctl/health.h"
+#include "mesh/relay.h"
 #include "node/node.h"
 #include "os/process.h"
 #include "session/session.h"
@@ -31,6 +32,7 @@ struct kith_metrics {
     } events;
     struct kith_node_totals node;
     struct kith_session_counters session;
+    struct kith_relay_counters mesh;
     struct kith_vpn_counters vpn;
     struct kith_quic_counters quic;
     uint64_t sockets, sockets_dead;

@@ -84,7 +84,7 @@ has "a_group_of_commands_lists_them_with_help" 0 '^  network admin add ' k netwo
 has "help_finds_a_command" 0 '^usage: kith network create' k help network create
 is "no_help_is_wider_than_80_columns" 0 "" bash -c "
     $kith --help | awk 'length > 80'
-    for c in up down status id 'network create' 'network backup' invite join members services 'service add' 'service remove' ip revoke peers \
+    for c in up down status id 'network create' 'network backup' invite join members services 'service add' 'service remove' ip revoke peers paths \
         ping 'config show' 'config check' metrics logs version help completion; do
         $kith \$c --help | awk 'length > 80'; done"
 
@@ -119,9 +119,11 @@ has "status_shows_the_peer_id" 0 '^peer id   abcdefghijklmnopqrstuvwxyz234567abc
 is "status_as_JSON_is_the_methods_result" 0 '{"peer_id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn'\
 'opqrst","version":"0.1.0","uptime_s":3725,"state_dir":"/state","listen":["0.0.0.0:9000","[::]:9000"],'\
 '"networks":[{"name":"home","id":"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst","ipv4":'\
-'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2,"standing":"member"}],"sessions":1,"tun":"kith0",'\
+'"100.71.0.1","ipv6":"fd12:3456:789a:0:1234:5678:9abc:def0","members":2,"standing":"member"}],"sessions":1,"direct":1,"relayed":0,"multi_hop":0,"tun":"kith0",'\
 '"tun_trouble":null,"inbound":"allow"}' \
     k --json status
+is "status_says_how_the_sessions_go" 0 'sessions  1 (1 direct, 0 relayed, 0 multi-hop)' \
+    bash -c "'$kith' --state '$dir/state' status | grep sessions"
 is "id_prints_the_id_alone" 0 abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst k id
 is "network_create_tells_the_addresses" 0 'home: this node is 100.71.0.1 and fd12::1' k network create home
 has "an_error_shows_its_remedy_and_its_exit_code" 4 '^      run it as root$' k network create root
@@ -161,8 +163,19 @@ is "an_unknown_name_fails" 1 'kith: there is no member nobody' k ip nobody
 is "peers_lines_up_and_fits" 0 \
 'NAME     ID        ROUTE                             RTT  LOSS  SENT  RECV   FOR
 desktop  zyxwvuts  direct udp [2001:db8:1111:..  12.3 ms  1.5%  1.2M   999  1d2h
-?        abcdefgh  relayed by gateway                  -  0.0%     0   12k    7s' k peers
+?        abcdefgh  relay via gateway                   -  0.0%     0   12k    7s' k peers
 is "peers_fit_80_columns" 0 '' wide peers
+is "paths_are_a_table_of_one_row_a_way" 0 \
+'NAME      VIA       HOPS       RTT   LOSS  RATE     AGE  EXPIRES     DESTINATION
+desktop   direct       1   0.42 ms   0.0%  1.0G      2s  2026-12-20  jgcvaoz3
+a-memb..  a-gate..     2  12346 ms   100%  4.1M  59m59s  2026-12-20  lcncrkgr
+a-memb..  zyxwvuts    64         -  10.0%     -    3m0s  2026-12-20  lcncrkgr
+?         desktop      3   20.5 ms   1.5%   67M    1m1s  2026-12-20  zzncrkgr' k paths
+is "paths_fit_80_columns" 0 '' wide paths
+has "paths_as_JSON_are_the_methods_result" 0 \
+    '^\{"paths":\[\{"network":"home","destination":"jgcvaoz3fgo3djqygofzfdrxzy","member":"desktop",' k paths --json
+is "paths_of_a_network_that_is_not_there_fail" 1 'kith: this node is in no network named work' \
+    k paths --network work
 is "ping_names_the_route_of_each_reply" 0 \
 'reply from desktop (100.71.0.2): direct udp 192.0.2.7:9000 time=1.25 ms
 no reply from desktop (100.71.0.2)
@@ -172,6 +185,19 @@ is "ping_as_JSON_has_replies_and_a_summary" 0 \
 '{"seq":2,"lost":true,"address":"100.71.0.2","route":null,"rtt_ms":null}],"summary":{"name":"desktop",'\
 '"address":"100.71.0.2","sent":2,"received":1,"loss":0.5,"min_ms":1.25,"avg_ms":1.25,"max_ms":1.25}}' \
     k ping desktop --json
+is "ping_until_direct_ends_with_the_first_direct_reply" 0 \
+'reply from phone (100.71.0.4): relay via desktop time=2.50 ms
+no reply from phone (100.71.0.4)
+reply from phone (100.71.0.4): direct udp 192.0.2.9:9000 time=2.50 ms
+3 sent, 2 received, 33% lost; min/avg/max 2.50 ms / 2.50 ms / 2.50 ms' k ping phone --until-direct
+is "ping_until_direct_as_JSON_has_the_replies_until_then" 0 \
+'{"replies":[{"seq":1,"lost":false,"address":"100.71.0.2","route":"direct udp 192.0.2.7:9000","rtt_ms":1.25}],'\
+'"summary":{"name":"desktop","address":"100.71.0.2","sent":1,"received":1,"loss":0.0,"min_ms":1.25,"avg_ms":1.25,'\
+'"max_ms":1.25}}' k ping desktop --until-direct --json
+has "ping_until_direct_fails_when_none_was_direct" 1 'reply from tablet .*: mesh 3 hops' k ping tablet --until-direct -c 2
+is "ping_until_direct_goes_on_as_long_as_may_be" 1 'kith: asked 100000 times' k ping counted --until-direct
+is "ping_until_direct_stops_after_the_count_given" 1 'kith: asked 3 times' k ping counted --until-direct -c 3
+has "without_until_direct_any_reply_is_a_success" 0 'reply from tablet .*: mesh 3 hops' k ping tablet -c 2
 has "a_bad_interval_is_a_usage_error" 2 'seconds' k ping desktop -i soon
 has "config_show_asks_the_node" 0 'vpn.mtu  1300   /etc/kith/kith.toml:2:7' k config show
 is "logs_are_lines" 0 '2026-11-20T18:31:00Z  info   ready, this is abcdefgh
@@ -235,7 +261,7 @@ is "a_node_that_dies_at_the_start_is_told" 1 'kith: the node ended before it was
 is "id_without_a_node_makes_one" 0 "$(printf 'a%.0s' $(seq 52))" u id
 is "a_damaged_identity_fails" 1 'kith: identity.pem is damaged' "$with_fake" --state "$dir/broken" id
 is "up_returns_when_the_node_answers" 0 'inbound   allow (members may connect to this machine)' u up
-has "then_it_answers" 0 '^sessions  1$' u status
+has "then_it_answers" 0 '^sessions  1 ' u status
 is "up_again_succeeds" 0 "{\"already\":true,\"state_dir\":\"$dir/up\"}" u up --json
 pid=$(pgrep -nf "kith_with_fake --state $dir/up up")
 is "the_node_holds_no_descriptor_of_the_terminal" 0 $'/dev/null\n/dev/null\n/dev/null' \

@@ -33,6 +33,24 @@ static const char answer_to_metrics[] = "{\"metrics\":["
 #define WHO "{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2 "\"}"
 #define SERVICE "{\"network\":\"home\",\"name\":\"files\",\"destination\":" \
     "\"jgcvaoz3fgo3djqygofzfdrxzy\"}"
+
+/* clang-format off */
+#define WAY(member, peer, destination, via, hops, rtt, loss, rate, age, best) \
+    "{\"network\":\"home\",\"destination\":\"" destination "\",\"member\":" member ",\"peer_id\":" peer \
+    ",\"via\":" via ",\"via_peer_id\":\"" ID2 "\",\"hops\":" hops ",\"rtt_ms\":" rtt ",\"loss\":" loss \
+    ",\"rate_bits\":" rate ",\"age_s\":" age "," EXPIRES ",\"best\":" best "}"
+static const char answer_to_paths[] = "{\"paths\":["
+    WAY("\"desktop\"", "\"" ID2 "\"", "jgcvaoz3fgo3djqygofzfdrxzy", "\"desktop\"", "1",
+        "0.42", "0.0", "1073741824", "2", "true") ","
+    WAY("\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\"", "\"" ID "\"",
+        "lcncrkgrqm5sb6sqs7o2v7ccpa", "\"a-gateway-with-a-long-name\"", "2",
+        "12345.6", "0.9994", "4194304", "3599", "true") ","
+    WAY("\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\"", "\"" ID "\"",
+        "lcncrkgrqm5sb6sqs7o2v7ccpa", "null", "64", "null", "0.0996", "null", "180", "false") ","
+    WAY("null", "null", "zzncrkgrqm5sb6sqs7o2v7ccpa", "\"desktop\"", "3", "20.5", "0.015",
+        "67108864", "61", "true") "]}";
+/* clang-format on */
+
 /* By method. Of a backup it is made of the passphrase; cancel is answered by the conversation. */
 static const char *const answer_to[KITH_CTL_METHODS] = {
     [KITH_CTL_version] = "{\"api\":1,\"software\":\"0.1.0\"}",
@@ -43,7 +61,7 @@ static const char *const answer_to[KITH_CTL_METHODS] = {
         "\"home\","
         "\"id\":\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":"
         "\"fd12:3456:789a:0:1234:5678:9abc:def0\",\"members\":2,\"standing\":\"member\"}],"
-        "\"sessions\":1,\"tun\":"
+        "\"sessions\":1,\"direct\":1,\"relayed\":0,\"multi_hop\":0,\"tun\":"
         "\"kith0\",\"tun_trouble\":null,\"inbound\":\"allow\"}",
     [KITH_CTL_id] = "{\"peer_id\":\"" ID "\"}",
     [KITH_CTL_down] = "{\"uptime_s\":3725}",
@@ -98,9 +116,10 @@ static const char *const answer_to[KITH_CTL_METHODS] = {
         "{\"peers\":[{\"name\":\"desktop\",\"peer_id\":\"" ID2 "\",\"route\":\"direct udp "
         "[2001:db8:1111:2222:3333:4444:5555:6666]:9000\",\"rtt_ms\":12.34,\"loss\":0.015,"
         "\"sent_bytes\":1234567,\"received_bytes\":999,\"since\":\"2026-11-20T18:31:00Z\","
-        "\"since_s\":93784},{\"name\":null,\"peer_id\":\"" ID "\",\"route\":\"relayed by "
+        "\"since_s\":93784},{\"name\":null,\"peer_id\":\"" ID "\",\"route\":\"relay via "
         "gateway\",\"rtt_ms\":null,\"loss\":0.0,\"sent_bytes\":0,\"received_bytes\":12345,"
         "\"since\":\"2026-11-20T18:31:00Z\",\"since_s\":7}]}",
+    [KITH_CTL_paths] = answer_to_paths,
     [KITH_CTL_ping] = "{\"name\":\"desktop\",\"address\":\"100.71.0.2\",\"sent\":2,\"received\":1,"
                       "\"loss\":0.5,"
                       "\"min_ms\":1.25,\"avg_ms\":1.25,\"max_ms\":1.25}",
@@ -110,6 +129,22 @@ static const char *const items_of_ping[] = {
     "{\"seq\":1,\"lost\":false,\"address\":\"100.71.0.2\",\"route\":\"direct udp 192.0.2.7:9000\","
     "\"rtt_ms\":1.25}",
     "{\"seq\":2,\"lost\":true,\"address\":\"100.71.0.2\",\"route\":null,\"rtt_ms\":null}",
+    NULL,
+};
+/* To phone, which is reached through another first; to tablet, never otherwise. */
+#define PONG(seq, route) \
+    "{\"seq\":" seq ",\"lost\":false,\"address\":\"100.71.0.4\",\"route\":\"" route "\"," \
+    "\"rtt_ms\":2.5}"
+static const char *const items_of_ping_to_phone[] = {
+    PONG("1", "relay via desktop"),
+    "{\"seq\":2,\"lost\":true,\"address\":\"100.71.0.4\",\"route\":null,\"rtt_ms\":null}",
+    PONG("3", "direct udp 192.0.2.9:9000"),
+    PONG("4", "direct udp 192.0.2.9:9000"),
+    NULL,
+};
+static const char *const items_of_ping_to_tablet[] = {
+    PONG("1", "relay via desktop"),
+    PONG("2", "mesh 3 hops"),
     NULL,
 };
 static const char *const items_of_logs[] = {
@@ -166,6 +201,12 @@ static int refuse_some(enum kith_ctl_method m, const json_t *params, struct kith
 
     if (m == KITH_CTL_invite && strcmp(network, "home") != 0)
         return kith_ctl_error_set(e, KITH_E_NOTADMIN, "this node is no admin of %s", network);
+    if (m == KITH_CTL_paths && strcmp(network, "home") != 0)
+        return kith_ctl_error_set(e, KITH_E_NOTFOUND, "this node is in no network named %s",
+                                  network);
+    if (m == KITH_CTL_ping && strcmp(name, "counted") == 0)
+        return kith_ctl_error_set(e, KITH_E_UNREACHABLE, "asked %llu times",
+                                  (unsigned long long)kith_ctl_uint(params, "count", 5));
     if (strcmp(name, "nobody") == 0)
         return kith_ctl_error_set(e, KITH_E_NOTFOUND, "there is no member nobody");
     if (m == KITH_CTL_network_create && strcmp(name, "root") == 0) {
@@ -176,6 +217,13 @@ static int refuse_some(enum kith_ctl_method m, const json_t *params, struct kith
                                                 kith_ctl_text(params, "passphrase", "")) == NULL)
         return kith_ctl_error_set(e, KITH_E_AUTH, "the passphrase is wrong or the backup damaged");
     return KITH_OK;
+}
+
+static const char *const *items_of_ping_to(const char *name)
+{
+    if (strcmp(name, "phone") == 0)
+        return items_of_ping_to_phone;
+    return strcmp(name, "tablet") == 0 ? items_of_ping_to_tablet : items_of_ping;
 }
 
 static int call(void *ctx, uint64_t call_id, enum kith_ctl_method m, const json_t *params,
@@ -195,7 +243,7 @@ static int call(void *ctx, uint64_t call_id, enum kith_ctl_method m, const json_
     if (m == KITH_CTL_logs)
         tell_items(call_id, m, items_of_logs);
     if (m == KITH_CTL_ping)
-        tell_items(call_id, m, items_of_ping);
+        tell_items(call_id, m, items_of_ping_to(kith_ctl_text(params, "name", "")));
     if (m == KITH_CTL_join)
         tell_items(call_id, m, items_of_join);
     ending |= m == KITH_CTL_down;

@@ -178,7 +178,7 @@ static void who_leaves_takes_its_services_along(void **state)
 
 static void what_cannot_be_a_service_is_refused(void **state)
 {
-    static const char *const bad[] = {"", "-a", "a b", "A", "a.b"};
+    static const char *const bad[] = {"", "-a", "a b", "A", "a.b", "kith"};
     char about[KITH_SERVICE_ABOUT_MAX + 2], name[8];
     struct kith_service_info s;
     struct world w;
@@ -189,6 +189,7 @@ static void what_cannot_be_a_service_is_refused(void **state)
     world_create(&w);
     for (size_t i = 0; i < KITH_COUNT(bad); i++)
         assert_int_equal(add(&w, 0, bad[i], "", &s), KITH_E_INVAL);
+    assert_string_equal(seen_by(&w, 0), "");
     memset(about, 'x', sizeof about);
     about[sizeof about - 1] = '\0';
     assert_int_equal(add(&w, 0, "files", about, &s), KITH_E_INVAL);

@@ -24,10 +24,10 @@ const struct kith_peer_id *kith_node_id(const struct kith_node *n)
     return &fake.id;
 }
 
-size_t kith_node_session_count(const struct kith_node *n)
+void kith_node_totals(const struct kith_node *n, kith_wall now, struct kith_node_totals *ret)
 {
-    (void)n;
-    return fake.n_peers;
+    (void)n, (void)now;
+    *ret = fake.totals;
 }
 
 bool kith_node_next_network(const struct kith_node *n, size_t *at, kith_wall now,
@@ -85,6 +85,15 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
     return KITH_E_NOTFOUND;
 }
 
+/* Whether `network` is the one of that name. */
+static bool is_network(const struct kith_network_id *network, const char *name)
+{
+    for (size_t i = 0; i < fake.n_networks; i++)
+        if (strcmp(fake.network[i].name, name) == 0)
+            return kith_network_id_equal(&fake.network[i].id, network);
+    return false;
+}
+
 bool kith_node_next_service(const struct kith_node *n, const struct kith_network_id *network,
                             struct kith_service_walk *at, kith_wall now,
                             struct kith_service_info *ret)
@@ -92,10 +101,20 @@ bool kith_node_next_service(const struct kith_node *n, const struct kith_network
     (void)n, (void)now;
     while (at->service < fake.n_services) {
         *ret = fake.service[at->service++];
-        for (size_t i = 0; i < fake.n_networks; i++)
-            if (strcmp(fake.network[i].name, ret->network) == 0 &&
-                memcmp(&fake.network[i].id, network, sizeof *network) == 0)
-                return true;
+        if (is_network(network, ret->network))
+            return true;
+    }
+    return false;
+}
+
+bool kith_node_next_way(const struct kith_node *n, const struct kith_network_id *network,
+                        struct kith_way_walk *at, struct kith_now now, struct kith_way_info *ret)
+{
+    (void)n, (void)now;
+    while (at->at < fake.n_ways) {
+        *ret = fake.way[at->at++];
+        if (is_network(network, ret->network))
+            return true;
     }
     return false;
 }

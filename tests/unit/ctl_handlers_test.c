@@ -296,10 +296,26 @@ static void status_shows_the_node_at_a_glance(void **state)
     json_decref(r);
 }
 
+static void status_counts_the_sessions_by_how_they_go(void **state)
+{
+    json_t *r;
+
+    (void)state;
+    fake.totals = (struct kith_node_totals){
+        .sessions = 6, .guests = 9, .direct = 3, .relayed = 2, .multi_hop = 1};
+    r = ask("status", "{}");
+    assert_int_equal(int_at(r, "sessions"), 6);
+    assert_int_equal(int_at(r, "direct"), 3);
+    assert_int_equal(int_at(r, "relayed"), 2);
+    assert_int_equal(int_at(r, "multi_hop"), 1);
+    json_decref(r);
+}
+
 static void every_question_answers_in_its_documented_shape(void **state)
 {
     static const char *const question[] = {"version", "id",      "config.show", "network.list",
-                                           "status",  "members", "peers",       "metrics"};
+                                           "status",  "members", "services",    "peers",
+                                           "paths",   "metrics"};
 
     (void)state;
     for (size_t i = 0; i < KITH_COUNT(question); i++)
@@ -455,6 +471,104 @@ static void peers_come_by_name_with_the_nameless_last(void **state)
     assert_true(json_is_null(json_object_get(json_array_get(list, 1), "rtt_ms")));
     assert_true(json_is_null(json_object_get(json_array_get(list, 2), "name")));
     json_decref(r);
+}
+
+/* A way of the network to the member by a neighbour. */
+static struct kith_way_info *way_add(const char *network, const char *member, const char *via,
+                                     unsigned hops)
+{
+    struct kith_way_info *w = &fake.way[fake.n_ways++];
+
+    *w = (struct kith_way_info){.hops = hops, .expires = WALL + 86400};
+    (void)kith_format(w->network, sizeof w->network, "%s", network);
+    (void)kith_format(w->member, sizeof w->member, "%s", member);
+    (void)kith_format(w->via_name, sizeof w->via_name, "%s", via);
+    memset(w->destination.b, member[0], sizeof w->destination.b);
+    memset(w->peer.b, member[0], sizeof w->peer.b);
+    memset(w->via.b, via[0], sizeof w->via.b);
+    return w;
+}
+
+static void a_way_says_what_is_known_of_it(void **state)
+{
+    char id[KITH_ID_TEXT], destination[KITH_DESTINATION_TEXT];
+    struct kith_way_info *w = way_add("home", "laptop", "phone", 2);
+    json_t *r, *p;
+
+    (void)state;
+    w->rtt = 12500 * KITH_USEC;
+    w->loss = 0.25;
+    w->rate = (uint64_t)1 << 33;
+    w->age = 61 * KITH_SEC + 999 * KITH_MSEC;
+    w->best = true;
+    r = ask("paths", "{}");
+    p = json_array_get(json_object_get(r, "paths"), 0);
+    assert_string_equal(text_at(p, "network"), "home");
+    assert_string_equal(text_at(p, "destination"),
+                        kith_destination_text(&w->destination, destination, sizeof destination));
+    assert_string_equal(text_at(p, "member"), "laptop");
+    assert_string_equal(text_at(p, "peer_id"), kith_peer_id_text(&w->peer, id, sizeof id));
+    assert_string_equal(text_at(p, "via"), "phone");
+    assert_string_equal(text_at(p, "via_peer_id"), kith_peer_id_text(&w->via, id, sizeof id));
+    assert_int_equal(int_at(p, "hops"), 2);
+    assert_true(json_real_value(json_object_get(p, "rtt_ms")) == 12.5);
+    assert_true(json_real_value(json_object_get(p, "loss")) == 0.25);
+    assert_int_equal(int_at(p, "rate_bits"), 8589934592);
+    assert_int_equal(int_at(p, "age_s"), 61);
+    assert_string_equal(text_at(p, "expires"), "2026-11-21T18:31:00Z");
+    assert_true(json_is_true(json_object_get(p, "best")));
+    json_decref(r);
+}
+
+static void what_is_not_known_of_a_way_is_null(void **state)
+{
+    static const char *const unknown[] = {"member", "peer_id", "via", "rtt_ms", "rate_bits"};
+    json_t *r, *p;
+
+    (void)state;
+    way_add("home", "", "", 3)->via.b[0] = 1;
+    r = ask("paths", "{}");
+    p = json_array_get(json_object_get(r, "paths"), 0);
+    for (size_t i = 0; i < KITH_COUNT(unknown); i++)
+        assert_true(json_is_null(json_object_get(p, unknown[i])));
+    assert_string_equal(text_at(p, "destination"), "aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_true(json_is_false(json_object_get(p, "best")));
+    json_decref(r);
+}
+
+/* "laptop/phone laptop/desktop": members with the neighbours that lead there. */
+static const char *ways_told(const char *params)
+{
+    static char text[200];
+    json_t *r = ask("paths", params), *p;
+    size_t i, n = 0;
+
+    text[0] = '\0';
+    json_array_foreach(json_object_get(r, "paths"), i, p)
+    {
+        (void)kith_format(text + n, sizeof text - n, "%s%s/%s", i == 0 ? "" : " ",
+                          text_at(p, "member"), text_at(p, "via"));
+        n = strlen(text);
+    }
+    json_decref(r);
+    return text;
+}
+
+static void ways_come_by_network_and_member_and_stay_best_first(void **state)
+{
+    (void)state;
+    way_add("work", "ant", "ant", 1);
+    way_add("home", "", "phone", 2);
+    way_add("home", "laptop", "phone", 2)->best = true;
+    way_add("home", "laptop", "desktop", 2);
+    way_add("home", "bee", "laptop", 2);
+    assert_string_equal(ways_told("{}"),
+                        "bee/laptop laptop/phone laptop/desktop (none)/phone ant/ant");
+    assert_string_equal(ways_told("{\"network\":\"work\"}"), "ant/ant");
+    fake.n_ways = 0;
+    assert_string_equal(ways_told("{}"), "");
+    say("paths", "{\"network\":\"nowhere\"}");
+    expect_error("NOTFOUND", "no network nowhere", "kith network list");
 }
 
 /* ---- requests ---- */
@@ -772,6 +886,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(status_shows_the_node_at_a_glance),
+        T(status_counts_the_sessions_by_how_they_go),
         T(every_question_answers_in_its_documented_shape),
         T(metrics_are_those_the_process_measures),
         T(members_come_by_network_in_order_and_say_who_is_connected),
@@ -779,6 +894,9 @@ int main(void)
         T(a_service_is_added_and_taken_away_by_name),
         T(ip_finds_a_member_and_refuses_an_unknown_name),
         T(peers_come_by_name_with_the_nameless_last),
+        T(a_way_says_what_is_known_of_it),
+        T(what_is_not_known_of_a_way_is_null),
+        T(ways_come_by_network_and_member_and_stay_best_first),
         T(a_network_gets_the_range_asked_for_when_the_host_does_not_use_it),
         T(a_network_without_a_range_gets_one_that_the_host_does_not_use),
         T(what_the_node_refuses_reaches_the_client_with_its_remedy),

@@ -131,6 +131,30 @@ static void drops_carry_the_reasons_of_the_packet_path(void **state)
     }
 }
 
+static void what_goes_through_others_is_counted_under_its_names(void **state)
+{
+    static const char *const lines[] = {
+        "\nkith_sessions_direct 1\n",
+        "\nkith_sessions_relayed 2\n",
+        "\nkith_sessions_multi_hop 3\n",
+        "\nkith_mesh_neighbours 4\n",
+        "\nkith_mesh_ways 5\n",
+        "\nkith_mesh_flows 6\n",
+        "\nkith_mesh_forwarded_flows_total 7\n",
+        "\nkith_mesh_forwarded_datagrams_total 8\n",
+        "\nkith_mesh_forwarded_bytes_total 9\n",
+    };
+
+    (void)state;
+    metrics.node = (struct kith_node_totals){
+        .direct = 1, .relayed = 2, .multi_hop = 3, .neighbours = 4, .ways = 5, .flows = 6};
+    metrics.mesh =
+        (struct kith_relay_counters){.forwarded_flows = 7, .forwarded = 8, .forwarded_bytes = 9};
+    printed();
+    for (size_t i = 0; i < KITH_COUNT(lines); i++)
+        assert_int_equal(times(text, lines[i]), 1);
+}
+
 static void base_units_are_written_as_Prometheus_wants_them(void **state)
 {
     (void)state;
@@ -243,6 +267,7 @@ int main(void)
         T(counters_end_in_total_and_gauges_do_not),
         T(every_value_reaches_its_own_line),
         T(drops_carry_the_reasons_of_the_packet_path),
+        T(what_goes_through_others_is_counted_under_its_names),
         T(base_units_are_written_as_Prometheus_wants_them),
         T(what_is_not_known_is_left_out_and_null),
         T(backslash_newline_and_quotation_mark_are_escaped),
