@@ -3,9 +3,9 @@
 #
 #     one ===== two ===== three ===== four ===== five
 #
-#                 ,===== upper =====.
-#     west ======+                   +====== east
-#                 `===== lower =====´
+#                 ,======= upper =======.
+#     west ======+                       +====== east
+#                 `== left === right ===´
 #
 # No machine forwards IP packets. Each == is a switch of its own.
 
@@ -17,19 +17,28 @@ lab_enter "$@"
 declare -A devices
 between() {
     local name
-    switch "$1-$2"
+    switch "s$3"
     for name in "$1" "$2"; do
-        devices[$name]=$((${devices[$name]:- -1} + 1))
+        devices[$name]=$((${devices[$name]:--1} + 1))
     done
-    plug "$1:eth${devices[$1]}" "$1-$2" "10.0.$3.1/24"
-    plug "$2:eth${devices[$2]}" "$1-$2" "10.0.$3.2/24"
+    plug "$1:eth${devices[$1]}" "s$3" "10.0.$3.1/24"
+    plug "$2:eth${devices[$2]}" "s$3" "10.0.$3.2/24"
 }
 
+# goes FROM TO PATTERN: a ping's route.
 goes() { on "$1" kith ping "$2" -c 1 --json | json 'j["replies"][0].get("route")' | grep -q "^$3"; }
 
-# join_next ISSUER HOST: through a machine that it hears; the network's other members it meets later.
-join_next() {
-    on "$2" kith up && enrol "$1" "$2"
+# grow FOUNDER A:B...: a network in which A, once it may, lets B in, which it hears; pair by pair.
+grow() {
+    local pair
+    on "$1" kith up >/dev/null && on "$1" kith network create home >/dev/null ||
+        lab_give_up "the network of $1"
+    for pair in "${@:2}"; do
+        [ "${pair%:*}" = "$1" ] || on "$1" kith network admin add "${pair%:*}" >/dev/null ||
+            lab_give_up "${pair%:*} becomes an admin"
+        on "${pair#*:}" kith up >/dev/null
+        eventually 10 enrol "${pair%:*}" "${pair#*:}" || lab_give_up "${pair#*:} joins"
+    done
 }
 
 # ---- the row ----
@@ -39,14 +48,7 @@ between one two 1
 between two three 2
 between three four 3
 between four five 4
-
-on one kith up && on one kith network create home >/dev/null || lab_give_up "the network"
-# who is let in later is let in by its neighbour, which the founder made an admin
-join_next one two || lab_give_up "two joins"
-for pair in two:three three:four four:five; do
-    on one kith admin add "${pair%:*}" >/dev/null || lab_give_up "${pair%:*} becomes an admin"
-    eventually 10 join_next "${pair%:*}" "${pair#*:}" || lab_give_up "${pair#*:} joins"
-done
+grow one one:two two:three three:four four:five
 learn one two three four five || lab_give_up "asking for addresses"
 
 soon 5 "the first reaches the last" reaches one five
@@ -55,20 +57,46 @@ check "and the last the first" reaches five one
 soon 2 "which is four hops away" goes one five "mesh 4 hops"
 check "the third is one behind the neighbour" goes one three "relay via two"
 say "TCP over four hops: $(throughput one five) Mbit/s"
-
-now_ms && start=$REPLY
 crash three
 on three kith up >/dev/null
 soon 5 "the one in the middle starts anew, and leads on" reaches_both_ways one five
+for name in one two three four five; do on "$name" kith down; done
 
 # ---- the diamond ----
 
-host west upper lower east
+host west upper left right east
 between west upper 5
 between upper east 6
-between west lower 7
-between lower east 8
-network upper west east
-join_next upper lower >/dev/null 2>&1 # upper does not hear lower
-eventually 5 connected_not upper lower
+between west left 7
+between left right 8
+between right east 9
+grow west west:upper upper:east west:left left:right
+learn west upper left right east || lab_give_up "asking for addresses"
+
+soon 5 "one side reaches the other" reaches_both_ways west east
+soon 5 "by the shorter arm" goes west east "relay via upper"
+
+# gap: the longest time without a reply, milliseconds, of the pings in the file.
+gap() {
+    awk '/ bytes from /{ t = substr($1, 2, length($1) - 2); if (last && t - last > most) most = t - last; last = t }
+        END { printf "%d\n", most * 1000 }' "$lab/west/pings"
+}
+pings() {
+    on west ping -n -D -i 0.02 -w "$1" "${ip4[east]}" >"$lab/west/pings" &
+    pinging=$!
+}
+
+pings 10
+sleep 1 # they go
+cut s6
+soon 5 "when it is cut they go by the longer" goes west east "mesh 3 hops"
+wait "$pinging"
+measured "$(gap)" 3000 "the longest silence meanwhile"
+pings 15
+sleep 1
+mend s6
+soon 10 "when it is mended they go by the shorter again" goes west east "relay via upper"
+wait "$pinging"
+measured "$(gap)" 200 "and nothing is missed meanwhile"
+
 lab_leave
