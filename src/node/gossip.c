@@ -26,6 +26,7 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define ADDRESS_BURST 64
 #define GREET_COST (2 * KITH_SEC) /* all that must survive a connection, said again when it moved */
 #define GREET_BURST 8
+#define PULL_PATIENCE (10 * KITH_SEC) /* what was asked for may be gone at the other side, too */
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
 
 /* What a member overdid is held against it: conduct.def. */
@@ -369,8 +370,13 @@ static void pull_more(struct kith_node *n, struct node_peer *p, struct kith_now 
     const struct node_network *net = &n->network[p->lack_slot];
     size_t count = p->n_lack < PULL_BATCH ? p->n_lack : PULL_BATCH, len;
 
-    if (count == 0 || p->pulls_out > 0 || !net->used)
+    if (count == 0 || !net->used)
         return;
+    if (p->pulls_out > 0 && kith_since(now.mono, p->pulled_at) < PULL_PATIENCE) {
+        p->pull_at = kith_after(p->pulled_at, PULL_PATIENCE);
+        wake_gossip(n, p->pull_at);
+        return;
+    }
     kith_dur ahead = PUSH_COST * (PUSH_BURST - PULL_BATCH); /* it must afford to answer */
     p->pull_at = KITH_NEVER;
     if (kith_since(p->push_paid, now.mono) > ahead) {
@@ -387,6 +393,7 @@ static void pull_more(struct kith_node *n, struct node_peer *p, struct kith_now 
         return;
     p->n_lack -= count;
     p->pulls_out = (unsigned)count;
+    p->pulled_at = now.mono;
 }
 
 static void note_lack(struct kith_node *n, struct node_peer *p, const struct kith_object_key *key)
@@ -566,11 +573,13 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
 
     if (p != NULL && anew) {
         p->proved = p->shown = 0;
-        p->n_lack = p->pulls_out = 0;
+        p->n_lack = 0;
         p->n_told = 0;
     }
-    if (p != NULL)
+    if (p != NULL) {
+        p->pulls_out = 0; /* what was asked for may have gone with the connection */
         mesh_session(n, p, anew, now);
+    }
     if (join_is_with(n, &id))
         join_session_up(n, &id, now);
     if (p == NULL || p->member_of == 0)
@@ -593,6 +602,16 @@ static bool sends_away(uint64_t code)
            code == KITH_CLOSE_LIMIT || code == KITH_CLOSE_REFUSED;
 }
 
+/* Either side ends a session in which no membership is shown, at the same time: whoever is first,
+ * the other would hear the same again. */
+static bool is_over_for_now(const struct kith_node *n, const struct kith_peer_id *id,
+                            const struct kith_conn_end *end)
+{
+    if (end->kind == KITH_END_LOCAL)
+        return end->code == KITH_CLOSE_NOT_MEMBER && !join_is_with(n, id);
+    return end->kind == KITH_END_PEER && sends_away(end->code) && join_may_wait(n, id);
+}
+
 static void on_down(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
 {
     const struct kith_peer_id *id = kith_session_peer(fx->session);
@@ -606,7 +625,7 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     mesh_session(n, p, false, now);
     if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
         kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
-    if (fx->end->kind == KITH_END_PEER && sends_away(fx->end->code) && join_may_wait(n, id)) {
+    if (is_over_for_now(n, id, fx->end)) {
         p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
         join_sent_away(n, id, p->unwelcome_until);
         kith_session_want(fx->session, false, now.mono);

@@ -105,6 +105,7 @@ struct node_peer {
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
     unsigned pulls_out;                  /* asked for, not yet come */
+    kith_time pulled_at;                 /* when that was */
     struct kith_destination destination; /* the node itself, in the mesh */
     bool neighbour; /* it has a direct session with us: the mesh goes through it */
     kith_time neighbour_since, told_all_at;

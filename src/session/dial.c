@@ -250,7 +250,7 @@ void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr
         s->others = 0;
     memcpy(s->addr, addr, n * sizeof *addr);
     s->n_addr = n;
-    if (news && s->wanted && (s->used == NULL || subflow_is_relayed(s->used))) {
+    if (news && s->wanted && (missed(s, now) || subflow_is_relayed(s->used))) {
         s->news = true;
         if (now >= s->news_at)
             s->next_addr = 0;

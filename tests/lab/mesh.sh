@@ -89,7 +89,8 @@ pings() {
 pings 10
 sleep 1 # they go
 cut s6
-soon 5 "when it is cut they go by the longer" goes west east "mesh 3 hops"
+soon 3 "when it is cut they talk on" reaches west east
+check "by the longer arm" goes west east "mesh 3 hops"
 wait "$pinging"
 measured "$(gap)" 3000 "the longest silence meanwhile"
 pings 15

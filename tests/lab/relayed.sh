@@ -94,7 +94,8 @@ fetch 8M >"$lab/sum" &
 pid=$!
 sleep 1 # it is under way
 unplug laptop.eth1
-soon 5 "when the cable is pulled they talk through the desktop again" goes laptop phone "relay via desktop"
+soon 5 "when the cable is pulled they talk on" reaches laptop phone
+check "through the desktop again" goes laptop phone "relay via desktop"
 wait "$pid"
 check "and the download lost no byte" same
 
