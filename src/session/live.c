@@ -100,7 +100,9 @@ void live_tick(struct kith_session *s, kith_time now)
     }
     if (s->used != NULL && subflow_suspect(s->used, now)) {
         subflow_choose(s, now);
-        if (subflow_suspect(s->used, now) && s->dial_at == KITH_NEVER)
+        /* one that is relayed looks for the direct way all the time, but not at once */
+        bool idle = s->dial_at == KITH_NEVER || (subflow_is_relayed(s->used) && !s->silence_told);
+        if (subflow_suspect(s->used, now) && idle)
             note_silence(s, now);
     }
 }

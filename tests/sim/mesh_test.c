@@ -211,6 +211,45 @@ static void one_that_starts_anew_is_reached_through_others_again(void **state)
     home_down(&h);
 }
 
+/* As after kill -9 in the middle of traffic: its neighbours meet it anew, the ends dial anew. */
+static void traffic_goes_on_soon_after_one_in_the_middle_starts_anew(void **state)
+{
+    (void)state;
+    up(10, 5);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    assert_true(home_reaches(&h, 0, 4, 20 * KITH_SEC));
+    home_wait(&h, 120 * KITH_SEC);
+    assert_true(home_reaches(&h, 0, 4, KITH_SEC));
+    node_sim_restart(&h.node[2]);
+    kith_dur gap = longest_gap(0, 4, 20 * KITH_SEC);
+    print_message("  %u ms\n", (unsigned)(gap / KITH_MSEC));
+    assert_true(gap <= 6 * KITH_SEC);
+    home_down(&h);
+}
+
+/* Those at the ends look for the direct way every 15 s; that they fell silent they notice at once.
+ */
+static void an_outage_of_the_one_in_the_middle_ends_soon_after_it(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 11; seed < 15; seed++) {
+        up(seed, 5);
+        make_chain();
+        home_wait(&h, 90 * KITH_SEC);
+        assert_true(home_reaches(&h, 0, 4, 20 * KITH_SEC));
+        (void)longest_gap(0, 4, 40 * KITH_SEC);
+        node_sim_kill(&h.node[2]);
+        home_wait(&h, 100 * KITH_MSEC); /* what is under way arrives */
+        assert_false(home_reaches(&h, 0, 4, (5 + seed - 11) * KITH_SEC));
+        assert_int_equal(node_sim_try_start(&h.node[2]), KITH_OK);
+        kith_time from = sim_net_now(h.net);
+        assert_true(home_reaches(&h, 0, 4, 6 * KITH_SEC));
+        print_message("  %u ms\n", (unsigned)((sim_net_now(h.net) - from) / KITH_MSEC));
+        home_down(&h);
+    }
+}
+
 static void one_that_is_revoked_leads_nobody_on(void **state)
 {
     struct kith_member_info info;
@@ -257,6 +296,8 @@ int main(void)
         cmocka_unit_test(a_chain_of_five_reaches_from_end_to_end),
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
         cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
+        cmocka_unit_test(traffic_goes_on_soon_after_one_in_the_middle_starts_anew),
+        cmocka_unit_test(an_outage_of_the_one_in_the_middle_ends_soon_after_it),
         cmocka_unit_test(one_that_is_revoked_leads_nobody_on),
         cmocka_unit_test(at_rest_nothing_is_said_of_routes),
     };
