@@ -438,6 +438,36 @@ static void one_network_begins_ten_handshakes_a_second_and_another_has_its_own(v
     clear_scene(&s);
 }
 
+static struct kith_addr in_mesh(uint8_t flow)
+{
+    return (struct kith_addr){.ip = {.family = KITH_FAMILY_MESH, .b = {flow, 1, 2, 3, 4, 5, 6, 7}}};
+}
+
+/* Whoever comes through others has no network; one of them must not use up the others' share. */
+static void each_flow_of_the_mesh_counts_as_a_network_of_its_own(void **state)
+{
+    const struct kith_quic_config cfg = {
+        .prices.handshake = 1, .prices.retry = 1, .prices.initial = 1};
+    static struct scene s;
+
+    (void)state;
+    set_scene_with_member(&s, 52, &cfg);
+    uint64_t before = counters(&s)->accepted;
+    s.from = in_mesh(1);
+    for (int i = 0; i < 60; i++)
+        flood_packet(&s, WHOLES);
+    uint64_t first = counters(&s)->accepted - before;
+    assert_in_range(first, 1, 10);
+    for (int i = 0; i < 60; i++)
+        flood_packet(&s, WHOLES);
+    assert_int_equal(counters(&s)->accepted, before + first);
+    s.from = in_mesh(2);
+    for (int i = 0; i < 60; i++)
+        flood_packet(&s, WHOLES);
+    assert_int_equal(counters(&s)->accepted, before + 2 * first);
+    clear_scene(&s);
+}
+
 static void the_rate_of_a_network_is_configured(void **state)
 {
     const struct kith_quic_config cfg = {.prices.handshake = 1,
@@ -799,6 +829,7 @@ int main(void)
         cmocka_unit_test(naming_a_members_address_is_not_enough),
         cmocka_unit_test(prices_that_rise_let_less_in_at_once_and_more_when_they_fall),
         cmocka_unit_test(one_network_begins_ten_handshakes_a_second_and_another_has_its_own),
+        cmocka_unit_test(each_flow_of_the_mesh_counts_as_a_network_of_its_own),
         cmocka_unit_test(the_rate_of_a_network_is_configured),
         cmocka_unit_test(the_share_of_strangers_is_configured),
         cmocka_unit_test(a_network_that_floods_comes_behind_the_others),

@@ -28,6 +28,8 @@ void network_key(const struct kith_ip *ip, uint8_t key[NETWORK_KEY])
 {
     struct kith_prefix p = kith_prefix_of(ip, ip->family == KITH_FAMILY_IP4 ? 24 : 48);
 
+    if (ip->family == KITH_FAMILY_MESH)
+        p.ip = *ip; /* a flow: there is nothing behind it that it shares with others */
     key[0] = p.ip.family;
     memcpy(key + 1, p.ip.b, NETWORK_KEY - 1);
 }
