@@ -755,7 +755,9 @@ kith_time kith_relay_deadline(const struct kith_relay *r)
 
     if (f != NULL)
         return kith_after(f->used_at, KITH_MESH_IDLE);
-    return r->out.buf != NULL || r->in.buf != NULL ? 0 : KITH_NEVER; /* the shelves may go */
+    /* the shelves may go, once they are empty */
+    bool kept = r->out.buf != NULL || r->in.buf != NULL;
+    return kept && !kith_relay_is_laden(r) ? 0 : KITH_NEVER;
 }
 
 const struct kith_relay_counters *kith_relay_counters(const struct kith_relay *r)

@@ -322,7 +322,7 @@ struct mesh_network {
     bool starved;                  /* a newer number was asked for, and may have to be again */
 };
 
-enum { MESH_TAGS = 64 };
+enum { MESH_TAGS = 512 };
 
 struct node_mesh {
     struct kith_relay *relay;
@@ -335,6 +335,7 @@ struct node_mesh {
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
     uint64_t tag[MESH_TAGS]; /* of requests seen lately */
     size_t n_tags;           /* ever */
+    kith_time ask_paid;      /* requests that we send or pass on */
     kith_time tick_at;       /* when to clear the tables of what time has ended */
     kith_time improve_at;    /* when to look for better ways */
 };

@@ -13,11 +13,13 @@ enum {
     ANEW = 1,          /* flags of a message: what was told before is void */
     WANT = 2,          /* and the sender wants to hear all */
     REQUEST_BURST = 200,
+    ASK_BURST = 150,
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
 #define ROUTES_COST (KITH_SEC / 2000)
 #define REQUEST_COST (KITH_SEC / 20)
+#define ASK_COST (KITH_SEC / 15) /* less than others look at */
 #define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
 #define HUNGER_DELAY KITH_SEC     /* who is gone is often not gone alone */
 #define TELL_ALL_AGAIN (5 * KITH_SEC) /* all is told to one neighbour at most so often */
@@ -206,12 +208,14 @@ static void pass_on(struct kith_node *n, const struct node_network *net,
                     const struct kith_route_request *m, const struct node_peer *from,
                     struct kith_now now)
 {
+    if (!kith_rate_takes(&n->mesh->ask_paid, ASK_COST, 1, ASK_BURST, now.mono))
+        return; /* no more than anybody looks at: asked again while it matters */
     for (size_t i = 0; i < n->n_handles; i++) {
         const struct node_peer *p = n->by_handle[i];
         size_t len;
         if (p != from && hears(p, net) &&
             kith_route_request_encode(m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-            (void)!gossip_send(n, &p->id, len, now); /* asked again while it matters */
+            (void)!gossip_send(n, &p->id, len, now);
     }
 }
 
@@ -243,10 +247,12 @@ void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span m
 {
     struct kith_route_request m;
 
-    if (kith_route_request_decode(message, &m) < 0 || is_seen(n->mesh, m.tag))
+    if (kith_route_request_decode(message, &m) < 0)
         return;
     struct node_network *net = gossip_shared_network(n, &m.network, p);
-    if (net == NULL || !gossip_affords(n, p, &p->request_paid, REQUEST_COST, 1, REQUEST_BURST, now))
+    if (net == NULL ||
+        !gossip_affords(n, p, &p->request_paid, REQUEST_COST, 1, REQUEST_BURST, now) ||
+        is_seen(n->mesh, m.tag))
         return;
     if (kith_destination_equal(&m.destination, &n->mesh->here)) {
         outdo(n, routes_of(n, net), m.seq, now);
@@ -310,7 +316,7 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         return;
     struct node_network *net = gossip_shared_network(n, &m.network, p);
     if (net == NULL || !p->neighbour ||
-        !gossip_affords(n, p, &p->routes_paid, ROUTES_COST, m.entries.n, ROUTES_BURST, now) ||
+        !gossip_affords(n, p, &p->routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST, now) ||
         paths_get(n, routes_of(n, net)) < 0)
         return;
     if ((m.flags & ANEW) != 0)
