@@ -35,6 +35,7 @@ is_counter() {
     case $1 in
     offences.*) grep -q "^OFFENCE(${1#*.}," src/session/conduct.def ;;
     drop.*) grep -q "^DROP(${1#*.}," src/vpn/counters.def ;;
+    mesh.*) sed -n '/^struct kith_relay_counters/,/^}/p' src/mesh/relay.h | grep -qw "${1#*.}" ;;
     quic.*) sed -n '/^struct kith_quic_counters/,/^}/p' src/conn/quic/quic.h | grep -qw "${1#*.}" ;;
     *) sed -n '/^struct kith_session_counters/,/^}/p' src/session/session.h | grep -qw "$1" ;;
     esac
