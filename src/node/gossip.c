@@ -282,7 +282,7 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
 }
 
 static void on_membership_end(struct kith_node *n, const struct kith_peer_id *from,
-                              struct kith_span message)
+                              struct kith_span message, struct kith_now now)
 {
     struct kith_membership_end m;
     struct node_peer *p = peer_find(n, from);
@@ -290,8 +290,10 @@ static void on_membership_end(struct kith_node *n, const struct kith_peer_id *fr
     if (kith_membership_end_decode(message, &m) < 0 || p == NULL)
         return;
     const struct node_network *net = network_by_id(n, &m.network);
-    if (net != NULL)
-        p->proved &= ~(1u << net->slot);
+    if (net == NULL)
+        return;
+    p->proved &= ~(1u << net->slot);
+    routes_unproved(n, net, p, now);
 }
 
 /* ---- digests, pulls, pushes ---- */
@@ -531,7 +533,7 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
 
     switch (fx->message.p[0]) {
     case KITH_WIRE_membership: on_membership(n, &from, fx, now); return;
-    case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message); return;
+    case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message, now); return;
     case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
     case KITH_WIRE_renew_request:
         if (p != NULL && may_answer(n, p, now))

@@ -372,6 +372,9 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
                   struct kith_now now);
 void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
                     struct kith_now now);
+/* It no longer counts as a member of the network in this session: it leads nobody on there. */
+void routes_unproved(struct kith_node *n, const struct node_network *net, struct node_peer *p,
+                     struct kith_now now);
 /* One is a member of the network from now on, or no more. */
 void routes_member(struct kith_node *n, const struct node_network *net, struct node_peer *p,
                    bool is, struct kith_now now);

@@ -336,13 +336,22 @@ void routes_refresh(struct kith_node *n, const struct node_network *net, const s
         kith_mesh_paths_refresh(routes_of(n, net)->paths, p->handle, now.mono);
 }
 
+static void lose_ways(struct mesh_network *m, const struct node_peer *p, struct kith_now now)
+{
+    if (m->paths != NULL && kith_mesh_paths_gone(m->paths, p->handle, now.mono) > 0)
+        m->tell_at = now.mono; /* that somebody is gone is told at once */
+}
+
 void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
-    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
-        struct mesh_network *m = &n->mesh->net[i];
-        if (m->paths != NULL && kith_mesh_paths_gone(m->paths, p->handle, now.mono) > 0)
-            m->tell_at = now.mono; /* that somebody is gone is told at once */
-    }
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        lose_ways(&n->mesh->net[i], p, now);
+}
+
+void routes_unproved(struct kith_node *n, const struct node_network *net, struct node_peer *p,
+                     struct kith_now now)
+{
+    lose_ways(routes_of(n, net), p, now);
 }
 
 void routes_member(struct kith_node *n, const struct node_network *net, struct node_peer *p,
@@ -352,6 +361,8 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
 
     if (!is && m->paths != NULL)
         kith_mesh_paths_forget(m->paths, &p->destination);
+    if (!is)
+        routes_unproved(n, net, p, now);
     tell_soon(m, now); /* what was heard of it before it was one is news now */
 }
 

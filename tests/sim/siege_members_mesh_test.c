@@ -284,6 +284,36 @@ static void a_liar_about_hops_is_left_when_nothing_comes_back(void **state)
     siege_end(&s);
 }
 
+/* What one led to as a member counts no more when it is none in that network, whatever else keeps
+ * its session. */
+static void one_that_takes_its_membership_back_leads_nobody_on(void **state)
+{
+    const struct sim_link none = {.cut = true};
+    struct kith_membership_end end;
+    uint8_t buf[64];
+    struct siege s;
+    size_t len;
+
+    (void)state;
+    siege_begin(&s, 609);
+    const struct kith_route_item lie = {.destination = destination_of(&s, OTHER),
+                                        .seq = (uint32_t)node_sim_now(&s.home.node[SELF]).wall,
+                                        .hops = 0};
+    tells(&s, &lie, 1);
+    end.network = s.home.info.id;
+    assert_int_equal(kith_membership_end_encode(&end, buf, sizeof buf, &len), KITH_OK);
+    siege_says(&s, buf, len, 1);
+    home_wait(&s.home, KITH_SEC);
+    siege_assert_still_there(&s);
+    sim_net_link(s.home.net, s.home.node[SELF].host, s.home.node[OTHER].host, &none);
+    home_wait(&s.home, 100 * KITH_MSEC); /* what is under way arrives */
+    assert_false(home_reaches(&s.home, SELF, OTHER, 10 * KITH_SEC));
+    assert_true(relay(&s)->no_way > 0); /* it looked for one */
+    const struct kith_way_info w = way_to(&s, SELF, OTHER);
+    assert_false(kith_peer_id_equal(&w.via, &s.home.foe.identity.id));
+    siege_end(&s);
+}
+
 static void requests_without_end(struct siege *s)
 {
     static uint64_t tag;
@@ -321,6 +351,7 @@ int main(void)
         cmocka_unit_test(destinations_without_end_fill_a_table_and_reach_nobody_else),
         cmocka_unit_test(numbers_from_the_future_are_not_believed),
         cmocka_unit_test(a_liar_about_hops_is_left_when_nothing_comes_back),
+        cmocka_unit_test(one_that_takes_its_membership_back_leads_nobody_on),
         cmocka_unit_test(requests_beyond_their_rate_end_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
