@@ -12,8 +12,7 @@ enum kith_family {
     KITH_FAMILY_NONE = 0,
     KITH_FAMILY_IP4 = 4,
     KITH_FAMILY_IP6 = 6,
-    KITH_FAMILY_MESH =
-        16, /* no IP address: 16 bytes that the mesh gives a meaning (mesh/relay.h) */
+    KITH_FAMILY_MESH = 16, /* no IP address: 16 bytes that mesh/relay.h explains */
 };
 
 /* An IP address without a port. All-zero is "none". IPv4 uses b[0..3], the rest stays zero. */

@@ -650,7 +650,7 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
         else if ((fx->flags & KITH_STREAM_DONE) == 0) /* opened empty, its kind came later */
             kith_conn_stream_reset(fx->conn, fx->stream, KITH_CLOSE_REFUSED);
         break;
-    case KITH_SESSION_PONG: ping_pong(n, fx); break;
+    case KITH_SESSION_PONG: ping_pong(n, fx, now); break;
     case KITH_SESSION_DIAL_FAILED:
         join_dial_failed(n, kith_session_peer(fx->session), fx->end->text, fx->others);
         break;

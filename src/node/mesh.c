@@ -15,14 +15,14 @@ static int own_destination(const struct kith_peer_id *peer, struct kith_destinat
 
 int mesh_peer_add(struct kith_node *n, struct node_peer *p)
 {
-    int err = own_destination(&p->id, &p->destination);
+    int err = own_destination(&p->id, &p->mesh.destination);
 
-    return err < 0 ? err : kith_map_put(&n->mesh->by_destination, p->destination.b, p);
+    return err < 0 ? err : kith_map_put(&n->mesh->by_destination, p->mesh.destination.b, p);
 }
 
 void mesh_peer_remove(struct kith_node *n, struct node_peer *p)
 {
-    (void)kith_map_take(&n->mesh->by_destination, p->destination.b);
+    (void)kith_map_take(&n->mesh->by_destination, p->mesh.destination.b);
 }
 
 struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destination *to)
@@ -38,7 +38,7 @@ static struct kith_session *session_of(const struct kith_node *n, uint32_t handl
     const struct node_peer *p = handle < n->n_handles ? n->by_handle[handle] : NULL;
     struct kith_session *s = NULL;
 
-    if (p != NULL && p->neighbour)
+    if (p != NULL && p->mesh.neighbour)
         s = kith_sessions_find(n->sessions, &p->id);
     return s != NULL && kith_session_is_up(s) && !kith_session_is_relayed(s) ? s : NULL;
 }
@@ -59,22 +59,19 @@ static uint32_t networks_of(const struct kith_node *n, uint32_t from)
                                   : 0;
 }
 
-static bool way_in(const struct kith_node *n, const struct kith_mesh_paths *paths,
-                   const struct kith_destination *to, uint32_t from, const uint32_t *not_by,
-                   size_t count, kith_time now, uint32_t *ret)
+/* The ways to a destination in one of the networks that can be gone now, best first; how many. */
+static size_t open_ways(const struct kith_node *n, size_t slot, const struct kith_destination *to,
+                        kith_time now, struct kith_mesh_way ret[KITH_MESH_WAYS])
 {
-    struct kith_mesh_way ways[KITH_MESH_WAYS];
-    size_t n_ways = kith_mesh_paths_ways(paths, to, now, ways);
+    const struct kith_mesh_paths *paths = n->mesh->net[slot].paths;
+    size_t known = paths == NULL ? 0 : kith_mesh_paths_ways(paths, to, now, ret), count = 0;
 
-    for (size_t i = 0; i < n_ways; i++) {
-        uint32_t by = ways[i].neighbour;
-        const struct kith_session *s = session_of(n, by);
-        if (by == from || s == NULL || kith_session_is_silent(s) || is_among(by, not_by, count))
-            continue;
-        *ret = by;
-        return true;
+    for (size_t i = 0; i < known; i++) {
+        const struct kith_session *s = session_of(n, ret[i].neighbour);
+        if (s != NULL && !kith_session_is_silent(s))
+            ret[count++] = ret[i];
     }
-    return false;
+    return count;
 }
 
 static bool way(void *ctx, const struct kith_destination *to, uint32_t from, const uint32_t *not_by,
@@ -82,35 +79,33 @@ static bool way(void *ctx, const struct kith_destination *to, uint32_t from, con
 {
     const struct kith_node *n = ctx;
     uint32_t bits = networks_of(n, from);
+    struct kith_mesh_way ways[KITH_MESH_WAYS];
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
-        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
-        if (paths != NULL && (bits & 1u << i) != 0 &&
-            way_in(n, paths, to, from, not_by, count, now, ret))
-            return true;
+        size_t n_ways = (bits & 1u << i) != 0 ? open_ways(n, i, to, now, ways) : 0;
+        for (size_t k = 0; k < n_ways; k++) {
+            *ret = ways[k].neighbour;
+            if (*ret != from && !is_among(*ret, not_by, count))
+                return true;
+        }
     }
     return false;
 }
 
-/* The best way to a destination in one network, and the one by a neighbour; false: no way. */
-static bool compare(const struct kith_node *n, const struct kith_mesh_paths *paths,
-                    const struct kith_destination *to, uint32_t by, kith_time now,
-                    struct kith_mesh_way *ret_best, unsigned *ret_hops)
+/* In how many hops the neighbour says it leads there, its own among them; 0: it doesn't. */
+static unsigned hops_by(const struct kith_node *n, const struct kith_destination *to, uint32_t by,
+                        kith_time now)
 {
     struct kith_mesh_way ways[KITH_MESH_WAYS];
-    size_t count = kith_mesh_paths_ways(paths, to, now, ways);
-    bool any = false;
 
-    for (size_t i = 0; i < count; i++) {
-        const struct kith_session *s = session_of(n, ways[i].neighbour);
-        if (ways[i].neighbour == by)
-            *ret_hops = ways[i].hops;
-        if (any || s == NULL || kith_session_is_silent(s))
-            continue;
-        *ret_best = ways[i];
-        any = true;
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
+        size_t count = paths == NULL ? 0 : kith_mesh_paths_ways(paths, to, now, ways);
+        for (size_t k = 0; k < count; k++)
+            if (ways[k].neighbour == by)
+                return ways[k].hops;
     }
-    return any;
+    return 0;
 }
 
 /* Clearly better has fewer hops, or any where the neighbour no longer says that it leads there:
@@ -119,15 +114,14 @@ static bool better(void *ctx, const struct kith_destination *to, uint32_t by, ki
                    uint32_t *ret)
 {
     const struct kith_node *n = ctx;
+    unsigned hops = hops_by(n, to, by, now);
+    struct kith_mesh_way ways[KITH_MESH_WAYS];
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
-        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
-        struct kith_mesh_way best;
-        unsigned hops = KITH_MESH_HOPS_MAX + 1;
-        if (paths == NULL || !compare(n, paths, to, by, now, &best, &hops) ||
-            best.neighbour == by || best.hops >= hops)
+        if (open_ways(n, i, to, now, ways) == 0 || ways[0].neighbour == by ||
+            (hops != 0 && ways[0].hops >= hops))
             continue;
-        *ret = best.neighbour;
+        *ret = ways[0].neighbour;
         return true;
     }
     return false;
@@ -228,16 +222,16 @@ static void become_neighbour(struct kith_node *n, struct node_peer *p, struct ki
 
     if (kith_relay_join(n->mesh->relay, p->handle, high) < 0)
         return; /* without memory for it others lead on */
-    p->neighbour = true;
-    p->neighbour_since = now.mono;
-    p->told_all_at = 0;
+    p->mesh.neighbour = true;
+    p->mesh.since = now.mono;
+    p->mesh.told_all_at = 0;
     routes_greet(n, p, now);
 }
 
 static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
-    p->neighbour = false;
-    p->routes_due = p->routes_want = p->routes_void = 0;
+    p->mesh.neighbour = false;
+    p->mesh.due = p->mesh.want = p->mesh.anew = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);
 }
@@ -247,9 +241,9 @@ void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct ki
     const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
     bool leads = s != NULL && kith_session_is_up(s) && !kith_session_is_relayed(s);
 
-    if (p->neighbour && (!leads || anew))
+    if (p->mesh.neighbour && (!leads || anew))
         part(n, p, now);
-    if (leads && !p->neighbour)
+    if (leads && !p->mesh.neighbour)
         become_neighbour(n, p, now);
 }
 
@@ -258,25 +252,10 @@ bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_no
 {
     uint32_t by;
 
-    if (!way(n, &p->destination, KITH_MESH_SELF, &p->handle, 1, now.mono, &by))
+    if (!way(n, &p->mesh.destination, KITH_MESH_SELF, &p->handle, 1, now.mono, &by))
         return false;
-    *ret = (struct kith_addr){.ip = kith_mesh_address(&p->destination)};
+    *ret = (struct kith_addr){.ip = kith_mesh_address(&p->mesh.destination)};
     return true;
-}
-
-/* In how many hops the neighbour says it leads there, its own among them; 0: it doesn't. */
-static unsigned hops_by(const struct kith_node *n, const struct kith_destination *to, uint32_t by)
-{
-    struct kith_mesh_way ways[KITH_MESH_WAYS];
-
-    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
-        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
-        size_t count = paths == NULL ? 0 : kith_mesh_paths_ways(paths, to, n->mesh->now.mono, ways);
-        for (size_t k = 0; k < count; k++)
-            if (ways[k].neighbour == by)
-                return ways[k].hops;
-    }
-    return 0;
 }
 
 unsigned mesh_hops(const struct kith_node *n, const struct kith_session_info *info)
@@ -286,7 +265,7 @@ unsigned mesh_hops(const struct kith_node *n, const struct kith_session_info *in
 
     if (p == NULL || !kith_relay_route(n->mesh->relay, &info->path.remote.ip, &by))
         return 0;
-    return hops_by(n, &p->destination, by);
+    return hops_by(n, &p->mesh.destination, by, n->mesh->now.mono);
 }
 
 void mesh_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
@@ -315,13 +294,11 @@ bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uin
                kith_time now)
 {
     struct kith_node *n = ctx;
-    const struct node_peer *p = kith_session_user(s);
+    const struct node_peer *p = peer_of(n, s);
 
     if (p == NULL)
-        p = peer_find(n, kith_session_peer(s));
-    if (p == NULL)
         return false;
-    if (!p->neighbour)
+    if (!p->mesh.neighbour)
         return true; /* it crossed a change of the session on its way: nobody's fault */
     const struct kith_relay_counters *c = kith_relay_counters(n->mesh->relay);
     uint64_t before = c->unknown + c->refused;
@@ -402,7 +379,7 @@ static void measure(struct kith_node *n, struct kith_now now)
             continue;
         for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
             if (n->mesh->net[k].paths != NULL && info.rtt > 0)
-                kith_mesh_paths_measured(n->mesh->net[k].paths, &p->destination, by, info.rtt,
+                kith_mesh_paths_measured(n->mesh->net[k].paths, &p->mesh.destination, by, info.rtt,
                                          now.mono);
     }
 }

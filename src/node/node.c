@@ -306,7 +306,6 @@ static bool next_pong(struct kith_node *n, struct kith_node_effect *ret)
 
 bool kith_node_next_effect(struct kith_node *n, struct kith_now now, struct kith_node_effect *ret)
 {
-    n->mesh->now = now;
     take_session_effects(n, now);
     overlay_effects(n, now);
     if (n->overlay_changed) {

@@ -42,12 +42,8 @@ void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith
                     struct kith_marks marks, kith_time now)
 {
     struct kith_node *n = ctx;
-    struct node_peer *p = kith_session_user(s);
+    const struct node_peer *p = peer_of(n, s);
 
-    if (p == NULL) { /* who has a session keeps its place, so it is looked for once */
-        p = peer_find(n, kith_session_peer(s));
-        kith_session_set_user(s, p);
-    }
     if (p != NULL && (p->proved & 1u << slot) != 0 &&
         !kith_vpn_from_peer(n->vpn, p->handle, slot, packet, marks, now))
         kith_session_note(s, KITH_OFFENCE_packets, now);

@@ -11,6 +11,17 @@ struct node_peer *peer_find(const struct kith_node *n, const struct kith_peer_id
     return kith_map_find(&n->peers, id->b);
 }
 
+struct node_peer *peer_of(const struct kith_node *n, struct kith_session *s)
+{
+    struct node_peer *p = kith_session_user(s);
+
+    if (p == NULL) {
+        p = peer_find(n, kith_session_peer(s));
+        kith_session_set_user(s, p);
+    }
+    return p;
+}
+
 static int give_handle(struct kith_node *n, struct node_peer *p)
 {
     if (n->n_handles == n->cap_handles) {

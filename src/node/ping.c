@@ -34,7 +34,7 @@ int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_
 }
 
 static void tell(struct kith_node *n, const struct node_ping *p, uint32_t seq, bool lost,
-                 kith_dur rtt)
+                 kith_dur rtt, kith_wall now)
 {
     const struct kith_session *s = kith_sessions_find(n->sessions, &p->peer);
     struct kith_session_info info;
@@ -46,7 +46,7 @@ static void tell(struct kith_node *n, const struct node_ping *p, uint32_t seq, b
     if (s == NULL || lost)
         return;
     kith_session_info(s, &info);
-    ask_route(n, &info, n->mesh->now.wall, out->route, sizeof out->route);
+    ask_route(n, &info, now, out->route, sizeof out->route);
 }
 
 static bool waits(const struct node_ping *p)
@@ -65,7 +65,7 @@ static void end_if_done(struct kith_node *n, struct node_ping *p)
     p->used = false;
 }
 
-void ping_pong(struct kith_node *n, const struct kith_session_effect *fx)
+void ping_pong(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_PINGS_MAX; i++) {
         struct node_ping *p = &n->ping[i];
@@ -73,20 +73,20 @@ void ping_pong(struct kith_node *n, const struct kith_session_effect *fx)
             if (p->out[k].until == 0 || p->out[k].token != fx->token)
                 continue;
             p->out[k].until = 0;
-            tell(n, p, p->out[k].seq, false, fx->rtt);
+            tell(n, p, p->out[k].seq, false, fx->rtt, now.wall);
             end_if_done(n, p);
             return;
         }
     }
 }
 
-static void expire(struct kith_node *n, struct node_ping *p, kith_time now)
+static void expire(struct kith_node *n, struct node_ping *p, struct kith_now now)
 {
     for (size_t k = 0; k < KITH_COUNT(p->out); k++) {
-        if (p->out[k].until == 0 || now < p->out[k].until)
+        if (p->out[k].until == 0 || now.mono < p->out[k].until)
             continue;
         p->out[k].until = 0;
-        tell(n, p, p->out[k].seq, true, 0);
+        tell(n, p, p->out[k].seq, true, 0, now.wall);
     }
 }
 
@@ -127,7 +127,7 @@ void ping_tick(struct kith_node *n, struct kith_now now)
         struct node_ping *p = &n->ping[i];
         if (!p->used)
             continue;
-        expire(n, p, now.mono);
+        expire(n, p, now);
         if (now.mono >= p->next_at)
             send_next(n, p, now);
         end_if_done(n, p);

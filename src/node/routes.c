@@ -45,7 +45,7 @@ static void tell_soon(struct mesh_network *m, struct kith_now now)
 /* Whether it is told of the network: both have shown that they are members. */
 static bool hears(const struct node_peer *p, const struct node_network *net)
 {
-    return p->neighbour && (p->proved & p->shown & 1u << net->slot) != 0;
+    return p->mesh.neighbour && (p->proved & p->shown & 1u << net->slot) != 0;
 }
 
 /* ---- saying ---- */
@@ -107,8 +107,8 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
 {
     struct kith_mesh_paths *paths = routes_of(n, net)->paths;
     struct kith_route_item item = own_item(n);
-    bool want = (p->routes_want & 1u << net->slot) != 0;
-    bool anew = (p->routes_void & 1u << net->slot) != 0;
+    bool want = (p->mesh.want & 1u << net->slot) != 0;
+    bool anew = (p->mesh.anew & 1u << net->slot) != 0;
     struct list l = {.flags = (uint8_t)((anew ? ANEW : 0) | (want ? WANT : 0))};
     struct kith_mesh_advert a;
     size_t at = 0;
@@ -128,7 +128,7 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
 static void tell_all_soon(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                           struct kith_now now)
 {
-    p->routes_due |= 1u << net->slot;
+    p->mesh.due |= 1u << net->slot;
     routes_of(n, net)->tell_at = now.mono;
 }
 
@@ -136,10 +136,10 @@ void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
-        if (!net->used || !p->neighbour || (p->proved & 1u << i) == 0)
+        if (!net->used || !p->mesh.neighbour || (p->proved & 1u << i) == 0)
             continue;
-        p->routes_want |= 1u << i;
-        p->routes_void |= 1u << i;
+        p->mesh.want |= 1u << i;
+        p->mesh.anew |= 1u << i;
         tell_all_soon(n, p, net, now); /* behind our membership, in this turn or the next */
     }
 }
@@ -150,20 +150,21 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
 
     for (size_t i = 0; i < n->n_handles; i++) {
         struct node_peer *p = n->by_handle[i];
-        if ((p->routes_due & bit) == 0 || !hears(p, net))
+        if ((p->mesh.due & bit) == 0 || !hears(p, net))
             continue;
-        if (now.mono < p->told_all_at) {
-            routes_of(n, net)->tell_at = kith_sooner(routes_of(n, net)->tell_at, p->told_all_at);
+        if (now.mono < p->mesh.told_all_at) {
+            routes_of(n, net)->tell_at =
+                kith_sooner(routes_of(n, net)->tell_at, p->mesh.told_all_at);
             continue;
         }
         if (tell_all(n, p, net, now) < 0) {
             tell_soon(routes_of(n, net), now);
             continue;
         }
-        p->told_all_at = kith_after(now.mono, TELL_ALL_AGAIN);
-        p->routes_due &= ~bit;
-        p->routes_want &= ~bit;
-        p->routes_void &= ~bit;
+        p->mesh.told_all_at = kith_after(now.mono, TELL_ALL_AGAIN);
+        p->mesh.due &= ~bit;
+        p->mesh.want &= ~bit;
+        p->mesh.anew &= ~bit;
     }
 }
 
@@ -177,7 +178,7 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         struct node_peer *p = n->by_handle[i];
         struct list l = {.n = 0};
         struct kith_route_item item = own_item(n);
-        if (!hears(p, net) || (p->routes_due & 1u << net->slot) != 0)
+        if (!hears(p, net) || (p->mesh.due & 1u << net->slot) != 0)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
@@ -187,7 +188,7 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         if (err >= 0)
             err = send_list(n, p, net, &l, now);
         if (err < 0) {
-            p->routes_void |= 1u << net->slot;
+            p->mesh.anew |= 1u << net->slot;
             tell_all_soon(n, p, net, now);
         }
     }
@@ -251,7 +252,7 @@ void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span m
         return;
     struct node_network *net = gossip_shared_network(n, &m.network, p);
     if (net == NULL ||
-        !gossip_affords(n, p, &p->request_paid, REQUEST_COST, 1, REQUEST_BURST, now) ||
+        !gossip_affords(n, p, &p->mesh.request_paid, REQUEST_COST, 1, REQUEST_BURST, now) ||
         is_seen(n->mesh, m.tag))
         return;
     if (kith_destination_equal(&m.destination, &n->mesh->here)) {
@@ -315,13 +316,14 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
     if (kith_routes_decode(message, &m) < 0)
         return;
     struct node_network *net = gossip_shared_network(n, &m.network, p);
-    if (net == NULL || !p->neighbour ||
-        !gossip_affords(n, p, &p->routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST, now) ||
+    if (net == NULL || !p->mesh.neighbour ||
+        !gossip_affords(n, p, &p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
+                        now) ||
         paths_get(n, routes_of(n, net)) < 0)
         return;
     if ((m.flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(routes_of(n, net)->paths, p->handle, now.mono);
-    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->neighbour_since) > BOTH_BEGIN)
+    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN)
         tell_all_soon(n, p, net, now); /* it forgot what we told */
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
@@ -332,7 +334,7 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
                     struct kith_now now)
 {
-    if (p->neighbour && routes_of(n, net)->paths != NULL)
+    if (p->mesh.neighbour && routes_of(n, net)->paths != NULL)
         kith_mesh_paths_refresh(routes_of(n, net)->paths, p->handle, now.mono);
 }
 
@@ -360,7 +362,7 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
     struct mesh_network *m = routes_of(n, net);
 
     if (!is && m->paths != NULL)
-        kith_mesh_paths_forget(m->paths, &p->destination);
+        kith_mesh_paths_forget(m->paths, &p->mesh.destination);
     if (!is)
         routes_unproved(n, net, p, now);
     tell_soon(m, now); /* what was heard of it before it was one is news now */

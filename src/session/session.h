@@ -44,8 +44,7 @@ struct kith_sessions_config {
     /* Whether a peer that comes by itself has a place beside the guests; NULL: none has. */
     bool (*expects)(void *ctx, const struct kith_peer_id *peer);
     void *ctx;
-    uint32_t
-        mesh; /* the transport that candidates of the family KITH_FAMILY_MESH are dialled over */
+    uint32_t mesh; /* the transport over which KITH_FAMILY_MESH is dialled */
 };
 
 /* Takes IP packets as they come in, during kith_sessions_receive. `slot` is our own number of the

@@ -1,0 +1,103 @@
+/* mesh.h: what mesh.c and routes.c keep, and what the other files of this folder ask of them.
+ *
+ * A neighbour is a member with a direct session: flows go through it, and it is told who leads
+ * where. Page: docs/modules/mesh.md. */
+#ifndef KITH_NODE_MESH_H
+#define KITH_NODE_MESH_H
+
+#include "base/map.h"
+#include "mesh/relay.h"
+#include "node/node.h"
+#include "wire/control.h"
+
+struct node_peer;
+struct node_network;
+
+/* Of a peer, in the mesh. */
+struct peer_mesh {
+    struct kith_destination destination; /* the node itself */
+    bool neighbour;
+    kith_time since;       /* it is one */
+    kith_time told_all_at; /* it is told all again not before then */
+    uint32_t due;          /* bit per slot: it is to be told all we lead to */
+    uint32_t want;         /* bit per slot: and is asked to tell all */
+    uint32_t anew;         /* bit per slot: and what it was told before does not count */
+    kith_time routes_paid, request_paid; /* what it may still tell and ask */
+};
+
+struct mesh_network {
+    struct kith_mesh_paths *paths; /* NULL until somebody tells of one */
+    kith_time tell_at;             /* when to tell what changed; KITH_NEVER: nothing did */
+    bool self_news;                /* our own number is another */
+    kith_time hunger_at;           /* when all neighbours are to be asked for all; KITH_NEVER */
+    bool starved;                  /* a newer number was asked for, and may have to be again */
+};
+
+enum { MESH_TAGS = 512 };
+
+struct node_mesh {
+    struct kith_relay *relay;
+    uint32_t transport; /* its index in the batch, once registered there */
+    bool registered;
+    struct kith_now now; /* of this turn: a transport is not told the time */
+    struct kith_destination here;
+    uint32_t seq;                   /* of our own statements: where we are */
+    struct kith_map by_destination; /* -> node_peer */
+    struct mesh_network net[KITH_NODE_NETWORKS_MAX];
+    uint64_t tag[MESH_TAGS]; /* of requests seen lately */
+    size_t n_tags;           /* ever */
+    kith_time ask_paid;      /* requests that we send or pass on */
+    kith_time tick_at;       /* when to clear the tables of what time has ended */
+    kith_time improve_at;    /* when to look for better ways */
+};
+
+/* mesh.c */
+int mesh_new(struct kith_node *n, struct kith_now now);
+void mesh_free(struct kith_node *n);
+bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uint8_t ecn,
+               kith_time now);
+/* The session's connection in use is another, or none; `anew`: the peer forgot everything. */
+void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct kith_now now);
+/* Where a peer is known under its destination, or no longer. KITH_E_NOMEM. */
+int mesh_peer_add(struct kith_node *n, struct node_peer *p);
+void mesh_peer_remove(struct kith_node *n, struct node_peer *p);
+struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destination *to);
+/* Whether others lead to it; then its address in the mesh. */
+bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_now now,
+                  struct kith_addr *ret);
+/* Over how many connections a relayed session goes; 0: nobody has told us. */
+unsigned mesh_hops(const struct kith_node *n, const struct kith_session_info *info);
+/* "relay via phone" or "mesh 3 hops": the way of a session that goes through others. */
+void mesh_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
+                char *buf, size_t cap);
+/* Sends on what has come, and takes in what is for this node. */
+void mesh_flush(struct kith_node *n, struct kith_now now);
+void mesh_tick(struct kith_node *n, struct kith_now now);
+kith_time mesh_deadline(const struct kith_node *n);
+
+/* routes.c */
+/* It is a neighbour, and has proved to be in a network: it is told all, once. */
+void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now);
+/* It is none any more. */
+void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now);
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                  struct kith_now now);
+void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now);
+/* It no longer counts as a member of the network in this session: it leads nobody on there. */
+void routes_unproved(struct kith_node *n, const struct node_network *net, struct node_peer *p,
+                     struct kith_now now);
+/* One is a member of the network from now on, or no more. */
+void routes_member(struct kith_node *n, const struct node_network *net, struct node_peer *p,
+                   bool is, struct kith_now now);
+/* It is heard of the network: what it told of it is fresh. */
+void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
+                    struct kith_now now);
+/* This node has left the network. */
+void routes_forget(struct kith_node *n, const struct node_network *net);
+/* Asks once more for the newer numbers that were asked for and did not come. */
+void routes_ask_again(struct kith_node *n, struct kith_now now);
+void routes_tick(struct kith_node *n, struct kith_now now);
+kith_time routes_deadline(const struct kith_node *n);
+
+#endif
