@@ -8,7 +8,7 @@
  *
  * Order: neighbours come and go; heard and send, any number; then take what leaves (next_out) and
  * what has arrived (next_in) until there is none, and say so (taken); tick when due.
- * Spec: docs/spec/mesh.md. Tests: tests/unit/mesh_relay_test.c,
+ * Spec: docs/spec/mesh.md. Tests: tests/unit/mesh_relay*_test.c,
  * tests/property/mesh_relay_law_test.c, tests/fuzz/mesh_relay.c. */
 #ifndef KITH_MESH_RELAY_H
 #define KITH_MESH_RELAY_H

@@ -301,6 +301,9 @@ reaches_not() { ! reaches "$@"; }
 connected() { on "$1" kith --json peers | json_has '["peers"]' "name" "$2"; }
 connected_not() { ! connected "$@"; }
 
+# goes FROM TO PATTERN: what a ping says of its way begins like that. One that is lost takes 5 s.
+goes() { on "$1" kith ping "$2" -c 1 --json | json 'j["replies"][0].get("route")' | grep -q "^$3"; }
+
 # json EXPRESSION: prints what it says of the JSON on standard input, called j.
 json() { python3 -c 'import json, sys; j = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 json_has() {

@@ -25,9 +25,6 @@ between() {
     plug "$2:eth${devices[$2]}" "s$3" "10.0.$3.2/24"
 }
 
-# goes FROM TO PATTERN: a ping's route.
-goes() { on "$1" kith ping "$2" -c 1 --json | json 'j["replies"][0].get("route")' | grep -q "^$3"; }
-
 # grow FOUNDER A:B...: a network in which A, once it may, lets B in, which it hears; pair by pair.
 grow() {
     local pair

@@ -23,9 +23,6 @@ plug laptop left 192.0.2.2/24
 plug phone right 198.51.100.2/24
 network desktop laptop phone
 
-# goes FROM TO PATTERN: a ping's route.
-goes() { on "$1" kith ping "$2" -c 1 --json | json 'j["replies"][0].get("route")' | grep -q "^$3"; }
-
 soon 3 "the laptop reaches the phone, which it cannot hear" reaches laptop phone
 check "and over IPv6" reaches laptop phone 6
 check "and the other way" reaches phone laptop

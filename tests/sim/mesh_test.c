@@ -228,6 +228,21 @@ static void traffic_goes_on_soon_after_one_in_the_middle_starts_anew(void **stat
     home_down(&h);
 }
 
+/* It looks for the direct way all the time; that must not hide that it fell silent. */
+static void a_relayed_session_that_falls_silent_is_told_of(void **state)
+{
+    (void)state;
+    up(20, 3);
+    cut(1, 2);
+    assert_true(becomes(1, 2, "relay via laptop", 8 * KITH_SEC));
+    home_wait(&h, 130 * KITH_SEC); /* at rest it is a minute between two looks */
+    unsigned before = h.node[1].seen[KITH_EV_session_silent];
+    cut(0, 2);
+    (void)home_reaches(&h, 1, 2, 8 * KITH_SEC);
+    assert_int_equal(h.node[1].seen[KITH_EV_session_silent], before + 1);
+    home_down(&h);
+}
+
 /* Those at the ends look for the direct way every 15 s; that they fell silent they notice at once.
  */
 static void an_outage_of_the_one_in_the_middle_ends_soon_after_it(void **state)
@@ -297,6 +312,7 @@ int main(void)
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
         cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
         cmocka_unit_test(traffic_goes_on_soon_after_one_in_the_middle_starts_anew),
+        cmocka_unit_test(a_relayed_session_that_falls_silent_is_told_of),
         cmocka_unit_test(an_outage_of_the_one_in_the_middle_ends_soon_after_it),
         cmocka_unit_test(one_that_is_revoked_leads_nobody_on),
         cmocka_unit_test(at_rest_nothing_is_said_of_routes),

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,6 +23,7 @@
 
 #include "api_lab.h"
 #include "dir_lab.h"
+#include "fd_lab.h"
 
 #define PATIENCE (20 * KITH_SEC) /* for a machine that is busy; nothing here waits that long */
 
@@ -95,20 +95,6 @@ static int caller_join(struct caller *c)
     (void)pthread_cond_destroy(&c->told);
     (void)pthread_mutex_destroy(&c->lock);
     return c->err;
-}
-
-/* ---- what belongs to the process ---- */
-
-static size_t entries(const char *dir)
-{
-    DIR *d = opendir(dir);
-    size_t n = 0;
-
-    assert_non_null(d);
-    while (readdir(d) != NULL)
-        n++;
-    (void)closedir(d);
-    return n;
 }
 
 /* ---- two nodes ---- */
@@ -624,8 +610,8 @@ static void opening_and_closing_leaves_no_descriptor_thread_or_socket_behind(voi
 
     (void)state;
     kith_close(lab_node("one")); /* libraries open some for good, once */
-    fds = entries("/proc/self/fd");
-    threads = entries("/proc/self/task");
+    fds = lab_descriptors();
+    threads = lab_entries("/proc/self/task");
     for (int i = 0; i < 3; i++) {
         struct kith *k = lab_node("one"), *second = NULL;
         json_decref(lab_ask(k, "id", NULL));
@@ -633,8 +619,8 @@ static void opening_and_closing_leaves_no_descriptor_thread_or_socket_behind(voi
         assert_int_equal(access("one/control.sock", F_OK), -1); /* nobody asked for one */
         kith_close(k);
     }
-    assert_int_equal(entries("/proc/self/fd"), fds);
-    assert_int_equal(entries("/proc/self/task"), threads);
+    assert_int_equal(lab_descriptors(), fds);
+    assert_int_equal(lab_entries("/proc/self/task"), threads);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, lab_dir_enter, lab_dir_leave)

@@ -379,9 +379,23 @@ static void the_longest_texts_fit_their_buffers(void **state)
                         "fe80:1111:2222:3333:4444:5555:6666:7777/128");
 }
 
+/* The destination of docs/spec/destination.md: `vpn` of the peer 00 01 … 1f. */
+static void an_address_of_the_mesh_is_base32_and_nobody_s_on_the_wire(void **state)
+{
+    const struct kith_addr a = {.ip = {.family = KITH_FAMILY_MESH,
+                                       .b = {0x49, 0x85, 0x50, 0x3b, 0x3b, 0x29, 0x9d, 0xb1, 0xa6,
+                                             0x18, 0x33, 0x8b, 0x92, 0x8e, 0x37, 0xce}}};
+    char buf[KITH_ADDR_TEXT];
+
+    (void)state;
+    assert_string_equal(kith_addr_text(&a, buf, sizeof buf), "mesh:jgcvaoz3fgo3djqygofzfdrxzy");
+    assert_int_equal(kith_ip_bytes(&a.ip).n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_of_the_mesh_is_base32_and_nobody_s_on_the_wire),
         cmocka_unit_test(ipv6_is_written_as_rfc_5952_says),
         cmocka_unit_test(hostile_texts_are_no_addresses),
         cmocka_unit_test(a_mapped_address_is_ipv4),

@@ -318,6 +318,136 @@ static void without_memory_nothing_is_lost_but_what_is_new(void **state)
     heap.fail_at = 0;
 }
 
+/* ---- telling on ---- */
+
+/* What there is to tell of destination `to` (KITH_MESH_NOBODY as `by`: that nobody leads there);
+ * hops 64 and one more: nothing. */
+static struct kith_mesh_advert news(uint32_t to, enum kith_mesh_which which)
+{
+    const struct kith_destination d = dest(to);
+    struct kith_mesh_advert a;
+    size_t at = 0;
+
+    while (kith_mesh_paths_next_advert(p, &at, which, now.mono, &a))
+        if (kith_destination_equal(&a.to, &d))
+            return a;
+    return (struct kith_mesh_advert){.hops = KITH_MESH_HOPS_MAX + 1};
+}
+
+static bool nothing_to_tell(uint32_t to, enum kith_mesh_which which)
+{
+    return news(to, which).hops > KITH_MESH_HOPS_MAX;
+}
+
+static void tell_numbered(uint32_t to, uint32_t by, unsigned hops, uint32_t seq)
+{
+    const struct kith_mesh_offer o = {
+        .neighbour = by, .hops = (uint8_t)hops, .seq = seq, .expires = LATER};
+    const struct kith_destination d = dest(to);
+    enum kith_mesh_told told;
+
+    assert_int_equal(kith_mesh_paths_tell(p, &d, &o, now, &told), KITH_OK);
+}
+
+static void tell_everybody(uint32_t to)
+{
+    const struct kith_mesh_advert a = news(to, KITH_MESH_NEWS);
+
+    assert_true(a.hops <= KITH_MESH_HOPS_MAX);
+    kith_mesh_paths_told(p, &a, true);
+    assert_true(nothing_to_tell(to, KITH_MESH_NEWS));
+}
+
+static void news_is_what_everybody_was_told_differently_last(void **state)
+{
+    (void)state;
+    tell_numbered(1, 7, 2, 5);
+    assert_int_equal(news(1, KITH_MESH_NEWS).hops, 2);
+    assert_int_equal(news(1, KITH_MESH_NEWS).by, 7);
+    const struct kith_mesh_advert a = news(1, KITH_MESH_NEWS);
+    kith_mesh_paths_told(p, &a, false); /* one was told */
+    assert_int_equal(news(1, KITH_MESH_NEWS).hops, 2);
+    tell_everybody(1);
+    tell_numbered(1, 7, 2, 5);
+    assert_true(nothing_to_tell(1, KITH_MESH_NEWS));
+    tell_numbered(1, 7, 2, 6); /* a newer number is news */
+    tell_everybody(1);
+    const struct kith_destination d = dest(1);
+    kith_mesh_paths_withdrawn(p, &d, 7, now.mono);
+    assert_int_equal(news(1, KITH_MESH_NEWS).hops, 0);
+    assert_int_equal(news(1, KITH_MESH_NEWS).by, KITH_MESH_NOBODY);
+    tell_everybody(1);
+    assert_int_equal(kith_mesh_paths_count(p), 0);
+}
+
+/* RFC 8966 3.5.1: told on at 2 hops, a way at 3 (the neighbour's 2) is not shorter than that. */
+static void a_way_that_is_not_feasible_is_used_but_not_told_on(void **state)
+{
+    const struct kith_destination d = dest(1);
+
+    (void)state;
+    tell_numbered(1, 7, 2, 5);
+    tell_everybody(1);
+    tell_numbered(1, 8, 3, 5);
+    tell_numbered(1, 9, 2, 4); /* shorter, but of an older number */
+    kith_mesh_paths_withdrawn(p, &d, 7, now.mono);
+    assert_true(best(1, KITH_MESH_NOBODY) == 8 || best(1, KITH_MESH_NOBODY) == 9);
+    assert_int_equal(news(1, KITH_MESH_NEWS).hops, 0);
+    assert_true(news(1, KITH_MESH_NEWS).starved);
+    assert_false(nothing_to_tell(1, KITH_MESH_STARVED));
+    tell_numbered(1, 8, 3, 6); /* asked for, and come */
+    assert_int_equal(news(1, KITH_MESH_NEWS).hops, 3);
+    assert_true(nothing_to_tell(1, KITH_MESH_STARVED));
+}
+
+static void what_was_told_of_one_that_is_lost_counts_for_three_minutes(void **state)
+{
+    (void)state;
+    tell_numbered(1, 7, 2, 5);
+    tell_everybody(1);
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    tell_everybody(1);
+    now.mono += 179 * KITH_SEC;
+    (void)kith_mesh_paths_tick(p, now);
+    tell_numbered(1, 8, 4, 5);
+    assert_true(news(1, KITH_MESH_STARVED).starved);
+    (void)kith_mesh_paths_gone(p, 8, now.mono);
+    now.mono += 180 * KITH_SEC;
+    (void)kith_mesh_paths_tick(p, now);
+    tell_numbered(1, 8, 4, 5);
+    assert_int_equal(news(1, KITH_MESH_NEWS).hops, 4);
+}
+
+static void who_loses_a_way_lacks_those_that_were_not_kept(void **state)
+{
+    (void)state;
+    for (uint32_t by = 1; by <= 3; by++)
+        (void)tell(1, by, by);
+    (void)kith_mesh_paths_gone(p, 3, now.mono);
+    assert_false(kith_mesh_paths_lacks(p)); /* there never was a fourth */
+    (void)tell(1, 3, 3);
+    (void)tell(1, 4, 4);
+    assert_false(kith_mesh_paths_lacks(p));
+    (void)tell(1, 5, 1); /* takes the place of the third: nothing is lacked that was given up */
+    assert_false(kith_mesh_paths_lacks(p));
+    (void)kith_mesh_paths_gone(p, 1, now.mono);
+    assert_true(kith_mesh_paths_lacks(p));
+    assert_false(kith_mesh_paths_lacks(p)); /* it was said */
+}
+
+static void a_neighbour_that_is_heard_keeps_what_it_told_fresh(void **state)
+{
+    (void)state;
+    (void)tell(1, 7, 1);
+    (void)tell(2, 8, 1);
+    for (int i = 0; i < 4; i++) {
+        now.mono += 300 * KITH_SEC;
+        kith_mesh_paths_refresh(p, 7, now.mono);
+    }
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+    assert_int_equal(best(2, KITH_MESH_NOBODY), KITH_MESH_NOBODY);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -332,6 +462,11 @@ int main(void)
         T(a_neighbour_that_goes_takes_its_ways_along),
         T(a_flood_by_one_pushes_out_its_own_only),
         T(what_is_asked_for_stays),
+        T(news_is_what_everybody_was_told_differently_last),
+        T(a_way_that_is_not_feasible_is_used_but_not_told_on),
+        T(what_was_told_of_one_that_is_lost_counts_for_three_minutes),
+        T(who_loses_a_way_lacks_those_that_were_not_kept),
+        T(a_neighbour_that_is_heard_keeps_what_it_told_fresh),
         T(an_entry_takes_at_most_200_bytes),
         T(without_memory_nothing_is_lost_but_what_is_new),
     };

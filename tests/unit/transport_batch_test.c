@@ -356,10 +356,35 @@ static void nothing_is_lost_repeated_or_reordered(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_transport_that_goes_takes_along_what_waits_for_it_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_true(put(to(0, 1), 0, 100, 1));
+    assert_true(put(to(1, 1), 0, 100, 2));
+    assert_true(put(to(0, 1), 0, 100, 3));
+    kith_tx_drop_transport(&b, 0); /* not the last: it stays */
+    kith_tx_drop_transport(&b, 1);
+    assert_true(kith_tx_flush(&b));
+    assert_int_equal(wire[1].calls, 0);
+    assert_int_equal(wire[0].n, 2);
+    assert_int_equal(wire[0].run[0].data[0], 1);
+    assert_int_equal(wire[0].run[1].data[0], 3);
+    /* its place may be had again */
+    static const struct kith_transport_ops ops = {.send = send_runs};
+    const struct kith_transport again = {.ops = &ops, .ctx = &wire[1], .info = {.kind = "test"}};
+    uint32_t index;
+    assert_int_equal(kith_tx_add_transport(&b, &again, &index), KITH_OK);
+    assert_int_equal(index, 1);
+    assert_true(put(to(1, 1), 0, 100, 4));
+    assert_true(kith_tx_flush(&b));
+    assert_int_equal(wire[1].n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(neighbours_of_one_way_and_size_are_one_run),
+        TEST(a_transport_that_goes_takes_along_what_waits_for_it_and_nothing_else),
         TEST(another_way_or_mark_begins_a_run),
         TEST(a_shorter_datagram_ends_the_run_and_a_longer_one_begins_another),
         TEST(nothing_is_no_datagram),
