@@ -351,6 +351,37 @@ static void who_pulls_all_the_time_is_answered_at_the_rate_of_pushes(void **stat
     home_down(&h);
 }
 
+/* The foe says that it has an object of this number, which there is none of. */
+static void claims_to_have(struct home *h, uint8_t number)
+{
+    uint8_t items[24], message[128];
+    struct kith_writer w = kith_writer_on(items, sizeof items);
+    struct kith_digest digest = {.network = h->info.id, .entries = {{items, sizeof items}, 1}};
+    size_t len;
+
+    kith_digest_item_put(&w, &(struct kith_digest_item){.key = {{0xfe, number}}, .number = 1});
+    assert_int_equal(kith_digest_encode(&digest, message, sizeof message, &len), KITH_OK);
+    home_foe_says(h, 0, message, len);
+    home_wait(h, KITH_SEC);
+}
+
+static void what_never_comes_holds_up_what_is_asked_for_next_for_ten_seconds(void **state)
+{
+    struct home h;
+
+    (void)state;
+    up(&h, 30);
+    size_t before = h.foe.controls[KITH_WIRE_pull];
+    claims_to_have(&h, 1);
+    assert_int_equal(h.foe.controls[KITH_WIRE_pull], before + 1);
+    claims_to_have(&h, 2);
+    home_wait(&h, 6 * KITH_SEC);
+    assert_int_equal(h.foe.controls[KITH_WIRE_pull], before + 1);
+    home_wait(&h, 3 * KITH_SEC);
+    assert_int_equal(h.foe.controls[KITH_WIRE_pull], before + 2);
+    home_down(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +390,7 @@ int main(void)
         cmocka_unit_test(renewals_with_bad_objects_count_as_pushes),
         cmocka_unit_test(digests_beyond_a_members_share_are_not_looked_at),
         cmocka_unit_test(of_many_addresses_members_say_they_saw_four_count_and_one_a_minute),
+        cmocka_unit_test(what_never_comes_holds_up_what_is_asked_for_next_for_ten_seconds),
         cmocka_unit_test(of_a_long_pull_only_the_first_keys_are_answered),
         cmocka_unit_test(who_pulls_all_the_time_is_answered_at_the_rate_of_pushes),
     };

@@ -27,6 +27,40 @@ static void where_nobody_leads_there_it_is_refused(void **s)
     assert_int_equal(counted()->forwarded_flows, 0);
 }
 
+/* Else one packet for somebody who is gone walks every path of the mesh. */
+static void an_attempt_that_was_refused_is_refused_by_whatever_way_it_comes_again(void **s)
+{
+    (void)s;
+    join(3);
+    assert_true(hear_begin(1, HIGH | 1, 1, 77));
+    leaves_over(1, HIGH | 1, KITH_MESH_NO_WAY);
+    LEADS(3);
+    assert_true(hear_begin(2, HIGH | 1, 1, 77));
+    leaves_over(2, HIGH | 1, KITH_MESH_LOOP);
+    nothing_leaves();
+    struct kith_flow_open next = opening(HIGH | 2, 1, 77);
+    next.attempt++;
+    assert_true(hear_open(2, &next)); /* another attempt is another thing */
+    (void)leaves_open(3);
+    drain();
+    /* the last 256 are remembered, and no more */
+    LEADS(1);
+    for (unsigned i = 0; i < 256; i++) {
+        pass(20 * KITH_MSEC);
+        assert_true(hear_begin(1, HIGH | (100 + i), 100 + i, 77));
+        drain();
+    }
+    LEADS(3);
+    assert_true(hear_begin(2, HIGH | 3, 100, 77));
+    leaves_over(2, HIGH | 3, KITH_MESH_LOOP);
+    LEADS(1);
+    assert_true(hear_begin(1, HIGH | 999, 999, 77));
+    drain();
+    LEADS(3);
+    assert_true(hear_begin(2, HIGH | 4, 100, 77));
+    (void)leaves_open(3);
+}
+
 static void a_refusal_makes_it_try_the_next_until_three_were_tried(void **s)
 {
     (void)s;
@@ -417,6 +451,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(where_nobody_leads_there_it_is_refused),
+        T(an_attempt_that_was_refused_is_refused_by_whatever_way_it_comes_again),
         T(a_refusal_makes_it_try_the_next_until_three_were_tried),
         T(after_a_refusal_packets_go_the_other_way),
         T(a_flow_of_ours_that_is_refused_goes_another_way_with_the_next_packet),

@@ -124,6 +124,19 @@ static size_t fill(void)
     return n;
 }
 
+static void clearing_keeps_what_was_not_taken(void **state)
+{
+    (void)state;
+    assert_int_equal(put(1, "one"), KITH_OK);
+    assert_int_equal(put(2, "two"), KITH_OK);
+    takes(1, "one");
+    kith_shelf_clear(&s);
+    takes(2, "two");
+    kith_shelf_clear(&s);
+    assert_int_equal(put(3, "three"), KITH_OK);
+    takes(3, "three");
+}
+
 static void full_is_full_until_all_was_taken(void **state)
 {
     struct kith_shelved got;
@@ -180,6 +193,7 @@ int main(void)
         T(parts_lie_end_to_end_and_the_tag_goes_along),
         T(what_was_taken_may_be_changed_and_leaves_the_next_alone),
         T(a_datagram_of_65535_bytes_fits_and_none_beyond),
+        T(clearing_keeps_what_was_not_taken),
         T(full_is_full_until_all_was_taken),
         T(the_buffer_is_got_when_first_needed_and_given_back),
         T(without_memory_it_stays_empty_and_works_later),
