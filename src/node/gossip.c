@@ -1,4 +1,4 @@
-/* gossip.c: what members of a network tell each other: who they are and which objects they hold.
+/* gossip.c: members of a network that meet: who they are, and what one may ask of the other.
  *
  * Nothing about a network is said to a peer before the view says it is a member of it; what a peer
  * says about a network counts only after it has proved its membership in this session.
@@ -16,21 +16,15 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 
 /* ---- allowances: what one member may ask of us (control-stream 6) ---- */
 
-#define PUSH_COST (KITH_SEC / 64)
-#define PUSH_BURST 512
-#define DIGEST_COST KITH_MSEC /* per entry: the longest list of all is 13,000 */
-#define DIGEST_BURST 30000
 #define OBSERVED_COST (10 * KITH_SEC)
 #define OBSERVED_BURST 4
 #define ADDRESS_COST KITH_SEC
 #define ADDRESS_BURST 64
 #define GREET_COST (2 * KITH_SEC) /* all that must survive a connection, said again when it moved */
 #define GREET_BURST 8
-#define PULL_PATIENCE (10 * KITH_SEC) /* what was asked for may be gone at the other side, too */
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
 
-/* What a member overdid is held against it: conduct.def. */
-static void note(const struct kith_node *n, const struct kith_peer_id *peer, enum kith_offence what,
+void gossip_note(const struct kith_node *n, const struct kith_peer_id *peer, enum kith_offence what,
                  struct kith_now now)
 {
     struct kith_session *s = kith_sessions_find(n->sessions, peer);
@@ -45,19 +39,16 @@ bool gossip_affords(const struct kith_node *n, const struct node_peer *p, kith_t
     bool can = kith_rate_takes(paid, cost, count, burst, now.mono);
 
     if (!can)
-        note(n, &p->id, KITH_OFFENCE_messages, now);
+        gossip_note(n, &p->id, KITH_OFFENCE_messages, now);
     return can;
 }
 
-/* Whether one more object of this peer's is judged, in whatever message it came. Guests are nobody
- * yet (NULL): what they may send at all is little. */
-static bool may_offer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
+bool gossip_may_offer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     return p == NULL || gossip_affords(n, p, &p->push_paid, PUSH_COST, 1, PUSH_BURST, now);
 }
 
-/* Whether one more object is sent to it because it asked. */
-static bool may_answer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
+bool gossip_may_answer(const struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     return gossip_affords(n, p, &p->answer_paid, PUSH_COST, 1, PUSH_BURST, now);
 }
@@ -70,10 +61,10 @@ void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const 
     kith_event_object_refused(n->env->events, from->b, object, why);
     /* what is untimely or superfluous may come in good faith; this is no object at all */
     if (err == KITH_E_AUTH || err == KITH_E_MALFORMED)
-        note(n, from, KITH_OFFENCE_objects, now);
+        gossip_note(n, from, KITH_OFFENCE_objects, now);
 }
 
-static void wake_gossip(struct kith_node *n, kith_time at)
+void gossip_wake(struct kith_node *n, kith_time at)
 {
     n->gossip_at = kith_sooner(n->gossip_at, at);
 }
@@ -81,7 +72,7 @@ static void wake_gossip(struct kith_node *n, kith_time at)
 static void digest_after(struct kith_node *n, struct node_peer *p, kith_dur d, struct kith_now now)
 {
     p->digest_at = kith_after(now.mono, d);
-    wake_gossip(n, p->digest_at);
+    gossip_wake(n, p->digest_at);
 }
 
 static bool is_up(const struct kith_node *n, const struct node_peer *p)
@@ -89,6 +80,15 @@ static bool is_up(const struct kith_node *n, const struct node_peer *p)
     const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
 
     return s != NULL && kith_session_is_up(s);
+}
+
+struct node_network *gossip_shared_network(const struct kith_node *n,
+                                           const struct kith_network_id *id,
+                                           const struct node_peer *p)
+{
+    struct node_network *net = network_by_id(n, id);
+
+    return net != NULL && p != NULL && (p->proved & 1u << net->slot) != 0 ? net : NULL;
 }
 
 /* ---- memberships ---- */
@@ -115,7 +115,7 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
         return;
     }
     p->shown |= 1u << net->slot;
-    gossip_send_digest(n, p, net, now);
+    digests_tell(n, p, net, now);
 }
 
 /* Networks that we share with a peer and have not shown it: a bit each. */
@@ -194,16 +194,6 @@ static int check_objects(const struct kith_membership *m, const struct kith_peer
     return err;
 }
 
-static int push(struct kith_node *n, const struct kith_peer_id *to,
-                const struct kith_object *object, struct kith_now now)
-{
-    struct kith_push message = {.object = object->bytes};
-    size_t len;
-    int err = kith_push_encode(&message, n->scratch, KITH_FRAME_BODY_MAX, &len);
-
-    return err < 0 ? err : gossip_send(n, to, len, now);
-}
-
 /* Pushes to a peer what ended its membership. */
 static void tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
                        const struct node_network *net, struct kith_now now)
@@ -212,8 +202,8 @@ static void tell_ended(struct kith_node *n, const struct kith_peer_id *peer,
 
     for (size_t i = 0; (revocation = kith_netview_revocation(net->view, peer, i)) != NULL; i++) {
         office = kith_netview_office(net->view, &revocation->env.signer);
-        if ((office != NULL && push(n, peer, office, now) < 0) ||
-            push(n, peer, revocation, now) < 0)
+        if ((office != NULL && digests_push(n, peer, office, now) < 0) ||
+            digests_push(n, peer, revocation, now) < 0)
             return; /* it hears it when it comes again */
     }
 }
@@ -258,13 +248,13 @@ static void on_membership(struct kith_node *n, const struct kith_peer_id *from,
     err = check_objects(&m, from);
     if (err < 0 && err != KITH_E_CRYPTO) {
         kith_event_peer_broke_rules(n->env->events, from->b, "a membership of somebody else");
-        note(n, from, KITH_OFFENCE_objects, now);
+        gossip_note(n, from, KITH_OFFENCE_objects, now);
     }
     if (err == KITH_E_CRYPTO)
         hear_again(fx, now);
     if (err < 0)
         return;
-    if (!may_offer(n, peer_find(n, from), now))
+    if (!gossip_may_offer(n, peer_find(n, from), now))
         return; /* its objects cost as much to judge as pushed ones */
     if (m.admin.n > 0)
         err = object_take(n, net, m.admin, from, now, &offer, &why);
@@ -294,211 +284,6 @@ static void on_membership_end(struct kith_node *n, const struct kith_peer_id *fr
         return;
     p->proved &= ~(1u << net->slot);
     routes_unproved(n, net, p, now);
-}
-
-/* ---- digests, pulls, pushes ---- */
-
-struct node_network *gossip_shared_network(const struct kith_node *n,
-                                           const struct kith_network_id *id,
-                                           const struct node_peer *p)
-{
-    struct node_network *net = network_by_id(n, id);
-
-    return net != NULL && p != NULL && (p->proved & 1u << net->slot) != 0 ? net : NULL;
-}
-
-enum { DIGESTS_PER_MESSAGE = 1000 };
-
-static int send_digest_items(struct kith_node *n, const struct kith_peer_id *to,
-                             const struct node_network *net, const uint8_t *items, size_t len,
-                             uint16_t count, struct kith_now now)
-{
-    struct kith_digest digest = {.network = net->id, .entries = {{items, len}, count}};
-    size_t n_out;
-    int err = kith_digest_encode(&digest, n->scratch, KITH_FRAME_BODY_MAX, &n_out);
-
-    return err < 0 ? err : gossip_send(n, to, n_out, now);
-}
-
-void gossip_send_digest(struct kith_node *n, struct node_peer *p, struct node_network *net,
-                        struct kith_now now)
-{
-    uint8_t items[DIGESTS_PER_MESSAGE * 24];
-    struct kith_digest_item item;
-    size_t at = 0;
-    bool more = true;
-
-    while (more) {
-        struct kith_writer w = kith_writer_on(items, sizeof items);
-        uint16_t count = 0;
-        size_t len = 0;
-        while (count < DIGESTS_PER_MESSAGE &&
-               (more = kith_netview_next_digest(net->view, &at, &item))) {
-            kith_digest_item_put(&w, &item);
-            count++;
-        }
-        if (count == 0 || kith_writer_done(&w, &len) < 0 ||
-            send_digest_items(n, &p->id, net, items, len, count, now) < 0)
-            return;
-    }
-}
-
-void gossip_announce(struct kith_node *n, const struct node_network *net,
-                     const struct kith_object *obj, const struct kith_peer_id *except,
-                     struct kith_now now)
-{
-    struct kith_digest_item item = {.key = obj->key, .number = obj->env.number};
-    uint8_t bytes[24];
-    struct kith_writer w = kith_writer_on(bytes, sizeof bytes);
-    bool urgent = obj->env.kind == KITH_OBJECT_revocation_body;
-
-    kith_digest_item_put(&w, &item);
-    for (size_t i = 0; i < n->n_handles; i++) {
-        struct node_peer *p = n->by_handle[i];
-        /* what comes between our proof and theirs is in no digest of the two */
-        if (((p->shown | p->proved) & 1u << net->slot) == 0 ||
-            (except != NULL && kith_peer_id_equal(&p->id, except)))
-            continue;
-        if (!urgent)
-            (void)!send_digest_items(n, &p->id, net, bytes, sizeof bytes, 1, now);
-        else
-            (void)!push(n, &p->id, obj, now);
-    }
-}
-
-/* Asks for the next few objects that the peer has and we lack. */
-static void pull_more(struct kith_node *n, struct node_peer *p, struct kith_now now)
-{
-    const struct node_network *net = &n->network[p->lack_slot];
-    size_t count = p->n_lack < PULL_BATCH ? p->n_lack : PULL_BATCH, len;
-
-    if (count == 0 || !net->used)
-        return;
-    if (p->pulls_out > 0 && kith_since(now.mono, p->pulled_at) < PULL_PATIENCE) {
-        p->pull_at = kith_after(p->pulled_at, PULL_PATIENCE);
-        wake_gossip(n, p->pull_at);
-        return;
-    }
-    kith_dur ahead = PUSH_COST * (PUSH_BURST - PULL_BATCH); /* it must afford to answer */
-    p->pull_at = KITH_NEVER;
-    if (kith_since(p->push_paid, now.mono) > ahead) {
-        p->pull_at = p->push_paid - ahead;
-        wake_gossip(n, p->pull_at);
-        return;
-    }
-    const struct kith_object_key *first = &p->lack[p->n_lack - count];
-    struct kith_pull pull = {
-        .network = net->id,
-        .keys = {{(const uint8_t *)first, count * sizeof *first}, (uint16_t)count}};
-    if (kith_pull_encode(&pull, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0 ||
-        gossip_send(n, &p->id, len, now) < 0)
-        return;
-    p->n_lack -= count;
-    p->pulls_out = (unsigned)count;
-    p->pulled_at = now.mono;
-}
-
-static void note_lack(struct kith_node *n, struct node_peer *p, const struct kith_object_key *key)
-{
-    if (p->lack == NULL)
-        p->lack = kith_new_array(n->env->alloc, LACK_MAX, sizeof *p->lack);
-    if (p->lack == NULL || p->n_lack == LACK_MAX)
-        return; /* the next digest names it again */
-    for (size_t i = 0; i < p->n_lack; i++)
-        if (kith_object_key_equal(&p->lack[i], key))
-            return;
-    p->lack[p->n_lack++] = *key;
-}
-
-static void on_digest(struct kith_node *n, struct node_peer *p, struct kith_span message,
-                      struct kith_now now)
-{
-    struct kith_digest digest;
-    struct kith_digest_item item;
-
-    if (kith_digest_decode(message, &digest) < 0)
-        return;
-    struct node_network *net = gossip_shared_network(n, &digest.network, p);
-    if (net == NULL ||
-        !gossip_affords(n, p, &p->digest_paid, DIGEST_COST, digest.entries.n, DIGEST_BURST, now))
-        return;
-    routes_refresh(n, net, p, now);
-    if (p->lack_slot != net->slot) {
-        p->n_lack = 0; /* one network at a time; the other's digest comes again */
-        p->pulls_out = 0;
-        p->lack_slot = net->slot;
-    }
-    struct kith_reader r = kith_reader_on(digest.entries.bytes);
-    while (kith_digest_item_next(&r, &item))
-        if (kith_netview_lacks(net->view, &item, now.wall))
-            note_lack(n, p, &item.key);
-    pull_more(n, p, now);
-}
-
-static void on_pull(struct kith_node *n, struct node_peer *p, struct kith_span message,
-                    struct kith_now now)
-{
-    struct kith_pull pull;
-    struct kith_key_item item;
-
-    if (kith_pull_decode(message, &pull) < 0)
-        return;
-    struct node_network *net = gossip_shared_network(n, &pull.network, p);
-    if (net == NULL)
-        return;
-    struct kith_reader r = kith_reader_on(pull.keys.bytes);
-    for (unsigned i = 0; i < 2 * PULL_BATCH && kith_key_item_next(&r, &item); i++) {
-        const struct kith_object *o = kith_netview_find(net->view, &item.key);
-        if (o == NULL)
-            continue;
-        if (!may_answer(n, p, now))
-            return; /* control-stream 6.2: it may ask so fast, but is not answered so fast */
-        if (push(n, &p->id, o, now) < 0)
-            return; /* it asks again after the next digest */
-    }
-}
-
-/* What says that this node is no member any more is heard from anybody, and what proves it: no
- * member shows itself to one that is none. */
-static struct node_network *own_end(const struct kith_node *n, const struct kith_object *o)
-{
-    bool ends = (o->env.kind == KITH_OBJECT_revocation_body &&
-                 kith_peer_id_equal(&o->revocation.peer, &n->identity->id)) ||
-                o->env.kind == KITH_OBJECT_admin_body;
-
-    return ends ? network_by_id(n, &o->env.network) : NULL;
-}
-
-static void on_push(struct kith_node *n, struct node_peer *p, struct kith_span message,
-                    struct kith_now now)
-{
-    struct kith_push push;
-    struct kith_object o;
-    enum kith_offer offer;
-    const char *why = "";
-
-    if (!may_offer(n, p, now))
-        return; /* unread; the next digest names it again */
-    if (kith_push_decode(message, &push) < 0)
-        return;
-    int err = kith_object_open(push.object, &o);
-    if (err < 0) {
-        if (err != KITH_E_VERSION) /* a later version's object is for others */
-            gossip_refused(n, &p->id, "object", err, kith_err_text(err), now);
-        return;
-    }
-    struct node_network *net = gossip_shared_network(n, &o.env.network, p);
-    if (net == NULL)
-        net = own_end(n, &o);
-    if (net == NULL)
-        return;
-    const struct kith_peer_id from = p->id;
-    err = object_take(n, net, push.object, &from, now, &offer, &why);
-    if (err < 0 && err != KITH_E_LIMIT) /* who carries it cannot help how often it changes */
-        gossip_refused(n, &from, "object", err, why, now);
-    if (p->pulls_out > 0)
-        p->pulls_out--;
-    pull_more(n, p, now);
 }
 
 /* ---- other messages ---- */
@@ -536,11 +321,11 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_membership_end: on_membership_end(n, &from, fx->message, now); return;
     case KITH_WIRE_observed_address: on_observed(n, p, fx->message, now); return;
     case KITH_WIRE_renew_request:
-        if (p != NULL && may_answer(n, p, now))
+        if (p != NULL && gossip_may_answer(n, p, now))
             issue_renew_request(n, &from, fx->message, now);
         return;
     case KITH_WIRE_renew_answer:
-        if (may_offer(n, p, now))
+        if (gossip_may_offer(n, p, now))
             issue_renew_answer(n, &from, fx->message, now);
         return;
     default: break;
@@ -548,14 +333,14 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     if (p == NULL)
         return;
     switch (fx->message.p[0]) {
-    case KITH_WIRE_digest: on_digest(n, p, fx->message, now); return;
-    case KITH_WIRE_pull: on_pull(n, p, fx->message, now); return;
-    case KITH_WIRE_push: on_push(n, p, fx->message, now); return;
+    case KITH_WIRE_digest: digests_heard(n, p, fx->message, now); return;
+    case KITH_WIRE_pull: digests_pull(n, p, fx->message, now); return;
+    case KITH_WIRE_push: digests_pushed(n, p, fx->message, now); return;
     case KITH_WIRE_add_address:
     case KITH_WIRE_remove_address: on_address(n, p, fx->message, now); return;
     case KITH_WIRE_routes: routes_heard(n, p, fx->message, now); return;
     case KITH_WIRE_route_request: routes_request(n, p, fx->message, now); return;
-    default: note(n, &from, KITH_OFFENCE_messages, now); /* a later version's: not for us */
+    default: gossip_note(n, &from, KITH_OFFENCE_messages, now); /* a later version's: not for us */
     }
 }
 
@@ -565,7 +350,7 @@ static void greet_later(struct kith_node *n, struct node_peer *p, struct kith_no
 {
     p->greet_late = true;
     p->digest_at = kith_sooner(p->digest_at, kith_after(now.mono, SHOW_AGAIN));
-    wake_gossip(n, p->digest_at);
+    gossip_wake(n, p->digest_at);
 }
 
 static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct kith_now now)
@@ -675,10 +460,10 @@ static void repeat(struct kith_node *n, struct node_peer *p, struct kith_now now
         return;
     }
     p->pulls_out = 0; /* what did not come by now is asked for again */
-    pull_more(n, p, now);
+    digests_pull_more(n, p, now);
     for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
         if (n->network[k].used && (p->proved & 1u << k) != 0)
-            gossip_send_digest(n, p, &n->network[k], now);
+            digests_tell(n, p, &n->network[k], now);
     digest_after(n, p, DIGEST_INTERVAL, now);
 }
 
@@ -690,10 +475,10 @@ void gossip_tick(struct kith_node *n, struct kith_now now)
     for (size_t i = 0; i < n->n_handles; i++) {
         struct node_peer *p = n->by_handle[i];
         if (p->pull_at <= now.mono)
-            pull_more(n, p, now);
+            digests_pull_more(n, p, now);
         if (p->digest_at <= now.mono)
             repeat(n, p, now);
-        wake_gossip(n, kith_sooner(p->pull_at, p->digest_at));
+        gossip_wake(n, kith_sooner(p->pull_at, p->digest_at));
     }
 }
 

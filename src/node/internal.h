@@ -4,7 +4,8 @@
  *   networks.c   the networks this node belongs to: loading, making, leaving, backing up
  *   objects.c    signed objects on their way in: view, store, others; and what changes follow
  *   peers.c      who is known, and whom this node wants a session with
- *   gossip.c     memberships, digests, pulls and pushes between members
+ *   gossip.c     memberships, allowances, and what else members tell each other
+ *   digests.c    which objects two members have: digests, pulls, pushes
  *   issue.c      what a root or an admin signs; office.c: appointments
  *   leave.c      leaving a network; backup.c: its root under a passphrase, and back
  *   enrol.c      enrolment at the issuer; join.c: at the joiner
@@ -50,6 +51,8 @@ enum {
     JOIN_GREET_SECONDS = 86400, /* so long a new member looks for its issuer */
     OBSERVED_MAX = 4,           /* addresses others saw us at */
 };
+#define PUSH_COST (KITH_SEC / 64) /* control-stream 6.2 */
+#define PUSH_BURST 512
 #define DIGEST_INTERVAL (300 * KITH_SEC)    /* anti-entropy: digests repeated this often */
 #define LIST_DELAY (2 * KITH_SEC)           /* MEMBERS lists gather changes this long */
 #define ENDPOINTS_DELAY (KITH_SEC / 2)      /* addresses settle before they are told */
@@ -281,12 +284,6 @@ bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id);
 /* gossip.c */
 void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);
 void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now);
-/* Announces one object to every member that this node has shown itself to, but `except`. */
-void gossip_announce(struct kith_node *n, const struct node_network *net,
-                     const struct kith_object *obj, const struct kith_peer_id *except,
-                     struct kith_now now);
-void gossip_send_digest(struct kith_node *n, struct node_peer *p, struct node_network *net,
-                        struct kith_now now);
 void gossip_tick(struct kith_node *n, struct kith_now now);
 kith_time gossip_deadline(const struct kith_node *n);
 void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct node_network *net,
@@ -294,6 +291,16 @@ void gossip_show_membership(struct kith_node *n, struct node_peer *p, struct nod
 /* Tells one that was a member what ended that, and ends the session soon. */
 void gossip_send_away(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                       struct kith_now now);
+/* What a member overdid is held against it: conduct.def. */
+void gossip_note(const struct kith_node *n, const struct kith_peer_id *peer, enum kith_offence what,
+                 struct kith_now now);
+/* Whether one more object of this peer's is judged, in whatever message it came. Guests are nobody
+ * yet (NULL): what they may send at all is little. */
+bool gossip_may_offer(const struct kith_node *n, struct node_peer *p, struct kith_now now);
+/* Whether one more object is sent to it because it asked. */
+bool gossip_may_answer(const struct kith_node *n, struct node_peer *p, struct kith_now now);
+/* The tick comes at `at` at the latest. */
+void gossip_wake(struct kith_node *n, kith_time at);
 /* Tells of an object that was not taken; one that is none is held against its sender. */
 void gossip_refused(struct kith_node *n, const struct kith_peer_id *from, const char *object,
                     int err, const char *why, struct kith_now now);
@@ -309,6 +316,25 @@ bool gossip_affords(const struct kith_node *n, const struct node_peer *p, kith_t
 struct node_network *gossip_shared_network(const struct kith_node *n,
                                            const struct kith_network_id *id,
                                            const struct node_peer *p);
+
+/* digests.c */
+/* Tells a member which objects of a network there are here. */
+void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                  struct kith_now now);
+/* Announces one object to every member that this node has shown itself to, but `except`. */
+void digests_announce(struct kith_node *n, const struct node_network *net,
+                      const struct kith_object *obj, const struct kith_peer_id *except,
+                      struct kith_now now);
+int digests_push(struct kith_node *n, const struct kith_peer_id *to,
+                 const struct kith_object *object, struct kith_now now) KITH_MUST_CHECK;
+/* Asks for the next few objects that the peer has and we lack. */
+void digests_pull_more(struct kith_node *n, struct node_peer *p, struct kith_now now);
+void digests_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                   struct kith_now now);
+void digests_pull(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                  struct kith_now now);
+void digests_pushed(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now);
 
 /* issue.c */
 bool issue_may(const struct kith_node *n, const struct node_network *net, kith_wall now);

@@ -55,7 +55,7 @@ static void spread(struct kith_node *n, struct node_network *net, struct kith_sp
         return; /* the view has opened it before */
     if (keep(n, net, &o) < 0)
         net->save_at = kith_sooner(net->save_at, kith_after(now.mono, HOST_AGAIN));
-    gossip_announce(n, net, &o, from, now);
+    digests_announce(n, net, &o, from, now);
 }
 
 int object_take(struct kith_node *n, struct node_network *net, struct kith_span object,
