@@ -523,33 +523,3 @@ const struct kith_object *kith_netview_revocation(const struct kith_netview *v,
             return &KITH_OF(l, struct kith_held, link)->obj;
     return NULL;
 }
-
-/* ---- gossip ---- */
-
-bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
-                              struct kith_digest_item *ret)
-{
-    const struct kith_held *h = kith_map_next(&v->by_key, at);
-
-    if (h == NULL)
-        return false;
-    *ret = (struct kith_digest_item){.key = h->obj.key, .number = h->obj.env.number};
-    return true;
-}
-
-bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced,
-                        kith_wall now)
-{
-    const struct kith_held *h = kith_store_find(v, &announced->key);
-
-    return h == NULL || h->obj.env.number < announced->number ||
-           (h->obj.env.number > announced->number && kith_rule_early(&h->obj, now));
-}
-
-const struct kith_object *kith_netview_find(const struct kith_netview *v,
-                                            const struct kith_object_key *key)
-{
-    const struct kith_held *h = kith_store_find(v, key);
-
-    return h != NULL ? &h->obj : NULL;
-}

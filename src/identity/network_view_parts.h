@@ -3,6 +3,7 @@
  *   network_view.c         life, feeding, effects
  *   network_view_store.c   objects held and waiting; who is known
  *   network_view_rules.c   who may say what, and what follows from it
+ *   network_view_digest.c  what is held, for others to compare
  *   network_view_names.c   finding members by name and address */
 #ifndef KITH_IDENTITY_NETWORK_VIEW_PARTS_H
 #define KITH_IDENTITY_NETWORK_VIEW_PARTS_H
@@ -49,6 +50,8 @@ struct kith_netview {
     struct kith_link told; /* of those, what next_new gave out; freed by the next offer */
     bool network_changed;  /* an effect that waits */
     kith_wall deadline;
+    bool summed; /* holdings is up to date */
+    struct kith_holdings holdings;
     bool indexed;                /* the two below are up to date */
     size_t standing;             /* how many entries they have */
     struct kith_known **by_name; /* sorted; room for limit.members */

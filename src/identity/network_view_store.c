@@ -155,7 +155,7 @@ void kith_store_drop(struct kith_netview *v, struct kith_held *h)
     (void)kith_map_take(&v->by_key, h->obj.key.b);
     unhook(v, h);
     kith_free(v->env->alloc, h);
-    v->indexed = false;
+    v->indexed = v->summed = false;
 }
 
 /* The certificate that is missed least: no longer good, and the longest so. */
@@ -255,7 +255,7 @@ int kith_store_put(struct kith_netview *v, const struct kith_object *obj, kith_w
     struct kith_held *h = kith_held_copy(v, obj);
     if (h == NULL)
         return KITH_E_NOMEM;
-    v->indexed = false;
+    v->indexed = v->summed = false;
     if (old == NULL)
         return add(v, h);
 

@@ -1,5 +1,6 @@
 /* digests.c: which signed objects two members have, and bringing each what it lacks.
  *
+ * A summary says whether there is a difference at all, digests in what, a pull asks, a push brings.
  * Only what the other side proved to be in is spoken of. What comes is pulled in batches, pushed at
  * a rate that its receiver can judge, and held against who overdoes it. Spec:
  * docs/spec/control-stream.md 4, 6. */
@@ -7,6 +8,9 @@
 
 #define DIGEST_COST KITH_MSEC /* per entry: the longest list of all is 13,000 */
 #define DIGEST_BURST 30000
+#define LIST_COST (60 * KITH_SEC) /* all entries, because a summary differs */
+#define LIST_BURST 16
+#define SUMMARY_FRESH (10 * KITH_SEC) /* the answer to one this young is under way */
 #define PULL_PATIENCE (10 * KITH_SEC) /* what was asked for may be gone at the other side, too */
 
 int digests_push(struct kith_node *n, const struct kith_peer_id *to,
@@ -32,10 +36,10 @@ static int send_digest_items(struct kith_node *n, const struct kith_peer_id *to,
     return err < 0 ? err : gossip_send(n, to, n_out, now);
 }
 
-void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network *net,
-                  struct kith_now now)
+static void tell_all(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                     struct kith_now now)
 {
-    uint8_t items[DIGESTS_PER_MESSAGE * 24];
+    uint8_t items[DIGESTS_PER_MESSAGE * KITH_DIGEST_ITEM_LEN];
     struct kith_digest_item item;
     size_t at = 0;
     bool more = true;
@@ -55,12 +59,50 @@ void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network 
     }
 }
 
+void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network *net,
+                  struct kith_now now)
+{
+    struct kith_summary m = {.network = net->id};
+    size_t len;
+
+    if (kith_netview_holdings(net->view, &m.holdings) < 0) {
+        tell_all(n, p, net, now); /* no memory to reckon what the other could compare */
+        return;
+    }
+    if (kith_summary_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+        (void)!gossip_send(n, &p->id, len, now);
+    p->summed_at[net->slot] = now.mono;
+}
+
+/* Where two differ both tell all: each must learn what it lacks. */
+void digests_compare(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                     struct kith_now now)
+{
+    struct kith_summary m;
+    struct kith_holdings ours;
+
+    if (kith_summary_decode(message, &m) < 0)
+        return;
+    struct node_network *net = gossip_shared_network(n, &m.network, p);
+    if (net == NULL || !gossip_affords(n, p, &p->digest_paid, DIGEST_COST, 1, DIGEST_BURST, now))
+        return;
+    routes_refresh(n, net, p, now);
+    if (kith_netview_holdings(net->view, &ours) >= 0 && kith_holdings_equal(&ours, &m.holdings))
+        return;
+    /* what one differs in for good is looked at as often as summaries come by themselves */
+    if (!kith_rate_takes(&p->list_paid, LIST_COST, 1, LIST_BURST, now.mono))
+        return;
+    tell_all(n, p, net, now);
+    if (kith_since(now.mono, p->summed_at[net->slot]) > SUMMARY_FRESH)
+        digests_tell(n, p, net, now);
+}
+
 void digests_announce(struct kith_node *n, const struct node_network *net,
                       const struct kith_object *obj, const struct kith_peer_id *except,
                       struct kith_now now)
 {
     struct kith_digest_item item = {.key = obj->key, .number = obj->env.number};
-    uint8_t bytes[24];
+    uint8_t bytes[KITH_DIGEST_ITEM_LEN];
     struct kith_writer w = kith_writer_on(bytes, sizeof bytes);
     bool urgent = obj->env.kind == KITH_OBJECT_revocation_body;
 

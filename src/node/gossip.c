@@ -333,6 +333,7 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     if (p == NULL)
         return;
     switch (fx->message.p[0]) {
+    case KITH_WIRE_summary: digests_compare(n, p, fx->message, now); return;
     case KITH_WIRE_digest: digests_heard(n, p, fx->message, now); return;
     case KITH_WIRE_pull: digests_pull(n, p, fx->message, now); return;
     case KITH_WIRE_push: digests_pushed(n, p, fx->message, now); return;

@@ -102,8 +102,10 @@ struct node_peer {
     uint64_t part_code;        /* with this close code */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
     /* what it may still ask of us: see gossip.c */
-    kith_time push_paid, digest_paid, observed_paid, answer_paid, address_paid, greet_paid;
-    bool greet_late; /* it moved, and was not told all again yet */
+    kith_time push_paid, digest_paid, list_paid, observed_paid, answer_paid, address_paid;
+    kith_time greet_paid;
+    kith_time summed_at[KITH_NODE_NETWORKS_MAX]; /* when it was told what we hold, in short */
+    bool greet_late;                             /* it moved, and was not told all again yet */
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
@@ -318,7 +320,7 @@ struct node_network *gossip_shared_network(const struct kith_node *n,
                                            const struct node_peer *p);
 
 /* digests.c */
-/* Tells a member which objects of a network there are here. */
+/* Tells a member, in short, which objects of a network there are here. */
 void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network *net,
                   struct kith_now now);
 /* Announces one object to every member that this node has shown itself to, but `except`. */
@@ -327,6 +329,8 @@ void digests_announce(struct kith_node *n, const struct node_network *net,
                       struct kith_now now);
 int digests_push(struct kith_node *n, const struct kith_peer_id *to,
                  const struct kith_object *object, struct kith_now now) KITH_MUST_CHECK;
+void digests_compare(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                     struct kith_now now);
 /* Asks for the next few objects that the peer has and we lack. */
 void digests_pull_more(struct kith_node *n, struct node_peer *p, struct kith_now now);
 void digests_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,

@@ -9,6 +9,9 @@
 #include "wire/declare.h"
 #undef KITH_WIRE_TABLE
 
+/* Bytes of a digest_item. */
+enum { KITH_DIGEST_ITEM_LEN = sizeof(struct kith_object_key) + sizeof(uint64_t) };
+
 /* The name of a message type, "unknown" for others. */
 const char *kith_control_name(uint8_t type);
 

@@ -31,6 +31,12 @@ struct kith_object_key {
     uint8_t b[16];
 };
 
+/* Which objects of a network somebody holds: equal where they are the same (docs/spec/objects.md
+ * 7). */
+struct kith_holdings {
+    uint8_t b[32];
+};
+
 /* Names a ticket without its secret (docs/spec/ticket.md 3). */
 struct kith_ticket_id {
     uint8_t b[16];
@@ -65,6 +71,11 @@ static inline bool kith_destination_equal(const struct kith_destination *a,
 
 static inline bool kith_object_key_equal(const struct kith_object_key *a,
                                          const struct kith_object_key *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+static inline bool kith_holdings_equal(const struct kith_holdings *a, const struct kith_holdings *b)
 {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }

@@ -125,8 +125,13 @@ static struct kith_netview *told_in_random_order(void)
 static void assert_same(struct kith_netview *a, struct kith_netview *b)
 {
     struct kith_digest_item item;
+    struct kith_holdings ha, hb;
     struct kith_member ma, mb;
     size_t at = 0, held = 0;
+
+    assert_int_equal(kith_netview_holdings(a, &ha), KITH_OK);
+    assert_int_equal(kith_netview_holdings(b, &hb), KITH_OK);
+    assert_true(kith_holdings_equal(&ha, &hb));
 
     while (kith_netview_next_digest(a, &at, &item)) {
         const struct kith_object *oa = kith_netview_find(a, &item.key);

@@ -231,9 +231,9 @@ enum { REST = 10 }; /* minutes */
 
 /* What two may say in a minute, bytes on the wire. With a session: each may ask for a sign of life
  * three times (session 3.4: 20 s of silence), which comes to three datagrams of 50 bytes with
- * answer and acknowledgement; and twice in ten minutes, or thrice, each sends a digest of 24 bytes
- * for each of 40 objects at most. */
-#define TOGETHER ((uint64_t)(2 * 3 * 3 * 50 + 2 * 3 * (24 * 40 + 150) / REST))
+ * answer and acknowledgement; and twice in ten minutes, or thrice, each says in 32 bytes that it
+ * holds the same. */
+#define TOGETHER ((uint64_t)(2 * 3 * 3 * 50 + 2 * 3 * (32 + 32 + 150) / REST))
 /* One who was sent away, or whose network does not know it, comes again once a minute
  * (session 3.5): two flights of a handshake of less than 10 kB each, a search for the path's MTU,
  * 10 s as a guest; and each may be asked to prove its address first (session 2.4), which costs the

@@ -652,6 +652,63 @@ static void the_digest_tells_what_another_view_lacks(void **state)
     kith_netview_free(v);
 }
 
+static struct kith_holdings holdings(struct kith_netview *v)
+{
+    struct kith_holdings ret;
+
+    assert_int_equal(kith_netview_holdings(v, &ret), KITH_OK);
+    return ret;
+}
+
+/* Spec objects 7, laid out by hand for one object. */
+static void holdings_are_the_hash_of_keys_and_numbers(void **state)
+{
+    const char text[] = "kith holdings v1";
+    uint8_t bytes[16 + 32 + 16 + 8];
+    struct kith_digest_item item;
+    struct kith_hash right;
+    size_t at = 0;
+
+    (void)state;
+    assert_offer(f.view, network_object(&f), KITH_OFFER_NEW);
+    assert_true(kith_netview_next_digest(f.view, &at, &item));
+    memcpy(bytes, text, 16);
+    memcpy(bytes + 16, kith_netview_id(f.view)->b, 32);
+    memcpy(bytes + 48, item.key.b, 16);
+    for (int i = 0; i < 8; i++)
+        bytes[64 + i] = (uint8_t)(item.number >> (56 - 8 * i));
+    assert_int_equal(kith_sha256((struct kith_span){bytes, sizeof bytes}, &right), KITH_OK);
+    struct kith_holdings h = holdings(f.view);
+    assert_memory_equal(h.b, right.b, 32);
+}
+
+static void holdings_change_with_every_object_whatever_the_order(void **state)
+{
+    struct kith_netview *v = new_view(&f, NULL);
+
+    (void)state;
+    found(&f);
+    struct kith_holdings before = holdings(f.view);
+    assert_offer(f.view, cert(&f, ADMIN_A, ANNA, T0), KITH_OFFER_NEW);
+    struct kith_holdings with = holdings(f.view);
+    assert_false(kith_holdings_equal(&before, &with));
+    assert_offer(f.view, span_of(&f.last), KITH_OFFER_KNOWN);
+    struct kith_holdings again = holdings(f.view);
+    assert_true(kith_holdings_equal(&with, &again));
+    /* another view that is told the same in another order has the same */
+    struct kith_digest_item item[16];
+    size_t n = 0;
+    for (size_t at = 0; n < 16 && kith_netview_next_digest(f.view, &at, &item[n]);)
+        n++;
+    while (objects_held(v) < n)
+        for (size_t i = n; i-- > 0;)
+            assert_true(kith_netview_offer(v, kith_netview_find(f.view, &item[i].key)->bytes, T0,
+                                           &(enum kith_offer){0}, NULL) >= 0);
+    struct kith_holdings there = holdings(v);
+    assert_true(kith_holdings_equal(&with, &there));
+    kith_netview_free(v);
+}
+
 /* ---- memory ---- */
 
 struct failing {
@@ -699,7 +756,8 @@ static void every_failed_allocation_is_reported_and_can_be_made_good(void **stat
     cert(&f, ADMIN_A, ANNA, T0 + 1);
     objects[n++] = f.last;
 
-    bool finished = false;
+    bool finished = false, judged = false;
+    struct kith_holdings whole = {{0}};
     for (size_t allowed = 0; !finished; allowed++) {
         struct failing fail = {.left = allowed};
         struct kith_alloc alloc = {.resize = fail_after, .ctx = &fail};
@@ -708,6 +766,8 @@ static void every_failed_allocation_is_reported_and_can_be_made_good(void **stat
         int err = kith_netview_new(&env, &f.network, &f.who[ANNA].id, NULL, &v);
         if (err == KITH_OK)
             err = small_network(v, objects, n);
+        if (err == KITH_OK)
+            err = kith_netview_holdings(v, &(struct kith_holdings){{0}});
         finished = err == KITH_OK;
         if (!finished)
             assert_int_equal(err, KITH_E_NOMEM);
@@ -715,6 +775,10 @@ static void every_failed_allocation_is_reported_and_can_be_made_good(void **stat
         if (v != NULL) {
             assert_int_equal(small_network(v, objects, n), KITH_OK);
             assert_true(kith_netview_is_member(v, &f.who[ANNA].id, T0));
+            struct kith_holdings h = holdings(v);
+            assert_true(!judged || kith_holdings_equal(&h, &whole));
+            whole = h;
+            judged = true;
         }
         kith_netview_free(v);
         assert_true(allowed < 200);
@@ -757,6 +821,8 @@ int main(void)
         T(a_full_view_refuses_more_members_unless_one_is_past),
         T(of_two_equal_names_the_later_admins_gets_a_number_and_keeps_it),
         T(the_digest_tells_what_another_view_lacks),
+        T(holdings_are_the_hash_of_keys_and_numbers),
+        T(holdings_change_with_every_object_whatever_the_order),
         T(every_failed_allocation_is_reported_and_can_be_made_good),
     };
 
