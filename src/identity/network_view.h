@@ -158,8 +158,8 @@ const struct kith_object *kith_netview_revocation(const struct kith_netview *v,
 /* Walks keys and numbers of all objects held: start with *at = 0. No offer in between. */
 bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
                               struct kith_digest_item *ret);
-/* What two views have alike when they hold the same keys and numbers (spec objects 7); reckoned anew
- * after a change. KITH_E_NOMEM, KITH_E_CRYPTO. */
+/* What two views have alike when they hold the same keys and numbers (spec objects 7); reckoned
+ * anew after a change. KITH_E_NOMEM, KITH_E_CRYPTO. */
 int kith_netview_holdings(struct kith_netview *v, struct kith_holdings *ret) KITH_MUST_CHECK;
 /* Whether an object announced like this would be worth pulling. */
 bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced,
