@@ -7,6 +7,7 @@ static void apply(struct kith_instance *d)
 {
     d->log.level = d->conf.node.log_level;
     kith_node_set_inbound(d->node, d->conf.vpn.inbound == KITH_INBOUND_DENY);
+    kith_node_set_forward_rate(d->node, d->conf.mesh.forward_rate);
     kith_node_set_renew_before(d->node, d->conf.network.renew_before / KITH_SEC);
 }
 

@@ -146,6 +146,8 @@ static struct kith_node_config node_config(struct kith_instance *d)
         .keepalive = conf->net.keepalive,
         .capabilities = KITH_CAP_CHECKSUM | (conf->net.packet_plane ? KITH_CAP_PLANE : 0u),
         .renew_before = conf->network.renew_before / KITH_SEC,
+        .forward_nothing = !conf->mesh.forward,
+        .forward_rate = conf->mesh.forward_rate,
         .listen = d->udp.bound,
         .n_listen = d->udp.n,
     };

@@ -1,5 +1,6 @@
 #include "mesh/relay.h"
 
+#include "mesh/share.h"
 #include "mesh/shelf.h"
 #include "session/reassembly.h"
 #include "wire/datagram.h"
@@ -23,6 +24,7 @@ struct neighbour {
     uint16_t piece_id;
     kith_time opens_paid, ends_paid;
     struct kith_reassembly pieces;
+    struct kith_share_of share; /* of what is sent on */
 };
 
 /* An attempt that came to nothing here: its other ways through the mesh need not try again. */
@@ -40,6 +42,8 @@ struct kith_relay {
     struct refusal refused[KITH_RELAY_REFUSED];
     size_t n_refused; /* ever */
     struct kith_relay_counters count;
+    struct kith_share share; /* how much is sent on for others */
+    uint32_t from;           /* whose datagrams leave now; KITH_MESH_SELF: this node's */
 };
 
 /* ---- making, neighbours ---- */
@@ -53,6 +57,7 @@ int kith_relay_new(const struct kith_env *env, const struct kith_relay_ops *ops,
         return KITH_E_NOMEM;
     r->env = env;
     r->ops = *ops;
+    r->from = KITH_MESH_SELF;
     r->out.alloc = r->in.alloc = env->alloc;
     kith_map_init(&r->neighbours, env->alloc, env->random, sizeof(uint32_t), 65536);
     kith_mesh_flows_init(&r->flows, env, KITH_RELAY_FLOWS_MAX);
@@ -110,7 +115,10 @@ int kith_relay_join(struct kith_relay *r, uint32_t neighbour, bool high)
 static void put_out(struct kith_relay *r, uint32_t neighbour, uint8_t ecn,
                     const struct kith_span *parts, size_t n)
 {
-    if (kith_shelf_put(&r->out, neighbour, NULL, ecn, parts, n) < 0)
+    uint8_t tag[KITH_SHELF_TAG] = {0};
+
+    memcpy(tag, &r->from, sizeof r->from);
+    if (kith_shelf_put(&r->out, neighbour, tag, ecn, parts, n) < 0)
         r->count.dropped++;
 }
 
@@ -606,6 +614,11 @@ static void carry(struct kith_relay *r, struct kith_mesh_flow *f, struct kith_me
         r->count.expired++;
         return;
     }
+    struct neighbour *n = neighbour_of(r, at.neighbour);
+    if (n == NULL || !kith_share_takes(&r->share, &n->share, packet.n, now)) {
+        r->count.over_rate++;
+        return;
+    }
     r->count.forwarded++;
     r->count.forwarded_bytes += packet.n;
     (void)send_packet(r, f->end[to], (uint8_t)(hops - 1), packet, ecn);
@@ -689,6 +702,7 @@ bool kith_relay_heard(struct kith_relay *r, uint32_t neighbour, struct kith_span
     struct neighbour *n = neighbour_of(r, neighbour);
     bool good = false;
 
+    r->from = neighbour;
     if (n != NULL && datagram.n > 0)
         switch (datagram.p[0]) {
         case KITH_WIRE_flow_open: good = heard_open(r, n, datagram, now); break;
@@ -697,8 +711,14 @@ bool kith_relay_heard(struct kith_relay *r, uint32_t neighbour, struct kith_span
         case KITH_WIRE_flow_over: good = heard_end(r, n, datagram, now); break;
         default: break;
         }
+    r->from = KITH_MESH_SELF;
     r->count.malformed += good ? 0 : 1;
     return good;
+}
+
+void kith_relay_limit(struct kith_relay *r, uint64_t bytes_per_second)
+{
+    r->share.rate = bytes_per_second;
 }
 
 /* ---- taking, time ---- */
@@ -710,6 +730,7 @@ bool kith_relay_next_out(struct kith_relay *r, struct kith_relay_out *ret)
     if (!kith_shelf_take(&r->out, &s))
         return false;
     *ret = (struct kith_relay_out){.neighbour = s.who, .datagram = {s.p, s.n}, .ecn = s.ecn};
+    memcpy(&ret->from, s.tag, sizeof ret->from);
     return true;
 }
 

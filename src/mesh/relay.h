@@ -63,6 +63,7 @@ struct kith_relay_counters {
     uint64_t unknown;   /* datagrams under labels that mean nothing */
     uint64_t malformed; /* datagrams that are none */
     uint64_t no_way;    /* of ours, for destinations nobody leads to */
+    uint64_t over_rate; /* datagrams for others beyond what is sent on */
     uint64_t too_big, dropped, expired;
 };
 
@@ -71,6 +72,7 @@ struct kith_relay;
 /* Something for a neighbour's session, or that has come for this node. */
 struct kith_relay_out {
     uint32_t neighbour;
+    uint32_t from;             /* who handed over what this is of; KITH_MESH_SELF: this node */
     struct kith_span datagram; /* borrowed until kith_relay_taken */
     uint8_t ecn;
 };
@@ -86,6 +88,9 @@ struct kith_relay_in {
 int kith_relay_new(const struct kith_env *env, const struct kith_relay_ops *ops,
                    struct kith_relay **ret) KITH_MUST_CHECK;
 void kith_relay_free(struct kith_relay *r);
+
+/* How much is sent on for others, by shares (mesh/share.h); 0: without a limit, as at first. */
+void kith_relay_limit(struct kith_relay *r, uint64_t bytes_per_second);
 
 /* There is a session with it from now on; high: labels that this side chooses have the highest bit.
  * KITH_E_NOMEM, KITH_E_FULL: it is none. Harmless for one that is one. */

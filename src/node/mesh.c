@@ -1,6 +1,7 @@
 /* mesh.c: between the relay engine and the sessions: neighbours come and go with their sessions,
  * flows ride on them, and the mesh is a transport like any other. */
 #include "node/internal.h"
+#include "session/lanes.h"
 
 enum { RUN_MAX = 64 }; /* datagrams given to one session at a time */
 #define CLEAR_INTERVAL (30 * KITH_SEC)
@@ -81,6 +82,8 @@ static bool way(void *ctx, const struct kith_destination *to, uint32_t from, con
     uint32_t bits = networks_of(n, from);
     struct kith_mesh_way ways[KITH_MESH_WAYS];
 
+    if (from != KITH_MESH_SELF && !n->mesh->forward)
+        return false;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         size_t n_ways = (bits & 1u << i) != 0 ? open_ways(n, i, to, now, ways) : 0;
         for (size_t k = 0; k < n_ways; k++) {
@@ -170,7 +173,12 @@ static size_t send_runs(void *ctx, const struct kith_tx *runs, size_t count)
 
 static const struct kith_transport_ops transport_ops = {.send = send_runs};
 
-int mesh_new(struct kith_node *n, struct kith_now now)
+void kith_node_set_forward_rate(struct kith_node *n, uint64_t bytes_per_second)
+{
+    kith_relay_limit(n->mesh->relay, bytes_per_second);
+}
+
+int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kith_now now)
 {
     const struct kith_relay_ops ops = {
         .way = way, .is_here = is_here, .failed = failed, .better = better, .room = room, .ctx = n};
@@ -182,6 +190,7 @@ int mesh_new(struct kith_node *n, struct kith_now now)
         return KITH_E_NOMEM;
     n->mesh = m;
     m->now = now;
+    m->forward = !cfg->forward_nothing;
     m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     m->improve_at = KITH_NEVER;
@@ -192,6 +201,8 @@ int mesh_new(struct kith_node *n, struct kith_now now)
     int err = own_destination(&n->identity->id, &m->here);
     if (err >= 0)
         err = kith_relay_new(n->env, &ops, &m->relay);
+    if (err >= 0)
+        kith_relay_limit(m->relay, cfg->forward_rate);
     if (err >= 0)
         err = kith_tx_add_transport(n->batch, &transport, &m->transport);
     m->registered = err >= 0;
@@ -316,15 +327,16 @@ static void send_out(struct kith_node *n, struct kith_now now)
 
     while (more) {
         struct kith_session *s = session_of(n, out.neighbour);
-        uint32_t to = out.neighbour;
+        uint32_t to = out.neighbour, from = out.from;
         uint8_t ecn = out.ecn;
         size_t count = 0;
         do
             run[count++] = out.datagram;
         while ((more = kith_relay_next_out(n->mesh->relay, &out)) && out.neighbour == to &&
-               out.ecn == ecn && count < RUN_MAX);
+               out.from == from && out.ecn == ecn && count < RUN_MAX);
+        uint8_t lane = from == KITH_MESH_SELF ? KITH_LANE_OWN : kith_lane_of(from);
         if (s != NULL)
-            (void)kith_session_send_flow(s, n->batch, run, count, ecn, now.mono);
+            (void)kith_session_send_flow(s, n->batch, lane, run, count, ecn, now.mono);
     }
 }
 
@@ -384,6 +396,15 @@ static void measure(struct kith_node *n, struct kith_now now)
     }
 }
 
+static void tell_over_rate(struct kith_node *n)
+{
+    uint64_t over = kith_relay_counters(n->mesh->relay)->over_rate;
+
+    if (over > n->mesh->over_rate_told)
+        kith_event_forward_rate_met(n->env->events, over - n->mesh->over_rate_told);
+    n->mesh->over_rate_told = over;
+}
+
 void mesh_tick(struct kith_node *n, struct kith_now now)
 {
     struct node_mesh *m = n->mesh;
@@ -398,6 +419,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
     if (now.mono < m->tick_at)
         return;
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
+    tell_over_rate(n);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (m->net[i].paths != NULL)
             (void)kith_mesh_paths_tick(m->net[i].paths, now);

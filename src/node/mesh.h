@@ -39,7 +39,9 @@ struct node_mesh {
     struct kith_relay *relay;
     uint32_t transport; /* its index in the batch, once registered there */
     bool registered;
-    struct kith_now now; /* of this turn: a transport is not told the time */
+    bool forward;            /* members are led on to others */
+    uint64_t over_rate_told; /* of relay's counter */
+    struct kith_now now;     /* of this turn: a transport is not told the time */
     struct kith_destination here;
     uint32_t seq;                   /* of our own statements: where we are */
     struct kith_map by_destination; /* -> node_peer */
@@ -52,7 +54,7 @@ struct node_mesh {
 };
 
 /* mesh.c */
-int mesh_new(struct kith_node *n, struct kith_now now);
+int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kith_now now);
 void mesh_free(struct kith_node *n);
 bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uint8_t ecn,
                kith_time now);

@@ -120,7 +120,7 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->scratch = kith_new_array(n->env->alloc, KITH_FRAME_MAX, 1);
     int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(n->env, 0, &n->limits);
     if (err >= 0)
-        err = mesh_new(n, now);
+        err = mesh_new(n, cfg, now);
     if (err >= 0)
         err = start_sessions(n, cfg);
     if (err >= 0)

@@ -45,6 +45,8 @@ struct kith_node_config {
     kith_wall renew_before;         /* seconds before a certificate's end; 0: 10 days */
     const struct kith_addr *listen; /* bound addresses, copied; at most KITH_VPN_LISTENING */
     size_t n_listen;
+    bool forward_nothing;  /* members are not led on to each other */
+    uint64_t forward_rate; /* bytes a second of others' that are sent on; 0: without a limit */
     size_t peers_max; /* peers known at a time, members and others; 0: 10,000 */
 };
 
@@ -78,6 +80,8 @@ void kith_node_flush(struct kith_node *n, struct kith_now now);
 void kith_node_set_prices(struct kith_node *n, const struct kith_quic_prices *prices);
 /* vpn.inbound = allow|deny, at run time. */
 void kith_node_set_inbound(struct kith_node *n, bool deny);
+/* mesh.forward_rate, at run time. */
+void kith_node_set_forward_rate(struct kith_node *n, uint64_t bytes_per_second);
 /* network.renew_before, at run time; it counts from the next hourly look at certificates. */
 void kith_node_set_renew_before(struct kith_node *n, kith_wall seconds);
 

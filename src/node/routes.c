@@ -98,7 +98,7 @@ static bool is_told_on(const struct kith_node *n, const struct node_network *net
 {
     const struct node_peer *p = mesh_peer(n, &a->to);
 
-    return p != NULL && (p->member_of & 1u << net->slot) != 0;
+    return n->mesh->forward && p != NULL && (p->member_of & 1u << net->slot) != 0;
 }
 
 /* All there is. */
@@ -259,7 +259,7 @@ void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span m
         outdo(n, routes_of(n, net), m.seq, now);
         return;
     }
-    if (--m.hops > 0)
+    if (n->mesh->forward && --m.hops > 0)
         pass_on(n, net, &m, p, now);
 }
 

@@ -9,10 +9,9 @@
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "session/codel.h"
 #include "session/conduct.h"
 #include "session/known.h"
-#include "session/queue.h"
+#include "session/lanes.h"
 #include "session/reassembly.h"
 #include "session/session.h"
 
@@ -86,8 +85,7 @@ struct kith_session {
     bool busy;       /* packets went either way since the last such try */
     /* packets */
     uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
-    struct kith_packet_queue queue;
-    struct kith_codel codel; /* of the queue */
+    struct kith_lanes lanes; /* what congestion holds back */
     struct kith_reassembly reassembly;
     uint16_t fragment_id;
     struct kith_conduct conduct;

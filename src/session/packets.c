@@ -89,11 +89,11 @@ static void note_sent(struct kith_session *s, kith_time now)
     session_refresh_due(s, now);
 }
 
-/* Puts a packet in the queue; whether there was room. */
-static bool wait_in_queue(struct kith_session *s, uint8_t slot, const struct kith_parts *packet,
-                          kith_time now)
+/* Puts a packet in its lane; whether there was room. */
+static bool wait_in_lane(struct kith_session *s, uint8_t lane, uint8_t slot,
+                         const struct kith_parts *packet, kith_time now)
 {
-    if (kith_packet_queue_add(&s->queue, slot, packet, now) < 0) {
+    if (kith_lanes_add(&s->lanes, lane, slot, packet, now) < 0) {
         s->all->count.packets_dropped++;
         return false;
     }
@@ -109,13 +109,13 @@ static uint8_t slot_byte(uint8_t slot, const struct kith_parts *packet)
 }
 
 /* Sends it, or lets it wait its turn; false when there is no room to wait. */
-static bool send_or_wait(struct kith_session *s, struct kith_tx_batch *b, uint8_t slot,
-                         const struct kith_parts *packet, kith_time now)
+static bool send_or_wait(struct kith_session *s, struct kith_tx_batch *b, uint8_t lane,
+                         uint8_t slot, const struct kith_parts *packet, kith_time now)
 {
-    int err = s->queue.n > 0 ? KITH_E_AGAIN : send_packet(s, b, slot, packet, now);
+    int err = kith_lanes_is_empty(&s->lanes) ? send_packet(s, b, slot, packet, now) : KITH_E_AGAIN;
 
     if (err == KITH_E_AGAIN)
-        return wait_in_queue(s, slot, packet, now);
+        return wait_in_lane(s, lane, slot, packet, now);
     if (err < 0)
         s->all->count.packets_dropped++;
     return true;
@@ -135,14 +135,15 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
     size_t taken = 0;
 
     s->busy = true;
-    while (taken < n && s->used != NULL &&
-           send_or_wait(s, b, slot_byte(slot, &packets[taken]), &packets[taken], now))
+    while (
+        taken < n && s->used != NULL &&
+        send_or_wait(s, b, KITH_LANE_OWN, slot_byte(slot, &packets[taken]), &packets[taken], now))
         taken++;
     end_burst(s, taken, now);
     return taken;
 }
 
-size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b,
+size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, uint8_t lane,
                               const struct kith_span *datagrams, size_t n, uint8_t ecn,
                               kith_time now)
 {
@@ -150,7 +151,7 @@ size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b,
 
     for (; taken < n && s->used != NULL; taken++) {
         const struct kith_parts one = {.head = datagrams[taken], .marks = {.ecn = ecn}};
-        if (!send_or_wait(s, b, SLOT_FLOW, &one, now))
+        if (!send_or_wait(s, b, lane, SLOT_FLOW, &one, now))
             break;
     }
     end_burst(s, taken, now);
@@ -162,12 +163,13 @@ size_t kith_session_room(const struct kith_session *s)
     return s->used == NULL ? 0 : kith_conn_datagram_max(s->used->conn);
 }
 
-/* Whether CoDel takes the first packet; one that knows ECN is marked and stays. */
-static bool taken_by_codel(struct kith_session *s, struct kith_queued *first, kith_time now)
+/* Whether CoDel takes the first packet of a lane; one that knows ECN is marked and stays. */
+static bool taken_by_codel(struct kith_session *s, struct kith_lane *lane,
+                           const struct kith_queued *first, kith_time now)
 {
     const struct kith_packet_sink *sink = &s->all->sink;
 
-    if (!kith_codel_drops(&s->codel, kith_since(now, first->since), s->queue.used, now))
+    if (!kith_codel_drops(&lane->codel, kith_since(now, first->since), lane->queue.used, now))
         return false;
     if (first->slot != SLOT_FLOW && sink->mark != NULL &&
         sink->mark(sink->ctx, first->p, first->n)) {
@@ -178,24 +180,23 @@ static bool taken_by_codel(struct kith_session *s, struct kith_queued *first, ki
     return true;
 }
 
-static void drain_queue(struct kith_session *s, struct kith_tx_batch *b, kith_time now)
+static void drain_lanes(struct kith_session *s, struct kith_tx_batch *b, kith_time now)
 {
     struct kith_queued first;
+    struct kith_lane *lane;
     bool sent = false;
 
-    while (s->used != NULL && kith_packet_queue_first(&s->queue, &first)) {
-        bool taken = taken_by_codel(s, &first, now);
+    while (s->used != NULL && (lane = kith_lanes_first(&s->lanes, &first)) != NULL) {
+        bool taken = taken_by_codel(s, lane, &first, now);
         const struct kith_parts packet = {.head = {first.p, first.n}, .marks = {.ecn = first.ecn}};
         int err = taken ? KITH_E_LIMIT : send_packet(s, b, first.slot, &packet, now);
         if (err == KITH_E_AGAIN)
             break;
         if (err < 0)
             s->all->count.packets_dropped++;
-        kith_packet_queue_drop_first(&s->queue);
+        kith_lanes_drop_first(&s->lanes, err >= 0);
         sent = true;
     }
-    if (s->queue.n == 0)
-        kith_codel_rests(&s->codel);
     if (sent && s->used != NULL)
         kith_conn_burst_end(s->used->conn, now);
 }
@@ -288,7 +289,7 @@ void packets_flush(struct kith_session *s, struct kith_tx_batch *b, kith_time no
         if (f->pong_owed || f->probe_due)
             (void)write_signs_of_life(s, f, b, now); /* WRITABLE brings us back */
     }
-    drain_queue(s, b, now);
+    drain_lanes(s, b, now);
 }
 
 int kith_session_ping(struct kith_session *s, struct kith_tx_batch *b, uint64_t token, size_t size,

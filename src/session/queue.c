@@ -38,13 +38,13 @@ int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot,
     if (len > UINT16_MAX)
         return KITH_E_INVAL;
     if (q->ring == NULL)
-        q->ring = kith_resize(q->alloc, NULL, KITH_PACKET_QUEUE_BYTES);
+        q->ring = kith_resize(q->alloc, NULL, q->cap);
     if (q->ring == NULL)
         return KITH_E_NOMEM;
-    size_t at = (q->first + q->used) % KITH_PACKET_QUEUE_BYTES;
-    size_t tail = KITH_PACKET_QUEUE_BYTES - at; /* to the ring's end */
+    size_t at = (q->first + q->used) % q->cap;
+    size_t tail = q->cap - at; /* to the ring's end */
     size_t skip = tail < need ? tail : 0;
-    if (q->used + skip + need > KITH_PACKET_QUEUE_BYTES)
+    if (q->used + skip + need > q->cap)
         return KITH_E_FULL;
     if (skip > 0) {
         if (skip >= sizeof(struct head))
@@ -66,7 +66,7 @@ int kith_packet_queue_add(struct kith_packet_queue *q, uint8_t slot,
 /* Where the first packet's head is, past a skipped rest of the ring. */
 static size_t first_head(const struct kith_packet_queue *q)
 {
-    size_t tail = KITH_PACKET_QUEUE_BYTES - q->first;
+    size_t tail = q->cap - q->first;
 
     return tail < sizeof(struct head) || head_at(q, q->first).skip ? 0 : q->first;
 }
@@ -87,9 +87,9 @@ void kith_packet_queue_drop_first(struct kith_packet_queue *q)
     if (q->n == 0)
         return;
     size_t at = first_head(q);
-    size_t skipped = at == q->first ? 0 : KITH_PACKET_QUEUE_BYTES - q->first;
+    size_t skipped = at == q->first ? 0 : q->cap - q->first;
     size_t size = sizeof(struct head) + head_at(q, at).len;
-    q->first = (at + size) % KITH_PACKET_QUEUE_BYTES;
+    q->first = (at + size) % q->cap;
     q->used -= skipped + size;
     if (--q->n == 0)
         kith_packet_queue_fini(q);

@@ -1,4 +1,4 @@
-/* queue.h: packets that congestion control holds back, first in, first out, at most 1 MiB.
+/* queue.h: packets that congestion control holds back, first in, first out, bounded in bytes.
  *
  * One ring that is allocated when a packet has to wait and freed when none does any more. Each
  * packet lies in it in one piece behind 16 bytes of ours, so up to 65,550 bytes at its end may stay
@@ -10,11 +10,10 @@
 #include "base/alloc.h"
 #include "base/base.h"
 
-enum { KITH_PACKET_QUEUE_BYTES = 1024 * 1024 };
-
-struct kith_packet_queue { /* all-zero with `alloc` set is a valid empty queue */
+struct kith_packet_queue { /* all-zero with `alloc` and `cap` set is a valid empty queue */
     const struct kith_alloc *alloc;
-    uint8_t *ring; /* KITH_PACKET_QUEUE_BYTES while anything waits, else NULL */
+    size_t cap;    /* bytes; a packet takes 16 more than it has */
+    uint8_t *ring; /* `cap` bytes while anything waits, else NULL */
     size_t first, used, n;
 };
 

@@ -67,7 +67,7 @@ static void session_free(struct kith_session *s)
     kith_list_remove(&s->pending);
     kith_due_remove(&all->due, &s->due);
     (void)kith_map_take(&all->by_peer, s->peer.b);
-    kith_packet_queue_fini(&s->queue);
+    kith_lanes_fini(&s->lanes);
     kith_reassembly_fini(&s->reassembly);
     all->n--;
     kith_free(all->env->alloc, s);
@@ -106,7 +106,8 @@ int kith_sessions_get(struct kith_sessions *all, const struct kith_peer_id *peer
         return KITH_E_NOMEM;
     s->all = all;
     s->peer = *peer;
-    s->queue.alloc = s->reassembly.alloc = all->env->alloc;
+    kith_lanes_init(&s->lanes, all->env->alloc);
+    s->reassembly.alloc = all->env->alloc;
     s->sent_at = s->guest_until = s->dial_at = KITH_NEVER;
     s->backoff = DIAL_BACKOFF_FIRST;
     s->failing_since = now;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { SEEDS = 60 };
+enum { SEEDS = 60, QUEUE_BYTES = 1024 * 1024 };
 
 static struct lab_dice dice;
 static struct lab_heap heap;
@@ -59,7 +59,7 @@ static struct kith_span span_of(const struct waiting *w)
 /* How much may be unused at the ring's end when a packet does not fit there. */
 static bool may_be_full(size_t used, size_t n)
 {
-    return used + HEAD + n + HEAD + LONGEST > KITH_PACKET_QUEUE_BYTES;
+    return used + HEAD + n + HEAD + LONGEST > QUEUE_BYTES;
 }
 
 static void check_first(const struct kith_packet_queue *q, size_t from, size_t to)
@@ -83,7 +83,7 @@ static void the_queue_is_a_list_of_at_most_a_megabyte(void **state)
     (void)state;
     for (uint64_t s = 1; s <= SEEDS; s++) {
         begin(s);
-        struct kith_packet_queue q = {.alloc = &alloc};
+        struct kith_packet_queue q = {.alloc = &alloc, .cap = QUEUE_BYTES};
         size_t from = 0, to = 0, used = 0, most = lab_below(&dice, 2) ? LONGEST : 1500;
         size_t adds = 50; /* in 100; drifts, so that the queue fills and empties */
         for (int i = 0; i < STEPS; i++) {
@@ -100,7 +100,7 @@ static void the_queue_is_a_list_of_at_most_a_megabyte(void **state)
                 check(err == KITH_OK || (err == KITH_E_FULL && may_be_full(used, w.n)), "add");
                 fulls += err == KITH_E_FULL;
                 used += err == KITH_OK ? HEAD + w.n : 0;
-                check(used <= KITH_PACKET_QUEUE_BYTES, "the bound");
+                check(used <= QUEUE_BYTES, "the bound");
                 model[to] = w;
                 to += err == KITH_OK;
             }

@@ -64,6 +64,19 @@ static bool goes(size_t who, size_t of, const char *how)
     return strcmp(route(who, of), how) == 0;
 }
 
+/* How many ways to a member are known to another, besides to itself. */
+static size_t ways(size_t who, size_t to)
+{
+    struct kith_network_info net = home_info(&h, who);
+    struct kith_way_walk at = {.at = 0};
+    struct kith_way_info w;
+    size_t n = 0;
+
+    while (kith_node_next_way(h.node[who].node, &net.id, &at, node_sim_now(&h.node[who]), &w))
+        n += kith_peer_id_equal(&w.peer, &h.node[to].identity.id);
+    return n;
+}
+
 /* Waits until the route is this; false after `limit`. */
 static bool becomes(size_t who, size_t of, const char *how, kith_dur limit)
 {
@@ -283,6 +296,30 @@ static void one_that_is_revoked_leads_nobody_on(void **state)
     home_down(&h);
 }
 
+static void one_that_forwards_nothing_leads_nobody_on_but_is_led_to(void **state)
+{
+    (void)state;
+    up(10, 4);
+    h.node[0].forward_nothing = true;
+    node_sim_restart(&h.node[0]);
+    home_wait(&h, 10 * KITH_SEC);
+    cut(1, 2);
+    cut(3, 2); /* only node 0 hears both */
+    assert_false(home_reaches(&h, 1, 2, 70 * KITH_SEC));
+    assert_string_equal(route(1, 2), "none");
+    assert_int_equal(ways(1, 2), 0);
+    mend(3, 2);
+    assert_true(home_reaches(&h, 1, 2, 20 * KITH_SEC));
+    assert_string_equal(route(1, 2), "relay via server");
+    /* and itself it goes through others as before */
+    cut(0, 1);
+    cut(0, 2);
+    assert_true(home_reaches(&h, 0, 1, 20 * KITH_SEC));
+    assert_true(home_reaches(&h, 2, 0, 20 * KITH_SEC));
+    assert_string_equal(route(2, 0), "relay via server");
+    home_down(&h);
+}
+
 /* ---- what it costs, what it shows ---- */
 
 static void at_rest_nothing_is_said_of_routes(void **state)
@@ -315,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_relayed_session_that_falls_silent_is_told_of),
         cmocka_unit_test(an_outage_of_the_one_in_the_middle_ends_soon_after_it),
         cmocka_unit_test(one_that_is_revoked_leads_nobody_on),
+        cmocka_unit_test(one_that_forwards_nothing_leads_nobody_on_but_is_led_to),
         cmocka_unit_test(at_rest_nothing_is_said_of_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,7 @@ int node_sim_try_start(struct node_peer_sim *p)
         .listen = listen,
         .n_listen = p->on_loopback ? 2 : 1,
         .peers_max = p->peers_max,
+        .forward_nothing = p->forward_nothing,
     };
 
     int err = kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why);

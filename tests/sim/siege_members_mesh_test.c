@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "node/internal.h"
 #include "sim/siege.h"
 #include "wire/control.h"
 #include "wire/datagram.h"
@@ -181,6 +182,65 @@ static void flows_are_2048_for_one_neighbour_at_most_and_end_with_it(void **stat
     siege_end(&s);
 }
 
+static void who_forwards_nothing_refuses_flows_that_it_never_offered(void **state)
+{
+    struct siege s;
+
+    (void)state;
+    siege_begin(&s, 606);
+    s.home.node[SELF].node->mesh->forward = false;
+    const struct kith_destination there = destination_of(&s, OTHER),
+                                  here = destination_of(&s, SELF);
+    uint64_t before = relay(&s)->forwarded_flows;
+    begin(&s, 5, &there);
+    begin(&s, 6, &here);
+    home_wait(&s.home, 100 * KITH_MSEC);
+    assert_int_equal(relay(&s)->forwarded_flows, before);
+    assert_int_equal(relay(&s)->refused, 1);
+    assert_int_equal(relay(&s)->accepted, 1);
+    siege_end(&s);
+}
+
+static void floods_a_flow(struct siege *s)
+{
+    static uint8_t noise[1000];
+    struct kith_flow_packet m = {
+        .hops = 9, .label = own_bit(s) | 5, .packet = {noise, sizeof noise}};
+    uint8_t buf[1100];
+    size_t len;
+
+    assert_int_equal(kith_flow_packet_encode(&m, buf, sizeof buf, &len), KITH_OK);
+    siege_datagrams(s, buf, len, MANY);
+}
+
+/* One that has others carry four times what the next link takes leaves them their share of it. */
+static void a_flow_that_floods_a_link_takes_no_more_than_its_share(void **state)
+{
+    const struct sim_link narrow = {.delay = 5 * KITH_MSEC, .rate = 1000000, .queue = 30000};
+    struct siege s;
+
+    (void)state;
+    siege_begin(&s, 605);
+    struct node_peer_sim *from = &s.home.node[SELF], *to = &s.home.node[OTHER];
+    struct kith_network_info a = home_info(&s.home, SELF), b = home_info(&s.home, OTHER);
+    sim_net_link(s.home.net, from->host, to->host, &narrow);
+    const struct kith_destination there = destination_of(&s, OTHER);
+    begin(&s, 5, &there);
+    siege_goes_on(&s, floods_a_flow, 5 * KITH_SEC);
+    uint64_t carried = relay(&s)->forwarded_bytes, before = to->tun_packets;
+    for (int i = 0; i < 1000; i++) { /* ten seconds, fifty packets in each */
+        floods_a_flow(&s);
+        if (i % 2 == 0)
+            node_sim_send_udp(from, &a.ip4, &b.ip4, 100);
+        home_wait(&s.home, 10 * KITH_MSEC);
+    }
+    home_wait(&s.home, 200 * KITH_MSEC);
+    assert_true(relay(&s)->forwarded_bytes - carried > 3 * 10 * 1000000 / 8);
+    print_message("  %u of 500 arrived\n", (unsigned)(to->tun_packets - before));
+    assert_in_range(to->tun_packets - before, 475, 500);
+    siege_end(&s);
+}
+
 /* ---- routes ---- */
 
 static void tells(struct siege *s, const struct kith_route_item *item, size_t n)
@@ -348,6 +408,8 @@ int main(void)
         cmocka_unit_test(pieces_that_never_complete_take_eight_places),
         cmocka_unit_test(flows_that_lead_nowhere_are_refused_and_end_the_session),
         cmocka_unit_test(flows_are_2048_for_one_neighbour_at_most_and_end_with_it),
+        cmocka_unit_test(who_forwards_nothing_refuses_flows_that_it_never_offered),
+        cmocka_unit_test(a_flow_that_floods_a_link_takes_no_more_than_its_share),
         cmocka_unit_test(destinations_without_end_fill_a_table_and_reach_nobody_else),
         cmocka_unit_test(numbers_from_the_future_are_not_believed),
         cmocka_unit_test(a_liar_about_hops_is_left_when_nothing_comes_back),

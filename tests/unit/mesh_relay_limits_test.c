@@ -282,6 +282,51 @@ static void there_are_at_most_16384_flows_in_all(void **s)
     drain();
 }
 
+static void what_leaves_says_who_handed_it_over(void **s)
+{
+    struct kith_relay_out out;
+
+    (void)s;
+    join(3);
+    LEADS(2);
+    (void)through(1, HIGH | 1, 1, 2);
+    assert_true(hear_packet(1, HIGH | 1, "theirs"));
+    assert_true(kith_relay_next_out(lab.r, &out));
+    assert_int_equal(out.from, 1);
+    send(77, "ours");
+    while (kith_relay_next_out(lab.r, &out))
+        assert_int_equal(out.from, KITH_MESH_SELF);
+}
+
+static void beyond_its_rate_it_sends_nothing_on_for_others_but_all_of_its_own(void **s)
+{
+    unsigned sent = 0;
+
+    (void)s;
+    join(3);
+    LEADS(2);
+    kith_relay_limit(lab.r, 100);
+    uint32_t label = through(1, HIGH | 1, 1, 2);
+    assert_true(hear_begin(1, HIGH | 2, 2, HERE));
+    for (int i = 0; i < 100; i++) /* 10 bytes: a tenth of a second */
+        assert_true(hear_packet(1, HIGH | 1, "0123456789"));
+    for (struct kith_relay_out out; kith_relay_next_out(lab.r, &out);)
+        sent++;
+    assert_in_range(sent, 3, 6); /* what may be ahead of all, and of its share */
+    assert_int_equal(counted()->over_rate, 100 - sent);
+    assert_int_equal(counted()->forwarded, sent);
+    assert_true(hear_packet(1, HIGH | 2, "for us"));
+    (void)arrives("for us");
+    kith_relay_taken(lab.r);
+    LEADS(3);
+    send(77, "ours");
+    (void)leaves_open(3);
+    assert_int_equal(leaves(3).n, 8 + 4);
+    pass(5 * KITH_SEC);
+    assert_true(hear_packet(1, HIGH | 1, "0123456789"));
+    (void)leaves_packet(2, label, "0123456789");
+}
+
 static void a_full_shelf_drops_and_counts(void **s)
 {
     struct kith_relay_out out;
@@ -546,6 +591,8 @@ int main(void)
         T(a_neighbour_begins_512_flows_at_once_and_100_a_second),
         T(a_neighbour_has_at_most_2048_flows_begun),
         T(there_are_at_most_16384_flows_in_all),
+        T(what_leaves_says_who_handed_it_over),
+        T(beyond_its_rate_it_sends_nothing_on_for_others_but_all_of_its_own),
         T(a_full_shelf_drops_and_counts),
         T(a_flow_that_nobody_uses_for_60_seconds_is_gone),
         T(sending_uses_a_flow),

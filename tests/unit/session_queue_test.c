@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+enum { QUEUE_BYTES = 1024 * 1024 };
 enum { HEAD = 16 }; /* bytes the queue keeps beside each packet */
 
 static struct lab_heap heap;
@@ -21,7 +22,7 @@ static int setup(void **state)
 {
     (void)state;
     alloc = lab_alloc(&heap);
-    q = (struct kith_packet_queue){.alloc = &alloc};
+    q = (struct kith_packet_queue){.alloc = &alloc, .cap = QUEUE_BYTES};
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)(i * 7 + i / 256);
     return 0;
@@ -89,7 +90,7 @@ static void memory_is_given_back_when_nothing_waits(void **state)
     assert_int_equal(heap.live, 0);
     assert_int_equal(add(2, 10), KITH_OK); /* and taken again */
     assert_true(first_is(2, 10));
-    assert_int_equal(heap.largest, KITH_PACKET_QUEUE_BYTES);
+    assert_int_equal(heap.largest, QUEUE_BYTES);
 }
 
 static void the_longest_packet_is_65535_bytes(void **state)
@@ -117,14 +118,14 @@ static void out_of_memory_is_said(void **state)
 static void the_ring_is_full_exactly_when_its_bytes_are_used(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < KITH_PACKET_QUEUE_BYTES / 4096; i++)
+    for (size_t i = 0; i < QUEUE_BYTES / 4096; i++)
         assert_int_equal(add((uint8_t)i, 4096 - HEAD), KITH_OK);
     assert_int_equal(add(9, 0), KITH_E_FULL);
     assert_true(first_is(0, 4096 - HEAD));
     kith_packet_queue_drop_first(&q);
     assert_int_equal(add(9, 4096 - HEAD + 1), KITH_E_FULL);
     assert_int_equal(add(9, 4096 - HEAD), KITH_OK);
-    for (size_t i = 1; i < KITH_PACKET_QUEUE_BYTES / 4096; i++, kith_packet_queue_drop_first(&q))
+    for (size_t i = 1; i < QUEUE_BYTES / 4096; i++, kith_packet_queue_drop_first(&q))
         assert_true(first_is((uint8_t)i, 4096 - HEAD));
     assert_true(first_is(9, 4096 - HEAD));
     kith_packet_queue_drop_first(&q);
@@ -137,13 +138,13 @@ static void a_packet_is_never_cut_at_the_rings_end(void **state)
 {
     (void)state;
     for (size_t rest = 0; rest < 10; rest++) {
-        for (size_t i = 0; i < KITH_PACKET_QUEUE_BYTES / 4096 - 1; i++)
+        for (size_t i = 0; i < QUEUE_BYTES / 4096 - 1; i++)
             assert_int_equal(add(1, 4096 - HEAD), KITH_OK);
         assert_int_equal(add(2, 4096 - HEAD - rest), KITH_OK);
         kith_packet_queue_drop_first(&q);
         assert_int_equal(add(3, 100), KITH_OK);
         assert_int_equal(add(4, 101), KITH_OK);
-        for (size_t i = 1; i < KITH_PACKET_QUEUE_BYTES / 4096 - 1; i++)
+        for (size_t i = 1; i < QUEUE_BYTES / 4096 - 1; i++)
             kith_packet_queue_drop_first(&q);
         assert_true(first_is(2, 4096 - HEAD - rest));
         kith_packet_queue_drop_first(&q);
