@@ -117,7 +117,6 @@ static void cut_off(struct kith_node *n, const struct blocked *b, struct kith_no
     join_sent_away(n, &b->id, kith_after(now.mono, UNWELCOME_TIME));
     if (p != NULL) {
         p->blocked = true;
-        p->proved = p->shown = 0;
         mesh_session(n, p, false, now);
         kith_vpn_session_ready(n->vpn, p->handle, now.mono); /* what waits for one is dropped */
     }
@@ -133,7 +132,6 @@ static void let_in(struct kith_node *n, const struct kith_peer_id *id, struct ki
     if (p == NULL)
         return;
     p->blocked = false;
-    p->unwelcome_until = 0;
     peer_refresh(n, p, now);
 }
 
