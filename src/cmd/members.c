@@ -162,6 +162,7 @@ static void member_row(struct kith_table *t, const json_t *m)
     kith_table_cell(t, "%s", groups_text(m, groups, sizeof groups));
     kith_table_cell(t, "%s",
                     json_is_true(json_object_get(m, "self"))        ? "this node"
+                    : json_is_true(json_object_get(m, "blocked"))   ? "blocked"
                     : json_is_true(json_object_get(m, "connected")) ? "connected"
                                                                     : "-");
 }

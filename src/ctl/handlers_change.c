@@ -267,3 +267,47 @@ int kith_ctl_do_service_remove(struct kith_ctl_handlers *h, uint64_t call, const
     (void)call;
     return err < 0 ? kith_ctl_explain(e, err, &why) : service_answer(&s, ret);
 }
+
+/* ---- the block list ---- */
+
+static int block_do(struct kith_ctl_handlers *h,
+                    int (*request)(struct kith_node *n, const char *peer, const char *network,
+                                   struct kith_now now, struct kith_block_info *ret,
+                                   struct kith_node_why *why),
+                    const json_t *params, struct kith_block_info *ret, struct kith_ctl_error *e)
+{
+    struct kith_node_why why;
+    int err = request(h->node, kith_ctl_text(params, "name", ""), network_of(params),
+                      kith_ctl_host_now(h), ret, &why);
+
+    return err < 0 ? kith_ctl_explain(e, err, &why) : err;
+}
+
+int kith_ctl_do_peer_block(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                           json_t **ret, struct kith_ctl_error *e)
+{
+    struct kith_block_info b;
+    int err = block_do(h, kith_node_block, params, &b, e);
+
+    (void)call;
+    if (err < 0)
+        return err;
+    return kith_ctl_give(json_pack("{s:s?, s:o, s:o, s:b}", "name", b.name[0] ? b.name : NULL,
+                                   "peer_id", kith_ctl_peer_json(&b.peer), "since",
+                                   kith_ctl_wall_json(b.since), "changed", b.changed),
+                         ret);
+}
+
+int kith_ctl_do_peer_unblock(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                             json_t **ret, struct kith_ctl_error *e)
+{
+    struct kith_block_info b;
+    int err = block_do(h, kith_node_unblock, params, &b, e);
+
+    (void)call;
+    if (err < 0)
+        return err;
+    return kith_ctl_give(json_pack("{s:s?, s:o, s:b}", "name", b.name[0] ? b.name : NULL, "peer_id",
+                                   kith_ctl_peer_json(&b.peer), "changed", b.changed),
+                         ret);
+}

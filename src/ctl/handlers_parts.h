@@ -11,14 +11,14 @@ typedef int kith_ctl_handler(struct kith_ctl_handlers *h, uint64_t call, const j
 /* handlers_show.c: questions */
 kith_ctl_handler kith_ctl_do_version, kith_ctl_do_status, kith_ctl_do_id, kith_ctl_do_config_show,
     kith_ctl_do_network_list, kith_ctl_do_members, kith_ctl_do_services, kith_ctl_do_ip,
-    kith_ctl_do_peers, kith_ctl_do_paths;
+    kith_ctl_do_peers, kith_ctl_do_paths, kith_ctl_do_peer_blocked;
 /* handlers_metrics.c */
 kith_ctl_handler kith_ctl_do_metrics;
 /* handlers_change.c: requests that are done when they return */
 kith_ctl_handler kith_ctl_do_down, kith_ctl_do_network_create, kith_ctl_do_network_leave,
     kith_ctl_do_admin_add, kith_ctl_do_admin_remove, kith_ctl_do_network_backup,
     kith_ctl_do_network_restore, kith_ctl_do_invite, kith_ctl_do_revoke, kith_ctl_do_service_add,
-    kith_ctl_do_service_remove;
+    kith_ctl_do_service_remove, kith_ctl_do_peer_block, kith_ctl_do_peer_unblock;
 /* handlers_wait.c: calls that last */
 kith_ctl_handler kith_ctl_do_join, kith_ctl_do_ping, kith_ctl_do_logs;
 void kith_ctl_join_done(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,

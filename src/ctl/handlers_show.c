@@ -201,11 +201,12 @@ static json_t *groups_json(const struct kith_member_info *m)
 
 static json_t *member_row(const struct kith_member_info *m)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o}", "network",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o}", "network",
                      m->network_name, "name", m->name, "peer_id", kith_ctl_peer_json(&m->peer),
                      "ipv4", kith_ctl_ip_json(&m->ip4), "ipv6", kith_ctl_ip_json(&m->ip6), "groups",
                      groups_json(m), "admin", m->admin, "self", m->self, "connected",
-                     m->online && !m->self, "expires", kith_ctl_wall_json(m->expires));
+                     m->online && !m->self, "blocked", m->blocked, "expires",
+                     kith_ctl_wall_json(m->expires));
 }
 
 typedef bool append_of_network(const struct kith_ctl_handlers *h,
@@ -338,6 +339,24 @@ int kith_ctl_do_peers(struct kith_ctl_handlers *h, uint64_t call, const json_t *
         ok = append(list, peer_row(&p, now));
     list = in_order(h->ctl->env->alloc, whole(list, ok), "name", "peer_id");
     return kith_ctl_give(json_pack("{s:o}", "peers", list), ret);
+}
+
+int kith_ctl_do_peer_blocked(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                             json_t **ret, struct kith_ctl_error *e)
+{
+    kith_wall wall = kith_ctl_host_now(h).wall;
+    json_t *list = json_array();
+    struct kith_block_info b;
+    bool ok = list != NULL;
+    size_t at = 0;
+
+    (void)call, (void)params, (void)e;
+    while (ok && kith_node_next_blocked(h->node, &at, wall, &b))
+        ok = append(list,
+                    json_pack("{s:s?, s:o, s:o}", "name", b.name[0] ? b.name : NULL, "peer_id",
+                              kith_ctl_peer_json(&b.peer), "since", kith_ctl_wall_json(b.since)));
+    list = in_order(h->ctl->env->alloc, whole(list, ok), "name", "peer_id");
+    return kith_ctl_give(json_pack("{s:o}", "blocked", list), ret);
 }
 
 /* ---- ways through the mesh ---- */

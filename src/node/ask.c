@@ -84,6 +84,7 @@ void ask_member(const struct kith_node *n, const struct node_network *net,
                                      .ip4 = m->ip4,
                                      .ip6 = m->ip6,
                                      .self = peer_is_self(n, &m->peer),
+                                     .blocked = blocks_has(n, &m->peer),
                                      .expires = m->cert->member.not_after};
     memcpy(ret->network_name, net->name, sizeof ret->network_name);
     memcpy(ret->name, m->name, sizeof ret->name);
@@ -138,35 +139,87 @@ static bool lookup(struct node_network *net, const char *text, const char *name,
     return kith_netview_by_name(net->view, kith_span_text(name), now, ret);
 }
 
-int kith_node_find_member(const struct kith_node *n, const char *text, const char *network,
-                          kith_wall now, struct kith_member_info *ret, struct kith_node_why *why)
-{
+/* Whom a text may mean, and in which network; NULL: in any. */
+struct sought {
+    const char *text, *network;
     char name[KITH_LABEL_MAX + 1], in[KITH_LABEL_MAX + 1];
-    struct kith_member m;
+};
+
+static void seek(const struct kith_node *n, const char *text, const char *network,
+                 struct sought *ret)
+{
+    *ret = (struct sought){.text = text, .network = network};
+    split_name(text, ret->name, ret->in);
+    if (network == NULL && ret->in[0] != '\0' && network_by_name(n, ret->in) != NULL)
+        ret->network = ret->in;
+}
+
+static bool is_sought_in(const struct sought *w, const struct node_network *net)
+{
+    return net->used && (w->network == NULL || strcmp(net->name, w->network) == 0);
+}
+
+/* The next network, from slot *at on, in which the text means a member; NULL: none. */
+static struct node_network *next_match(const struct kith_node *n, const struct sought *w,
+                                       size_t *at, kith_wall now, struct kith_member *ret)
+{
+    while (*at < KITH_NODE_NETWORKS_MAX) {
+        struct node_network *net = (struct node_network *)&n->network[(*at)++];
+        if (is_sought_in(w, net) && lookup(net, w->text, w->name, now, ret) &&
+            ret->standing == KITH_STANDING_MEMBER)
+            return net;
+    }
+    return NULL;
+}
+
+static int say_nobody(const struct kith_node *n, const struct sought *w, struct kith_node_why *why)
+{
     bool any = false;
 
-    split_name(text, name, in);
-    if (network == NULL && in[0] != '\0' && network_by_name(n, in) != NULL)
-        network = in;
-    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
-        struct node_network *net = (struct node_network *)&n->network[i];
-        if (!net->used || (network != NULL && strcmp(net->name, network) != 0))
-            continue;
-        any = true;
-        if (!lookup(net, text, name, now, &m) || m.standing != KITH_STANDING_MEMBER)
-            continue;
-        ask_member(n, net, &m, now, ret);
-        return KITH_OK;
-    }
-    if (!any && network != NULL)
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        any |= is_sought_in(w, &n->network[i]);
+    if (!any && w->network != NULL)
         return node_say(why, KITH_E_NOTFOUND, "kith network list shows those there are",
-                        "this node is in no network named \"%s\"", network);
+                        "this node is in no network named \"%s\"", w->network);
     return node_say(why, KITH_E_NOTFOUND,
                     any ? "kith members shows who there is"
                         : "kith network create NAME makes one, kith join TICKET joins one",
                     any ? "there is no member \"%s\""
                         : "this node is in no network yet, so there is no member \"%s\"",
-                    text);
+                    w->text);
+}
+
+int kith_node_find_member(const struct kith_node *n, const char *text, const char *network,
+                          kith_wall now, struct kith_member_info *ret, struct kith_node_why *why)
+{
+    struct kith_member m;
+    struct sought w;
+    size_t at = 0;
+
+    seek(n, text, network, &w);
+    const struct node_network *net = next_match(n, &w, &at, now, &m);
+    if (net == NULL)
+        return say_nobody(n, &w, why);
+    ask_member(n, net, &m, now, ret);
+    return KITH_OK;
+}
+
+int ask_one(const struct kith_node *n, const char *text, const char *network, kith_wall now,
+            struct kith_member_info *ret, struct kith_node_why *why)
+{
+    struct kith_member m;
+    struct sought w;
+    size_t at = 0;
+    int err = kith_node_find_member(n, text, network, now, ret, why);
+
+    if (err < 0)
+        return err;
+    seek(n, text, network, &w);
+    while (next_match(n, &w, &at, now, &m) != NULL)
+        if (!kith_peer_id_equal(&m.peer, &ret->peer))
+            return node_say(why, KITH_E_INVAL, "name its network with --network, or give its id",
+                            "\"%s\" is one member in one network and another in another", text);
+    return KITH_OK;
 }
 
 /* ---- ways through the mesh ---- */

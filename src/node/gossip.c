@@ -387,7 +387,7 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
 static bool sends_away(uint64_t code)
 {
     return code == KITH_CLOSE_REVOKED || code == KITH_CLOSE_NOT_MEMBER ||
-           code == KITH_CLOSE_LIMIT || code == KITH_CLOSE_REFUSED;
+           code == KITH_CLOSE_LIMIT || code == KITH_CLOSE_REFUSED || code == KITH_CLOSE_BLOCKED;
 }
 
 /* Either side ends a session in which no membership is shown, at the same time: whoever is first,
@@ -398,6 +398,31 @@ static bool is_over_for_now(const struct kith_node *n, const struct kith_peer_id
     if (end->kind == KITH_END_LOCAL)
         return end->code == KITH_CLOSE_NOT_MEMBER && !join_is_with(n, id);
     return end->kind == KITH_END_PEER && sends_away(end->code) && join_may_wait(n, id);
+}
+
+static void stay_away(struct kith_node *n, const struct kith_session_effect *fx,
+                      struct kith_now now)
+{
+    const struct kith_peer_id *id = kith_session_peer(fx->session);
+    struct node_peer *p = peer_find(n, id);
+    kith_time until = kith_after(now.mono, UNWELCOME_TIME);
+
+    if (fx->end->code == KITH_CLOSE_BLOCKED)
+        kith_event_blocked_by(n->env->events, id->b);
+    if (p != NULL)
+        p->unwelcome_until = until;
+    join_sent_away(n, id, until);
+    kith_session_want(fx->session, false, now.mono);
+}
+
+static void on_dial_failed(struct kith_node *n, const struct kith_session_effect *fx,
+                           struct kith_now now)
+{
+    const struct kith_peer_id *id = kith_session_peer(fx->session);
+
+    join_dial_failed(n, id, fx->end->text, fx->others);
+    if (fx->end->kind == KITH_END_PEER && is_over_for_now(n, id, fx->end))
+        stay_away(n, fx, now);
 }
 
 static void on_down(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
@@ -413,11 +438,8 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
     mesh_session(n, p, false, now);
     if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
         kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
-    if (is_over_for_now(n, id, fx->end)) {
-        p->unwelcome_until = kith_after(now.mono, UNWELCOME_TIME);
-        join_sent_away(n, id, p->unwelcome_until);
-        kith_session_want(fx->session, false, now.mono);
-    }
+    if (is_over_for_now(n, id, fx->end))
+        stay_away(n, fx, now);
     n->peers_at = now.mono;
 }
 
@@ -437,9 +459,7 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
             kith_conn_stream_reset(fx->conn, fx->stream, KITH_CLOSE_REFUSED);
         break;
     case KITH_SESSION_PONG: ping_pong(n, fx, now); break;
-    case KITH_SESSION_DIAL_FAILED:
-        join_dial_failed(n, kith_session_peer(fx->session), fx->end->text, fx->others);
-        break;
+    case KITH_SESSION_DIAL_FAILED: on_dial_failed(n, fx, now); break;
     case KITH_SESSION_DOWN: on_down(n, fx, now); break;
     }
 }

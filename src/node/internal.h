@@ -10,6 +10,7 @@
  *   leave.c      leaving a network; backup.c: its root under a passphrase, and back
  *   enrol.c      enrolment at the issuer; join.c: at the joiner
  *   requests.c   invitations, revocations, admins: what people ask for
+ *   blocks.c     whom this node will have nothing to do with
  *   ask.c        answers about networks, members and peers
  *   metrics.c    how much there is of everything
  *   endpoints.c  where this node can be reached
@@ -106,6 +107,7 @@ struct node_peer {
     kith_time greet_paid;
     kith_time summed_at[KITH_NODE_NETWORKS_MAX]; /* when it was told what we hold, in short */
     bool greet_late;                             /* it moved, and was not told all again yet */
+    bool blocked;                                /* blocks.c has it */
     uint8_t lack_slot;
     struct kith_object_key *lack; /* what it announced and we still miss; n_lack of them */
     size_t n_lack;
@@ -132,6 +134,10 @@ struct node_join {
     struct kith_conn *conn;
     int64_t stream;
     char last_failure[100];
+};
+
+struct node_blocks {
+    struct kith_map by_id, by_destination; /* -> the same */
 };
 
 struct node_ping {
@@ -185,6 +191,7 @@ struct kith_node {
     struct kith_map peers; /* by id -> node_peer */
     struct node_peer **by_handle;
     size_t n_handles, cap_handles, peers_max;
+    struct node_blocks blocks;
     bool some_gone; /* one was in no network of ours any more: perhaps its place is to be had */
     /* where this host can be reached */
     struct kith_ip host[KITH_NODE_ADDRS_MAX];
@@ -438,6 +445,14 @@ void services_forget(struct kith_node *n, struct node_network *net);
 void services_tick(struct kith_node *n, struct kith_now now);
 kith_time services_deadline(const struct kith_node *n);
 
+/* blocks.c */
+void blocks_init(struct kith_node *n);
+int blocks_load(struct kith_node *n);
+void blocks_free(struct kith_node *n);
+bool blocks_has(const struct kith_node *n, const struct kith_peer_id *id);
+/* Whether a destination is that of one that is blocked. */
+bool blocks_leads_to(const struct kith_node *n, const struct kith_destination *to);
+
 /* overlay.c */
 int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg);
 void overlay_network(struct kith_node *n, struct node_network *net, struct kith_now now);
@@ -462,6 +477,10 @@ void ask_member(const struct kith_node *n, const struct node_network *net,
                 const struct kith_member *m, kith_wall now, struct kith_member_info *ret);
 void ask_route(const struct kith_node *n, const struct kith_session_info *info, kith_wall now,
                char *buf, size_t cap);
+/* As kith_node_find_member, but a name that means one member here and another there is
+ * KITH_E_INVAL. */
+int ask_one(const struct kith_node *n, const char *text, const char *network, kith_wall now,
+            struct kith_member_info *ret, struct kith_node_why *why);
 /* What a member is called in the first of our networks that it is in; empty for others. */
 void ask_name(const struct kith_node *n, const struct kith_peer_id *peer, kith_wall now, char *buf,
               size_t cap);

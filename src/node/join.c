@@ -127,6 +127,10 @@ static void look_for(struct kith_node *n, const struct kith_network_id *network,
                             .until = kith_after(now.mono, JOIN_GREET_SECONDS * KITH_SEC),
                             .network = *network};
     memcpy(j->issuer.b, contact, sizeof j->issuer.b);
+    if (blocks_has(n, &j->issuer)) {
+        j->again_at = kith_after(now.mono, UNWELCOME_TIME);
+        return;
+    }
     size_t count = peer_stored_addrs(n, &j->issuer, addr, KITH_COUNT(addr));
     if (reach(n, j, addr, count, now) < 0)
         *j = (struct node_join){.state = JOIN_FREE};
@@ -175,6 +179,9 @@ static int check_ticket(const struct kith_node *n, const struct kith_ticket *t, 
     if (peer_is_self(n, &t->issuer))
         return node_say(why, KITH_E_INVAL, "use it on another machine",
                         "this node issued the ticket itself");
+    if (blocks_has(n, &t->issuer))
+        return node_say(why, KITH_E_STATE, "kith block lists them, kith unblock takes one away",
+                        "this node blocks the issuer of the ticket");
     if (network_by_id(n, &t->network) != NULL)
         return node_say(why, KITH_E_EXISTS, "", "this node is a member of %s already",
                         network_by_id(n, &t->network)->name);
@@ -408,6 +415,10 @@ static void dial_again(struct kith_node *n, struct node_join *j, struct kith_now
 
     if (j->state != JOIN_WAITING || j->again_at == 0 || now.mono < j->again_at)
         return;
+    if (blocks_has(n, &j->issuer)) {
+        j->again_at = kith_after(now.mono, UNWELCOME_TIME);
+        return;
+    }
     j->again_at = 0;
     size_t count = peer_stored_addrs(n, &j->issuer, addr, KITH_COUNT(addr));
     if (reach(n, j, addr, count, now) < 0)

@@ -9,14 +9,14 @@ enum { RUN_MAX = 64 }; /* datagrams given to one session at a time */
 
 /* ---- peers and their destinations ---- */
 
-static int own_destination(const struct kith_peer_id *peer, struct kith_destination *ret)
+int mesh_destination_of(const struct kith_peer_id *peer, struct kith_destination *ret)
 {
     return kith_destination(peer, kith_span_text(KITH_SERVICE_SELF), ret);
 }
 
 int mesh_peer_add(struct kith_node *n, struct node_peer *p)
 {
-    int err = own_destination(&p->id, &p->mesh.destination);
+    int err = mesh_destination_of(&p->id, &p->mesh.destination);
 
     return err < 0 ? err : kith_map_put(&n->mesh->by_destination, p->mesh.destination.b, p);
 }
@@ -198,7 +198,7 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
         m->net[i].tell_at = m->net[i].hunger_at = KITH_NEVER;
     kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
                   sizeof(struct kith_destination), n->peers_max);
-    int err = own_destination(&n->identity->id, &m->here);
+    int err = mesh_destination_of(&n->identity->id, &m->here);
     if (err >= 0)
         err = kith_relay_new(n->env, &ops, &m->relay);
     if (err >= 0)

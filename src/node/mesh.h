@@ -60,6 +60,8 @@ bool mesh_flow(void *ctx, struct kith_session *s, struct kith_span datagram, uin
                kith_time now);
 /* The session's connection in use is another, or none; `anew`: the peer forgot everything. */
 void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct kith_now now);
+/* Its own, where it is reached through others. */
+int mesh_destination_of(const struct kith_peer_id *peer, struct kith_destination *ret);
 /* Where a peer is known under its destination, or no longer. KITH_E_NOMEM. */
 int mesh_peer_add(struct kith_node *n, struct node_peer *p);
 void mesh_peer_remove(struct kith_node *n, struct node_peer *p);
@@ -95,6 +97,10 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
 /* It is heard of the network: what it told of it is fresh. */
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
                     struct kith_now now);
+/* No way leads there any more, whoever tells of one. */
+void routes_blocked(struct kith_node *n, const struct kith_destination *to, struct kith_now now);
+/* All neighbours are asked for all they lead to. */
+void routes_ask(struct kith_node *n, struct kith_now now);
 /* This node has left the network. */
 void routes_forget(struct kith_node *n, const struct node_network *net);
 /* Asks once more for the newer numbers that were asked for and did not come. */

@@ -3,6 +3,7 @@
 static void count_peers(const struct kith_node *n, struct kith_node_totals *ret)
 {
     ret->peers = n->peers.n;
+    ret->blocked = n->blocks.by_id.n;
     for (size_t i = 0; i < n->n_handles; i++) {
         const struct node_peer *p = n->by_handle[i];
         ret->members += p->member_of != 0 && !peer_is_self(n, &p->id) ? 1u : 0u;

@@ -55,6 +55,11 @@ static bool expects(void *ctx, const struct kith_peer_id *peer)
     return p != NULL && p->member_of != 0;
 }
 
+static bool blocks(void *ctx, const struct kith_peer_id *peer)
+{
+    return blocks_has(ctx, peer);
+}
+
 static int start_sessions(struct kith_node *n, const struct kith_node_config *cfg)
 {
     struct kith_sessions_config sc = {
@@ -65,6 +70,7 @@ static int start_sessions(struct kith_node *n, const struct kith_node_config *cf
         .keepalive = cfg->keepalive,
         .capabilities = cfg->capabilities,
         .expects = expects,
+        .blocks = blocks,
         .ctx = n,
         .mesh = n->mesh->transport,
     };
@@ -117,8 +123,11 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     set_name(n, cfg->name);
     n->peers_max = cfg->peers_max != 0 ? cfg->peers_max : PEERS_MAX;
     kith_map_init(&n->peers, n->env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
+    blocks_init(n);
     n->scratch = kith_new_array(n->env->alloc, KITH_FRAME_MAX, 1);
     int err = n->scratch == NULL ? KITH_E_NOMEM : kith_enrol_limits_new(n->env, 0, &n->limits);
+    if (err >= 0)
+        err = blocks_load(n);
     if (err >= 0)
         err = mesh_new(n, cfg, now);
     if (err >= 0)
@@ -146,6 +155,7 @@ void kith_node_free(struct kith_node *n)
     mesh_free(n);
     networks_free(n);
     peers_free(n);
+    blocks_free(n);
     kith_enrol_limits_free(n->limits);
     kith_wipe(n->join, sizeof n->join);
     if (n->scratch != NULL)

@@ -47,7 +47,7 @@ struct kith_node_config {
     size_t n_listen;
     bool forward_nothing;  /* members are not led on to each other */
     uint64_t forward_rate; /* bytes a second of others' that are sent on; 0: without a limit */
-    size_t peers_max; /* peers known at a time, members and others; 0: 10,000 */
+    size_t peers_max;      /* peers known at a time, members and others; 0: 10,000 */
 };
 
 /* Why a request failed, for people. */
@@ -130,6 +130,7 @@ struct kith_member_info {
     char name[KITH_LABEL_MAX + 1];
     struct kith_ip ip4, ip6;
     bool self, admin, root, online; /* online: there is a session */
+    bool blocked;                   /* by this node: there is none, and will be none */
     kith_wall expires;
     size_t n_groups;
     char groups[KITH_NODE_GROUPS_MAX][KITH_LABEL_MAX + 1];
@@ -204,6 +205,17 @@ bool kith_node_next_peer(const struct kith_node *n, struct kith_session **at, ki
                          struct kith_peer_info *ret);
 size_t kith_node_session_count(const struct kith_node *n);
 
+/* A peer that this node has nothing to do with, because whoever runs it says so. */
+struct kith_block_info {
+    struct kith_peer_id peer;
+    char name[KITH_LABEL_MAX + 1]; /* empty: it is no member */
+    kith_wall since;
+    bool changed; /* by the request that this answers */
+};
+/* Walks them in no order: start with *at = 0. Nothing in between. */
+bool kith_node_next_blocked(const struct kith_node *n, size_t *at, kith_wall now,
+                            struct kith_block_info *ret);
+
 /* How much there is of everything now. Walks all peers: for every few seconds. */
 struct kith_node_totals {
     uint64_t sessions, guests;           /* that are up: with peers trusted, with others */
@@ -213,6 +225,7 @@ struct kith_node_totals {
     uint64_t neighbours;        /* sessions that lead on */
     uint64_t connections;       /* QUIC's, handshakes included */
     uint64_t peers;             /* known, members and others */
+    uint64_t blocked;           /* peers that this node blocks, known or not */
     uint64_t members;           /* other members, each once however many networks it is in */
     uint64_t members_connected; /* of these, those with a session */
     uint64_t networks, networks_lapsed; /* lapsed: this node is no member, for whatever reason */
@@ -285,6 +298,15 @@ int kith_node_service_add(struct kith_node *n, const char *name, const char *abo
 int kith_node_service_remove(struct kith_node *n, const char *name, const char *network,
                              struct kith_now now, struct kith_service_info *ret,
                              struct kith_node_why *why) KITH_MUST_CHECK;
+/* Ends what there is with a peer, and has nothing to do with it until it is unblocked: a member by
+ * name, as kith_node_find_member, or anybody by peer id. On the disk when it returns; *ret says
+ * whether anything changed. KITH_E_INVAL for the node itself and a name that several have,
+ * KITH_E_NOTFOUND, KITH_E_FULL. */
+int kith_node_block(struct kith_node *n, const char *peer, const char *network, struct kith_now now,
+                    struct kith_block_info *ret, struct kith_node_why *why) KITH_MUST_CHECK;
+int kith_node_unblock(struct kith_node *n, const char *peer, const char *network,
+                      struct kith_now now, struct kith_block_info *ret,
+                      struct kith_node_why *why) KITH_MUST_CHECK;
 /* `count` round trips (0: until cancelled), `interval` apart. PONG effects, then DONE. */
 int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_t count,
                    kith_dur interval, uint64_t call, struct kith_now now,

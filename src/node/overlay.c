@@ -22,7 +22,7 @@ static size_t send_packets(void *ctx, uint32_t member, uint8_t slot,
     struct kith_session *s = session_for(n, n->by_handle[member], slot);
 
     if (s == NULL) {
-        *ret_state = KITH_VPN_NO_SESSION;
+        *ret_state = n->by_handle[member]->blocked ? KITH_VPN_BLOCKED : KITH_VPN_NO_SESSION;
         return 0;
     }
     size_t taken = kith_session_send_packets(s, n->batch, slot, packets, count, now);

@@ -89,6 +89,7 @@ struct node_peer *peer_get(struct kith_node *n, const struct kith_peer_id *id)
     if (p == NULL)
         return NULL;
     p->id = *id;
+    p->blocked = blocks_has(n, id);
     /* without memory it stays behind as nobody's, to be taken the next time */
     if (kith_map_put(&n->peers, id->b, p) < 0)
         return NULL;
@@ -226,7 +227,8 @@ static bool is_wanted(const struct kith_node *n, const struct node_peer *p, stru
 /* Whether peer_refresh is not this peer's, or not now. */
 static bool is_left_alone(const struct kith_node *n, const struct node_peer *p)
 {
-    return peer_is_self(n, &p->id) || p->member_of == 0 || n->stopping || join_is_with(n, &p->id);
+    return peer_is_self(n, &p->id) || p->blocked || p->member_of == 0 || n->stopping ||
+           join_is_with(n, &p->id);
 }
 
 void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)

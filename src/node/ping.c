@@ -21,6 +21,9 @@ int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_
         return node_say(why, KITH_E_INVAL, "", "this is the node itself");
     if (to == NULL)
         return node_say(why, KITH_E_NOTFOUND, "", "there is no such member");
+    if (to->blocked)
+        return node_say(why, KITH_E_UNREACHABLE, "kith unblock takes it off the list",
+                        "this node blocks it");
     if (p == NULL)
         return node_say(why, KITH_E_FULL, "wait for one to end", "too many pings under way");
     *p = (struct node_ping){.used = true,

@@ -303,6 +303,8 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
         kith_mesh_paths_withdrawn(m->paths, &item->destination, p->handle, now.mono);
         return;
     }
+    if (blocks_leads_to(n, &item->destination))
+        return; /* spec mesh 2.9 */
     if (item->hops < KITH_MESH_HOPS_MAX && item->seq <= now.wall + SEQ_AHEAD)
         tell_paths(n, m, &item->destination, &offer, now);
 }
@@ -366,6 +368,26 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
     if (!is)
         routes_unproved(n, net, p, now);
     tell_soon(m, now); /* what was heard of it before it was one is news now */
+}
+
+void routes_blocked(struct kith_node *n, const struct kith_destination *to, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct mesh_network *m = &n->mesh->net[i];
+        struct kith_mesh_way way[KITH_MESH_WAYS];
+        size_t count = m->paths == NULL ? 0 : kith_mesh_paths_ways(m->paths, to, now.mono, way);
+        for (size_t k = 0; k < count; k++)
+            kith_mesh_paths_withdrawn(m->paths, to, way[k].neighbour, now.mono);
+        if (count > 0)
+            m->tell_at = now.mono;
+    }
+}
+
+void routes_ask(struct kith_node *n, struct kith_now now)
+{
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
+        if (n->network[i].used)
+            n->mesh->net[i].hunger_at = now.mono;
 }
 
 void routes_forget(struct kith_node *n, const struct node_network *net)

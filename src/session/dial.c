@@ -214,6 +214,15 @@ void dial_failed(struct kith_session *s, struct subflow *f, kith_time now)
     session_mark_ready(s);
 }
 
+/* It was there, and would not have us: a round that failed. All candidates are one peer's. */
+void dial_refused(struct kith_session *s, kith_time now)
+{
+    if (s->wanted)
+        schedule_next_round(s, now);
+    s->tell_dial_failed = true;
+    session_mark_ready(s);
+}
+
 void kith_session_want(struct kith_session *s, bool wanted, kith_time now)
 {
     bool was = s->wanted;

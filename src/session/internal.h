@@ -179,6 +179,8 @@ void dial_relayed(struct kith_session *s, kith_time now);
 /* Puts a dial that is due off to the next round. */
 void dial_later(struct kith_session *s, kith_time now);
 void dial_failed(struct kith_session *s, struct subflow *f, kith_time now);
+/* The peer proved who it is and closed before a word was said. */
+void dial_refused(struct kith_session *s, kith_time now);
 
 /* live.c */
 void live_tick(struct kith_session *s, kith_time now);

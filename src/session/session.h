@@ -43,6 +43,8 @@ struct kith_sessions_config {
     kith_dur keepalive;    /* probe after so much silence; 0: 20 s */
     /* Whether a peer that comes by itself has a place beside the guests; NULL: none has. */
     bool (*expects)(void *ctx, const struct kith_peer_id *peer);
+    /* Whether a peer that proved its key is refused with BLOCKED; NULL: none is. */
+    bool (*blocks)(void *ctx, const struct kith_peer_id *peer);
     void *ctx;
     uint32_t mesh; /* the transport over which KITH_FAMILY_MESH is dialled */
 };
@@ -113,6 +115,7 @@ struct kith_session_counters {
     uint64_t sent_away;               /* times a member was, for them */
     uint64_t stalled;                 /* connections whose peer took nothing it was told */
     uint64_t dials_held;              /* put off: too many to one place */
+    uint64_t blocked_refused;         /* connections of peers that are blocked */
 };
 
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,

@@ -220,6 +220,7 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
 {
     struct kith_conn_end end = *kith_conn_end(f->conn);
     bool established = f->established;
+    bool refused = kith_conn_dialled(f->conn) && !f->greeted && end.kind == KITH_END_PEER;
     const struct kith_addr *addr = &kith_conn_path(f->conn)->remote;
 
     if (established)
@@ -231,7 +232,9 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
         dial_failed(s, f, now);
     forget_flow(s, f, now);
     s->end = end;
-    if (established && s->used == NULL) {
+    if (established && refused && s->used == NULL) {
+        dial_refused(s, now);
+    } else if (established && s->used == NULL) {
         bool stopped = end.kind == KITH_END_PEER && end.code == KITH_CLOSE_SHUTDOWN;
         dial_reset(s, now);
         if (stopped) /* it said that it goes: give it time to come back */

@@ -285,12 +285,18 @@ static bool is_expected(const struct kith_sessions *all, const struct kith_peer_
     return all->cfg.expects != NULL && all->cfg.expects(all->cfg.ctx, peer);
 }
 
+static bool is_blocked(const struct kith_sessions *all, const struct kith_peer_id *peer)
+{
+    return all->cfg.blocks != NULL && all->cfg.blocks(all->cfg.ctx, peer);
+}
+
 /* A stranger proved its key: it gets a session, as a guest, if there is room. */
 static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c, kith_time now)
 {
     struct kith_session *s = kith_sessions_find(all, kith_conn_peer(c));
 
-    if (all->closing || kith_peer_id_equal(kith_conn_peer(c), &all->cfg.self))
+    if (all->closing || kith_peer_id_equal(kith_conn_peer(c), &all->cfg.self) ||
+        is_blocked(all, kith_conn_peer(c)))
         return NULL;
     if (s != NULL && kith_conduct_is_away(&s->conduct, now))
         return NULL;
@@ -306,6 +312,14 @@ static struct kith_session *admit(struct kith_sessions *all, struct kith_conn *c
     return s;
 }
 
+/* spec session 3.8.2 */
+static void refuse_blocked(struct kith_sessions *all, struct kith_conn *c, kith_time now)
+{
+    all->count.blocked_refused++;
+    kith_event_refused_blocked(all->env->events, kith_conn_peer(c)->b, &kith_conn_path(c)->remote);
+    kith_conn_close(c, KITH_CLOSE_BLOCKED, "blocked", now);
+}
+
 /* Closes a connection that has no place here. */
 static void turn_away(struct kith_sessions *all, struct kith_conn *c, kith_time now)
 {
@@ -313,6 +327,8 @@ static void turn_away(struct kith_sessions *all, struct kith_conn *c, kith_time 
 
     if (all->closing)
         kith_conn_close(c, KITH_CLOSE_SHUTDOWN, "the program is being stopped", now);
+    else if (is_blocked(all, kith_conn_peer(c)))
+        refuse_blocked(all, c, now);
     else if (s != NULL && kith_conduct_is_away(&s->conduct, now))
         kith_conn_close(c, KITH_CLOSE_REFUSED, "it went on being over the limits", now);
     else

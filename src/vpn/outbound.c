@@ -73,6 +73,12 @@ static size_t offer(struct kith_vpn *v, const struct kith_member *m, const struc
     return taken;
 }
 
+/* Why the rest is dropped that waits for nothing. */
+static enum kith_vpn_drop reason_of(enum kith_vpn_sent state)
+{
+    return state == KITH_VPN_BLOCKED ? KITH_VPN_DROP_blocked : KITH_VPN_DROP_congested;
+}
+
 /* Packets never overtake those that wait. */
 static void send_parts(struct kith_vpn *v, struct kith_member *m, const struct kith_parts *parts,
                        size_t n, kith_time now)
@@ -85,7 +91,7 @@ static void send_parts(struct kith_vpn *v, struct kith_member *m, const struct k
     if (state == KITH_VPN_NO_SESSION)
         line_up(v, m, parts + taken, n - taken, now);
     else
-        v->counters.dropped[KITH_VPN_DROP_congested] += n - taken;
+        v->counters.dropped[reason_of(state)] += n - taken;
 }
 
 /* Sends the first packets of the line; false when no more will go. */
@@ -107,7 +113,7 @@ static bool send_line(struct kith_vpn *v, struct kith_member *m, kith_time now)
     if (state == KITH_VPN_NO_SESSION) {
         want_session(v, m, now);
     } else {
-        v->counters.dropped[KITH_VPN_DROP_congested] += m->line.n;
+        v->counters.dropped[reason_of(state)] += m->line.n;
         kith_waiting_drop(&v->waiting, &m->line, SIZE_MAX);
     }
     return false;

@@ -49,6 +49,7 @@ enum kith_vpn_sent {
     KITH_VPN_SENT,       /* all were taken */
     KITH_VPN_NO_SESSION, /* the rest may wait for one */
     KITH_VPN_CONGESTED,  /* the rest is to be dropped */
+    KITH_VPN_BLOCKED,    /* likewise, and no session is to be asked for */
 };
 
 /* Towards the sessions. */

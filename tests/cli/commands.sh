@@ -84,7 +84,7 @@ has "a_group_of_commands_lists_them_with_help" 0 '^  network admin add ' k netwo
 has "help_finds_a_command" 0 '^usage: kith network create' k help network create
 is "no_help_is_wider_than_80_columns" 0 "" bash -c "
     $kith --help | awk 'length > 80'
-    for c in up down status id 'network create' 'network backup' invite join members services 'service add' 'service remove' ip revoke peers paths \
+    for c in up down status id 'network create' 'network backup' invite join members services 'service add' 'service remove' ip revoke block unblock peers paths \
         ping 'config show' 'config check' metrics logs version help completion; do
         $kith \$c --help | awk 'length > 80'; done"
 
@@ -157,6 +157,17 @@ is "services_fit_80_columns" 0 '' wide services
 is "a_service_added_tells_its_destination" 0 jgcvaoz3fgo3djqygofzfdrxzy k service add files photographs
 is "service_remove_is_quiet" 0 '' k service remove files
 has "a_service_needs_a_name" 2 'SERVICE is missing' k service add
+is "block_is_quiet" 0 '' k block desktop
+is "unblock_says_when_there_was_nothing_to_do" 0 'desktop is not blocked' k unblock desktop --network home
+is "block_as_JSON_is_the_methods_result" 0 '{"name":"desktop","peer_id":"zyxwvutsrqponmlkjihgfedcba765432zyxwvutsrqponmlkjihg",'\
+'"since":"2026-11-20T18:31:00Z","changed":true}' k block desktop --json
+is "block_lists_with_whole_ids" 0 \
+'NAME            ID                                                    SINCE
+a-member-wit..  abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst  2026-11-20
+?               zyxwvutsrqponmlkjihgfedcba765432zyxwvutsrqponmlkjihg  2026-11-19' k block
+is "the_blocked_fit_80_columns" 0 '' wide block
+has "the_blocked_as_JSON_are_the_methods_result" 0 '^\{"blocked":\[\{"name":"a-member-' k block --json
+has "unblock_needs_a_peer" 2 'PEER is missing' k unblock
 is "ip_prints_one_address" 0 100.71.0.2 k ip desktop
 is "ip_prints_the_other_address" 0 fd12::2 k ip -6 desktop
 is "an_unknown_name_fails" 1 'kith: there is no member nobody' k ip nobody

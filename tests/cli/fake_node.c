@@ -89,15 +89,24 @@ static const char *const answer_to[KITH_CTL_METHODS] = {
     [KITH_CTL_join] =
         "{\"network\":\"home\",\"id\":\"" ID "\",\"name\":\"laptop\",\"ipv4\":\"100.71.0.3\","
         "\"ipv6\":\"fd12::3\"," EXPIRES "}",
+    [KITH_CTL_peer_block] = "{\"name\":\"desktop\",\"peer_id\":\"" ID2
+                            "\",\"since\":\"2026-11-20T18:31:00Z\",\"changed\":true}",
+    [KITH_CTL_peer_unblock] = "{\"name\":\"desktop\",\"peer_id\":\"" ID2 "\",\"changed\":false}",
+    [KITH_CTL_peer_blocked] =
+        "{\"blocked\":[{\"name\":"
+        "\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\",\"peer_id\":\"" ID
+        "\",\"since\":\"2026-11-20T18:31:00Z\"},{\"name\":null,\"peer_id\":\"" ID2
+        "\",\"since\":\"2026-11-19T18:31:00Z\"}]}",
     [KITH_CTL_members] =
         "{\"members\":[{\"network\":\"home\",\"name\":\"desktop\",\"peer_id\":\"" ID2
         "\",\"ipv4\":\"100.71.0.2\",\"ipv6\":\"fd12::2\",\"groups\":[\"ops\",\"dev\"],"
         "\"admin\":"
-        "false,\"self\":false,\"connected\":true," EXPIRES "},{\"network\":\"home\",\"name\":"
+        "false,\"self\":false,\"connected\":true,\"blocked\":false," EXPIRES
+        "},{\"network\":\"home\",\"name\":"
         "\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\",\"peer_id\":"
         "\"" ID "\",\"ipv4\":\"100.71.0.1\",\"ipv6\":\"fd12::1\",\"groups\":[],\"admin\":"
         "true,\"self\":"
-        "true,\"connected\":false," EXPIRES "}]}",
+        "true,\"connected\":false,\"blocked\":false," EXPIRES "}]}",
     [KITH_CTL_services] =
         "{\"services\":[{\"network\":\"home\",\"member\":\"desktop\",\"name\":\"files\","
         "\"about\":"

@@ -369,11 +369,12 @@ static void ask(struct life *l, struct node_peer_sim *p, struct recipe *r)
 {
     const struct kith_now now = node_sim_now(p);
     struct kith_member_info m;
+    struct kith_block_info b;
     struct kith_node_why why;
     size_t told;
     const char *who;
 
-    switch (recipe_byte(r) % 9) {
+    switch (recipe_byte(r) % 11) {
     case 0: invite(l, p, r); return;
     case 1:
         (void)!kith_node_join(p->node, l->ticket[recipe_below(r, TICKETS)], NULL, 7, now, &why);
@@ -389,6 +390,8 @@ static void ask(struct life *l, struct node_peer_sim *p, struct recipe *r)
             (void)!kith_node_ping(p->node, &m.peer, recipe_byte(r) % 8, 50 * KITH_MSEC, 9, now,
                                   &why);
         return;
+    case 8: (void)!kith_node_block(p->node, draw_name(r), NULL, now, &b, &why); return;
+    case 9: (void)!kith_node_unblock(p->node, draw_name(r), NULL, now, &b, &why); return;
     default: kith_node_cancel(p->node, recipe_byte(r) % 10); return;
     }
 }
@@ -479,7 +482,18 @@ static bool met_or_parted(void *ctx)
     return met(ctx) || !are_together(ctx);
 }
 
-/* The wire is whole, the calendars are right, everybody is at home and running. */
+static void unblock_all(struct node_peer_sim *p)
+{
+    struct kith_block_info b;
+    struct kith_node_why why;
+    char id[KITH_ID_TEXT];
+
+    for (size_t at = 0; kith_node_next_blocked(p->node, &at, 0, &b); at = 0)
+        check(kith_node_unblock(p->node, kith_peer_id_text(&b.peer, id, sizeof id), NULL,
+                                node_sim_now(p), &b, &why) == KITH_OK);
+}
+
+/* The wire is whole, the calendars are right, everybody is at home, running, and blocks nobody. */
 static void end_storm(struct life *l)
 {
     sim_net_default_link(l->net, &(struct sim_link){.delay = 10 * KITH_MSEC});
@@ -488,6 +502,7 @@ static void end_storm(struct life *l)
         l->node[i].wall_offset = 0;
         if (l->node[i].node == NULL)
             node_sim_restart(&l->node[i]);
+        unblock_all(&l->node[i]);
     }
     if (l->moved)
         node_sim_move(&l->node[1], home_addr[1]);

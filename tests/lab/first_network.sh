@@ -92,6 +92,27 @@ check "the desktop takes it back" on desktop kith service remove files
 gone() { [ "$(service_of laptop)" = '[]' ]; }
 soon 2 "and the laptop knows it no more" gone
 
+# ---- kept away ----
+
+told() { grep -q 'has blocked this node' <<<"$(on laptop kith logs -n 200)"; }
+blocks() { [ "$(on desktop kith --json block | json '[b["name"] for b in j["blocked"]]')" = "$1" ]; }
+shown() { [ "$(on desktop kith --json members | json '[m["name"] for m in j["members"] if m["blocked"]]')" = "$1" ]; }
+check "the desktop blocks the laptop" on desktop kith block laptop
+soon 1 "and has no session with it any more" connected_not desktop laptop
+soon 1 "nor has the laptop" connected_not laptop desktop
+check "which was told" told
+check "packets do not pass" reaches_not laptop desktop
+check "the laptop is shown as a member that is blocked" shown "['laptop']"
+killed=$(node_pid desktop)
+kill -9 "$killed"
+eventually 5 test ! -e "/proc/$killed"
+on desktop kith up || lab_give_up "kith up after kill -9"
+check "after kill -9 it is blocked still" blocks "['laptop']"
+check "blocking it again is no mistake" test "$(on desktop kith block laptop)" = 'laptop is blocked already'
+check "the desktop unblocks it" on desktop kith unblock laptop
+soon 2 "and packets pass again" reaches_both_ways laptop desktop
+check "nobody is blocked any more" blocks '[]'
+
 # ---- an orderly end ----
 
 check "the node ends when asked" on laptop kith down

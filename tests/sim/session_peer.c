@@ -37,10 +37,22 @@ static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct ki
            packet.n < sizeof p->last_packet ? packet.n : sizeof p->last_packet);
 }
 
+static bool blocks(void *ctx, const struct kith_peer_id *peer)
+{
+    const struct session_peer *p = ctx;
+
+    (void)peer;
+    return p->blocks;
+}
+
 static void start(struct session_peer *p)
 {
-    struct kith_sessions_config cfg = {
-        .self = p->id, .software = "kith test", .capabilities = p->capabilities, .quic = p->quic};
+    struct kith_sessions_config cfg = {.self = p->id,
+                                       .software = "kith test",
+                                       .capabilities = p->capabilities,
+                                       .quic = p->quic,
+                                       .blocks = blocks,
+                                       .ctx = p};
     struct kith_packet_sink sink = {.packet = on_packet, .ctx = p};
 
     cfg.quic.key = p->key;
@@ -187,7 +199,10 @@ static void take_effects(struct session_peer *p)
             p->pongs++;
             p->last_rtt = fx.rtt;
             break;
-        case KITH_SESSION_DIAL_FAILED: p->dial_failures++; break;
+        case KITH_SESSION_DIAL_FAILED:
+            p->dial_failures++;
+            p->last_end = *fx.end;
+            break;
         case KITH_SESSION_DOWN:
             p->downs++;
             p->last_end = *fx.end;

@@ -434,6 +434,46 @@ static void a_guest_must_go_after_ten_seconds(void **state)
     pair_down(&p);
 }
 
+static void who_is_blocked_is_refused_before_it_is_heard(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 19);
+    p.b.blocks = true;
+    session_peer_want(&p.a, &p.b);
+    wait_for(&p, KITH_SEC / 2);
+    assert_int_equal(p.a.dial_failures, 1);
+    assert_int_equal(p.a.last_end.kind, KITH_END_PEER);
+    assert_int_equal(p.a.last_end.code, KITH_CLOSE_BLOCKED);
+    assert_int_equal(p.a.ups + p.a.downs, 0);
+    assert_string_equal(p.b.told, ""); /* nobody above the sessions hears of it */
+    assert_null(session_peer_to(&p.b, &p.a));
+    assert_int_equal(kith_sessions_counters(p.b.sessions)->blocked_refused, 1);
+    assert_int_equal(p.b.seen[KITH_EV_refused_blocked], 1);
+    assert_int_equal(p.b.seen[KITH_EV_conn_opened], 0);
+    pair_down(&p);
+}
+
+/* To be turned away is a round that failed: spec session 3.5 has the waits. */
+static void who_is_refused_dials_no_oftener_than_one_who_hears_nothing(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 20);
+    p.b.blocks = true;
+    session_peer_want(&p.a, &p.b);
+    wait_for(&p, 60 * KITH_SEC);
+    uint64_t first = kith_sessions_counters(p.a.sessions)->dials;
+    assert_in_range(first, 24, 32); /* 2 to 2.5 s apart, after one of 1 */
+    wait_for(&p, 600 * KITH_SEC);
+    assert_in_range(kith_sessions_counters(p.a.sessions)->dials - first, 10, 15); /* 4, 8, … 60 s */
+    p.b.blocks = false;
+    assert_true(run(&p, both_up, 61 * KITH_SEC));
+    pair_down(&p);
+}
+
 static void a_shutdown_is_heard_with_its_reason(void **state)
 {
     struct pair p;
@@ -500,6 +540,8 @@ int main(void)
         cmocka_unit_test(either_side_may_change_its_address),
         cmocka_unit_test(new_addresses_are_dialled_at_once_but_do_not_undo_the_wait),
         cmocka_unit_test(a_guest_must_go_after_ten_seconds),
+        cmocka_unit_test(who_is_blocked_is_refused_before_it_is_heard),
+        cmocka_unit_test(who_is_refused_dials_no_oftener_than_one_who_hears_nothing),
         cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
         cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
         cmocka_unit_test(a_burst_of_packets_too_big_for_the_path_waits_and_arrives),

@@ -273,6 +273,54 @@ static void chapter_ping(struct torture *t)
     insist(t, ask_ping, "pinging");
 }
 
+static size_t count_blocked(const struct torture *t)
+{
+    struct kith_block_info b;
+    size_t at = 0, n = 0;
+
+    while (kith_node_next_blocked(node(t, t->victim), &at, now_of(t, t->victim).wall, &b))
+        n++;
+    return n;
+}
+
+/* What failed has changed nothing. */
+static int change_block(struct torture *t, bool block)
+{
+    const char *other = world_name[1 - t->victim];
+    struct kith_block_info b;
+    struct kith_node_why why;
+    size_t before = count_blocked(t);
+    int err =
+        block ? kith_node_block(node(t, t->victim), other, NULL, now_of(t, t->victim), &b, &why)
+              : kith_node_unblock(node(t, t->victim), other, NULL, now_of(t, t->victim), &b, &why);
+
+    if (count_blocked(t) != (err < 0 ? before : block ? 1 : 0))
+        fail_msg("%s: %s, and yet %zu are blocked", block ? "blocking" : "unblocking",
+                 kith_err_name(err), count_blocked(t));
+    return err;
+}
+
+static int ask_block(struct torture *t)
+{
+    return change_block(t, true);
+}
+
+static int ask_unblock(struct torture *t)
+{
+    return change_block(t, false);
+}
+
+static void chapter_block(struct torture *t)
+{
+    insist(t, ask_block, "blocking");
+    world_wait(&t->w, KITH_SEC);
+    start_again(t, t->victim);
+    if (count_blocked(t) != 1)
+        fail_msg("forgot who is blocked");
+    insist(t, ask_unblock, "unblocking");
+    must_be_whole(t);
+}
+
 static void chapter_move(struct torture *t)
 {
     node_sim_move(&t->w.node[t->victim], "203.0.113.50:9000");
@@ -383,21 +431,14 @@ static const struct chapter {
     void (*tell)(struct torture *t);
     bool ends; /* nothing can be checked afterwards */
 } chapters[] = {
-    {"start", chapter_start, false},
-    {"create", chapter_create, false},
-    {"join", chapter_join, false},
-    {"third", chapter_third, false},
-    {"gossip", chapter_gossip, false},
-    {"traffic", chapter_traffic, false},
-    {"ping", chapter_ping, false},
-    {"move", chapter_move, false},
-    {"reconnect", chapter_reconnect, false},
-    {"restart", chapter_restart, false},
-    {"appoint", chapter_appoint, false},
-    {"leave", chapter_leave, false},
-    {"return", chapter_return, false},
-    {"revoke", chapter_revoke, false},
-    {"stop", chapter_stop, true},
+    {"start", chapter_start, false},     {"create", chapter_create, false},
+    {"join", chapter_join, false},       {"third", chapter_third, false},
+    {"gossip", chapter_gossip, false},   {"traffic", chapter_traffic, false},
+    {"ping", chapter_ping, false},       {"block", chapter_block, false},
+    {"move", chapter_move, false},       {"reconnect", chapter_reconnect, false},
+    {"restart", chapter_restart, false}, {"appoint", chapter_appoint, false},
+    {"leave", chapter_leave, false},     {"return", chapter_return, false},
+    {"revoke", chapter_revoke, false},   {"stop", chapter_stop, true},
 };
 
 /* ---- telling a chapter ---- */

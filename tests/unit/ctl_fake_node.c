@@ -288,3 +288,31 @@ int kith_node_service_remove(struct kith_node *n, const char *name, const char *
     *ret = fake.service[0];
     return answer(why);
 }
+
+bool kith_node_next_blocked(const struct kith_node *n, size_t *at, kith_wall now,
+                            struct kith_block_info *ret)
+{
+    (void)n, (void)now;
+    if (*at >= fake.n_blocked)
+        return false;
+    *ret = fake.blocked[(*at)++];
+    return true;
+}
+
+int kith_node_block(struct kith_node *n, const char *peer, const char *network, struct kith_now now,
+                    struct kith_block_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(peer, network);
+    *ret = fake.blocked[0];
+    return answer(why);
+}
+
+int kith_node_unblock(struct kith_node *n, const char *peer, const char *network,
+                      struct kith_now now, struct kith_block_info *ret, struct kith_node_why *why)
+{
+    (void)n, (void)now;
+    note(peer, network);
+    *ret = fake.blocked[1];
+    return answer(why);
+}

@@ -13,6 +13,8 @@ struct fake_node {
     struct kith_peer_info peer[4];
     size_t n_services;
     struct kith_service_info service[4];
+    size_t n_blocked;
+    struct kith_block_info blocked[3];
     size_t n_ways;
     struct kith_way_info way[5];
     struct kith_node_totals totals;

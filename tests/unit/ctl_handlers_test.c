@@ -315,7 +315,7 @@ static void every_question_answers_in_its_documented_shape(void **state)
 {
     static const char *const question[] = {"version", "id",      "config.show", "network.list",
                                            "status",  "members", "services",    "peers",
-                                           "paths",   "metrics"};
+                                           "paths",   "metrics", "peer.blocked"};
 
     (void)state;
     for (size_t i = 0; i < KITH_COUNT(question); i++)
@@ -349,6 +349,7 @@ static void members_come_by_network_in_order_and_say_who_is_connected(void **sta
 
     (void)state;
     member_set(&fake.member[2], "server", &fake.network[0]);
+    fake.member[2].blocked = true;
     fake.n_members = 3;
     r = ask("members", "{}");
     list = json_object_get(r, "members");
@@ -356,6 +357,8 @@ static void members_come_by_network_in_order_and_say_who_is_connected(void **sta
     assert_string_equal(text_at(json_array_get(list, 0), "name"), "desktop");
     assert_true(json_is_false(json_object_get(json_array_get(list, 0), "connected")));
     assert_true(json_is_true(json_object_get(json_array_get(list, 0), "self")));
+    assert_true(json_is_false(json_object_get(json_array_get(list, 0), "blocked")));
+    assert_true(json_is_true(json_object_get(json_array_get(list, 2), "blocked")));
     assert_string_equal(text_at(json_array_get(list, 1), "name"), "laptop");
     assert_true(json_is_true(json_object_get(json_array_get(list, 1), "connected")));
     assert_string_equal(
@@ -425,6 +428,56 @@ static void a_service_is_added_and_taken_away_by_name(void **state)
     assert_string_equal(fake.name, "ssh");
     say("service.add", "{\"name\":\"Files\"}");
     expect_error("INVAL", NULL, NULL);
+}
+
+static void a_peer_is_blocked_by_name_and_told_whether_it_was_before(void **state)
+{
+    json_t *r;
+
+    (void)state;
+    fake.blocked[0] =
+        (struct kith_block_info){.name = "laptop", .since = 1795199460, .changed = true};
+    r = ask("peer.block", "{\"name\":\"laptop\",\"network\":\"home\"}");
+    assert_string_equal(fake.name, "laptop");
+    assert_string_equal(fake.network_name, "home");
+    assert_string_equal(text_at(r, "name"), "laptop");
+    assert_string_equal(text_at(r, "since"), "2026-11-20T18:31:00Z");
+    assert_true(json_is_true(json_object_get(r, "changed")));
+    json_decref(r);
+    /* one that is no member is named by its id, and has no name */
+    r = ask("peer.unblock", "{\"name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}");
+    assert_string_equal(fake.name, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_string_equal(fake.network_name, "-");
+    assert_true(json_is_null(json_object_get(r, "name")));
+    assert_true(json_is_false(json_object_get(r, "changed")));
+    json_decref(r);
+    say("peer.block", "{}");
+    expect_error("INVAL", NULL, NULL);
+    fake.err = KITH_E_FULL;
+    (void)kith_format(fake.why.text, sizeof fake.why.text, "enough");
+    say("peer.block", "{\"name\":\"laptop\"}");
+    expect_error("FULL", "enough", NULL);
+}
+
+static void the_blocked_come_by_name_and_then_by_id(void **state)
+{
+    json_t *r, *list;
+
+    (void)state;
+    fake.n_blocked = 3;
+    fake.blocked[0] = (struct kith_block_info){.peer = {{0}}, .since = 1795199460};
+    fake.blocked[1] = (struct kith_block_info){.peer = {{1}}, .name = "phone"};
+    fake.blocked[2] = (struct kith_block_info){.peer = {{2}}, .name = "desktop"};
+    r = ask("peer.blocked", "{}");
+    list = json_object_get(r, "blocked");
+    assert_int_equal(json_array_size(list), 3);
+    assert_string_equal(text_at(json_array_get(list, 0), "name"), "desktop");
+    assert_string_equal(text_at(json_array_get(list, 1), "name"), "phone");
+    assert_true(json_is_null(json_object_get(json_array_get(list, 2), "name")));
+    assert_string_equal(text_at(json_array_get(list, 2), "peer_id"),
+                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_string_equal(text_at(json_array_get(list, 2), "since"), "2026-11-20T18:31:00Z");
+    json_decref(r);
 }
 
 static void ip_finds_a_member_and_refuses_an_unknown_name(void **state)
@@ -892,6 +945,8 @@ int main(void)
         T(members_come_by_network_in_order_and_say_who_is_connected),
         T(services_come_by_network_and_name_their_destinations),
         T(a_service_is_added_and_taken_away_by_name),
+        T(a_peer_is_blocked_by_name_and_told_whether_it_was_before),
+        T(the_blocked_come_by_name_and_then_by_id),
         T(ip_finds_a_member_and_refuses_an_unknown_name),
         T(peers_come_by_name_with_the_nameless_last),
         T(a_way_says_what_is_known_of_it),

@@ -3,6 +3,7 @@
 #include "base_lab.h"
 #include "property/store_lab.h"
 
+#include "store/blocked.h"
 #include "store/lease.h"
 #include "store/network.h"
 #include "store/query.h"
@@ -58,7 +59,7 @@ static void make_filled(struct store_lab *lab)
     kith_store_close(s);
 }
 
-static void a_new_store_is_private_and_of_version_2(void **state)
+static void a_new_store_is_private_and_of_version_3(void **state)
 {
     struct store_lab *lab = *state;
     struct stat st;
@@ -72,7 +73,7 @@ static void a_new_store_is_private_and_of_version_2(void **state)
     uint8_t *file = store_lab_read(lab->path, &len);
     assert_memory_equal(file, "SQLite format 3", 16);
     assert_memory_equal(file + 18, "\2\2", 2);
-    assert_memory_equal(file + 60, "\0\0\0\2", 4);
+    assert_memory_equal(file + 60, "\0\0\0\3", 4);
     assert_memory_equal(file + 68, "Kith", 4);
     free(file);
 }
@@ -158,6 +159,28 @@ static void a_lease_of_version_1_counts_as_claimed(void **state)
     kith_store_close(s);
 }
 
+static int nobody(void *ctx, const struct kith_store_blocked *b)
+{
+    (void)ctx, (void)b;
+    return 1;
+}
+
+static void a_store_of_version_2_blocks_nobody_and_can(void **state)
+{
+    struct kith_store_blocked b = {.since = 5};
+    struct store_lab *lab = *state;
+
+    for (int v = 0; v < 2; v++)
+        store_lab_sql(lab->path, schema[v]);
+    struct kith_store *s = store_lab_open(lab);
+    assert_int_equal(kith_store_blocked_list(s, nobody, NULL), KITH_OK);
+    assert_int_equal(kith_store_blocked_add(s, &b), KITH_OK);
+    kith_store_close(s);
+    s = store_lab_open(lab);
+    assert_int_equal(kith_store_blocked_list(s, nobody, NULL), 1);
+    kith_store_close(s);
+}
+
 static void a_store_killed_before_its_first_migration_is_made_anew(void **state)
 {
     struct store_lab *lab = *state;
@@ -173,7 +196,7 @@ static void a_newer_schema_is_refused_and_kept(void **state)
     struct store_lab *lab = *state;
 
     make_filled(lab);
-    store_lab_sql(lab->path, "PRAGMA user_version = 3");
+    store_lab_sql(lab->path, "PRAGMA user_version = 4");
     expect_refused_untouched(lab, KITH_E_VERSION, "newer kith");
 }
 
@@ -186,7 +209,7 @@ static void a_refused_file_keeps_its_log_as_well(void **state)
 
     make_filled(lab);
     assert_int_equal(sqlite3_open(lab->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
     struct store_snapshot before = store_lab_snapshot(lab), after;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_lab_restore(lab, &before);
@@ -444,12 +467,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, store_lab_setup, store_lab_teardown)
     const struct CMUnitTest tests[] = {
-        T(a_new_store_is_private_and_of_version_2),
+        T(a_new_store_is_private_and_of_version_3),
         T(every_file_of_an_open_store_is_private),
         T(a_mode_too_wide_is_narrowed),
         T(what_was_kept_is_there_after_reopening),
         T(a_database_made_by_the_migrations_text_opens),
         T(a_lease_of_version_1_counts_as_claimed),
+        T(a_store_of_version_2_blocks_nobody_and_can),
         T(a_store_killed_before_its_first_migration_is_made_anew),
         T(a_newer_schema_is_refused_and_kept),
         T(a_refused_file_keeps_its_log_as_well),

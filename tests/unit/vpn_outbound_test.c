@@ -384,6 +384,40 @@ static void what_a_congested_session_leaves_is_dropped_and_counted(void **state)
     assert_int_equal(kith_vpn_deadline(v), KITH_NEVER);
 }
 
+static void what_is_for_one_that_is_blocked_is_dropped_and_no_session_is_wished_for(void **state)
+{
+    struct kith_vpn_effect fx;
+    struct a_packet p = to_bob();
+
+    (void)state;
+    session_takes = 0;
+    session_says = KITH_VPN_BLOCKED;
+    tun(&p);
+    tun(&p);
+    assert_int_equal(dropped(KITH_VPN_DROP_blocked), 2);
+    assert_int_equal(all_drops(), 2);
+    assert_false(kith_vpn_next_effect(v, &fx));
+    assert_int_equal(kith_vpn_deadline(v), KITH_NEVER);
+}
+
+static void what_waits_when_it_is_blocked_is_dropped_with_its_wish(void **state)
+{
+    struct kith_vpn_effect fx;
+    struct a_packet p = to_bob();
+
+    (void)state;
+    session_takes = 0;
+    session_says = KITH_VPN_NO_SESSION;
+    for (int i = 0; i < 100; i++) /* more than are sent at a time */
+        tun(&p);
+    session_says = KITH_VPN_BLOCKED;
+    kith_vpn_session_ready(v, BOB, T0);
+    assert_int_equal(dropped(KITH_VPN_DROP_blocked), 100);
+    assert_int_equal(all_drops(), 100);
+    assert_false(kith_vpn_next_effect(v, &fx));
+    assert_int_equal(kith_vpn_deadline(v), KITH_NEVER);
+}
+
 static void a_member_that_leaves_takes_its_line_along(void **state)
 {
     struct kith_vpn_effect fx;
@@ -441,6 +475,8 @@ int main(void)
         PLAIN(the_257th_waits_in_vain_and_is_counted),
         OFFLOAD(the_rest_of_a_batch_waits_whole),
         OFFLOAD(what_a_congested_session_leaves_is_dropped_and_counted),
+        PLAIN(what_is_for_one_that_is_blocked_is_dropped_and_no_session_is_wished_for),
+        PLAIN(what_waits_when_it_is_blocked_is_dropped_with_its_wish),
         PLAIN(a_member_that_leaves_takes_its_line_along),
         PLAIN(without_memory_a_packet_cannot_wait),
     };
