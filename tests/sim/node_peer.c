@@ -58,6 +58,7 @@ int node_sim_try_start(struct node_peer_sim *p)
         .identity = &p->identity,
         .name = p->name,
         .software = "kith test",
+        .quic = {.congestion = p->congestion},
         .vpn = {.mtu = 1400},
         .tun = {.write = on_tun, .ctx = p},
         .batch = &p->batch,

@@ -18,12 +18,13 @@ struct node_peer_sim {
     struct kith_node *node;
     struct kith_tx_batch batch;
     struct kith_transport transport;
-    size_t peers_max;    /* from the next restart on; 0: as usual */
-    int64_t wall_offset; /* of this node's calendar clock, seconds */
-    bool on_loopback;    /* listens there, too; from its next start on */
-    bool asleep;         /* its lid is closed: time passes it by */
-    bool stirred;        /* something came since it was looked at */
-    kith_time next_at;   /* when it is to be looked at again, if nothing comes */
+    size_t peers_max;                /* from the next restart on; 0: as usual */
+    int64_t wall_offset;             /* of this node's calendar clock, seconds */
+    bool on_loopback;                /* listens there, too; from its next start on */
+    enum kith_congestion congestion; /* from its next start on */
+    bool asleep;                     /* its lid is closed: time passes it by */
+    bool stirred;                    /* something came since it was looked at */
+    kith_time next_at;               /* when it is to be looked at again, if nothing comes */
     /* what happened */
     uint64_t tun_packets;
     uint8_t last_packet[2048];
