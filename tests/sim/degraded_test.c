@@ -39,7 +39,7 @@ static void start_anew_over(const struct sim_link *l)
 
 static bool holds(uint64_t seed, const struct sim_link *l)
 {
-    town_up(&t, seed, 2, 0);
+    town_up(&t, seed, 2);
     start_anew_over(l);
     kith_time from = sim_net_now(t.net);
     bool up = node_sims_run(t.all, t.n, linked, NULL, DEADLINE);
@@ -113,7 +113,7 @@ static void after_five_seconds_of_nothing_there_is_traffic_within_two(void **sta
 {
     (void)state;
     for (uint64_t seed = 11; seed <= 13; seed++) {
-        town_up(&t, seed, 6, 0);
+        town_up(&t, seed, 6);
         lose_all_for(5 * KITH_SEC);
         town_down(&t);
     }
@@ -123,9 +123,8 @@ static void the_same_where_others_are_in_between(void **state)
 {
     (void)state;
     for (uint64_t seed = 21; seed <= 23; seed++) {
-        town_up(&t, seed, 5, 0);
-        town_row(&t);
-        town_wait(&t, 90 * KITH_SEC); /* until all have noticed whom they don't hear */
+        town_up_row(&t, seed, 5);
+        town_wait(&t, 90 * KITH_SEC); /* until all ways are known and measured */
         lose_all_for(5 * KITH_SEC);
         town_down(&t);
     }

@@ -29,6 +29,8 @@ struct node_peer_sim {
     uint64_t tun_packets;
     uint8_t last_packet[2048];
     size_t last_len;
+    void (*on_packet)(void *ctx, struct node_peer_sim *p); /* told of each; may be NULL */
+    void *ctx;
     size_t dones, pongs, lost, overlays, stops;
     int last_err;
     struct kith_node_why last_why;

@@ -11,75 +11,82 @@
 #include "session/internal.h"
 
 #define TICK (2 * KITH_MSEC)              /* between two looks at a stream */
-#define BETWEEN_PACKETS (100 * KITH_MSEC) /* of one pair */
+#define HURRY (2 * KITH_SEC)              /* so long a pair sends ten times a second, then twice */
 
 void town_wait(struct town *t, kith_dur d)
 {
     (void)node_sims_run(t->all, t->n, NULL, NULL, d);
 }
 
-static void join(struct town *t, struct node_peer_sim *p)
+/* The first lets in the last. */
+static void join(struct town *t)
 {
     struct kith_invite plain = {.valid = 86400, .uses = 1};
-    struct node_peer_sim *all[TOWN_MAX + 1];
+    struct node_peer_sim *by = &t->node[0], *p = &t->node[t->n - 1];
     char ticket[KITH_TICKET_TEXT_MAX];
     struct kith_network_info net;
     struct kith_node_why why;
-    size_t before = p->dones;
     kith_wall expires;
 
-    memcpy(all, t->all, t->n * sizeof *all);
-    all[t->n] = p;
-    assert_int_equal(kith_node_invite(t->node[0].node, &plain, node_sim_now(&t->node[0]), ticket,
-                                      sizeof ticket, &net, &expires, &why),
+    assert_int_equal(kith_node_invite(by->node, &plain, node_sim_now(by), ticket, sizeof ticket,
+                                      &net, &expires, &why),
                      KITH_OK);
     assert_int_equal(kith_node_join(p->node, ticket, NULL, 1, node_sim_now(p), &why), KITH_OK);
-    (void)node_sims_run(all, t->n + 1, NULL, NULL, 2 * KITH_SEC);
-    assert_int_equal(p->dones, before + 1);
+    town_wait(t, 2 * KITH_SEC);
+    assert_int_equal(p->dones, 1);
     assert_int_equal(p->last_err, KITH_OK);
 }
 
-/* One machine is set up anew for each of them. */
-static void let_in_absent(struct town *t, size_t n)
+static struct kith_network_info info_of(const struct town *t, size_t who)
 {
-    struct node_peer_sim p;
-    char name[16];
+    struct kith_network_info info = {.name = ""};
+    size_t at = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        struct kith_sign_seed key = {{(uint8_t)i, 78}};
-        kith_format(name, sizeof name, "absent%zu", i);
-        if (i == 0)
-            node_sim_init_with(&p, t->net, name, "198.18.0.1:9000", &key, &kith_heap);
-        else
-            node_sim_reinstall(&p, &key);
-        join(t, &p);
-        if (i == n - 1)
-            node_sim_fini(&p);
-    }
+    assert_true(
+        kith_node_next_network(t->node[who].node, &at, node_sim_now(&t->node[who]).wall, &info));
+    return info;
 }
 
 static void learn(struct town *t)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        struct kith_network_info info = {.name = ""};
-        size_t at = 0;
-        assert_true(kith_node_next_network(t->node[i].node, &at, 0, &info));
-        t->ip4[i] = info.ip4;
-    }
+    for (size_t i = 0; i < t->n; i++)
+        t->ip4[i] = info_of(t, i).ip4;
+}
+
+static size_t number_of(const struct town *t, const uint8_t *ip4)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (memcmp(kith_ip_bytes(&t->ip4[i]).p, ip4, 4) == 0)
+            return i;
+    return t->n;
+}
+
+static void on_packet(void *ctx, struct node_peer_sim *p)
+{
+    struct town *t = ctx;
+    size_t from = number_of(t, p->last_packet + 12), to = (size_t)(p - t->node); /* RFC 791 3.1 */
+
+    if (from < t->n)
+        t->heard[from][to] = true;
 }
 
 /* A machine in a place of its own. */
-static void add_node(struct town *t, size_t i)
+static struct node_peer_sim *add_node(struct town *t)
 {
-    char addr[40];
+    struct node_peer_sim *p = &t->node[t->n];
+    char *name = t->name[t->n], addr[40];
 
-    kith_format(addr, sizeof addr, "198.18.%zu.1:9000", i + 1);
-    kith_format(t->name[i], sizeof t->name[i], "m%zu", i + 1);
-    node_sim_init(&t->node[i], t->net, t->name[i], addr, (uint8_t)(i + 1));
-    t->all[i] = &t->node[i];
+    t->all[t->n++] = p;
+    kith_format(addr, sizeof addr, "198.18.%zu.1:9000", t->n);
+    kith_format(name, sizeof t->name[0], "m%zu", t->n);
+    node_sim_init(p, t->net, name, addr, (uint8_t)t->n);
+    p->on_packet = on_packet;
+    p->ctx = t;
+    return p;
 }
 
-void town_up(struct town *t, uint64_t seed, size_t n, size_t absent)
+/* With its first node. */
+static void found(struct town *t, uint64_t seed)
 {
     struct kith_prefix range;
     struct kith_node_why why;
@@ -88,17 +95,35 @@ void town_up(struct town *t, uint64_t seed, size_t n, size_t absent)
     memset(t, 0, sizeof *t);
     t->net = sim_net_new(seed);
     t->link = (struct sim_link){.delay = 5 * KITH_MSEC};
-    sim_net_default_link(t->net, &t->link);
-    add_node(t, 0);
+    struct node_peer_sim *p = add_node(t);
     assert_int_equal(kith_prefix_parse("100.80.0.0/16", &range), KITH_OK);
-    assert_int_equal(kith_node_network_create(t->node[0].node, "home", &range,
-                                              node_sim_now(&t->node[0]), &t->info, &why),
-                     KITH_OK);
-    t->n = 1;
-    let_in_absent(t, absent);
-    for (; t->n < n; t->n++) {
-        add_node(t, t->n);
-        join(t, &t->node[t->n]);
+    assert_int_equal(
+        kith_node_network_create(p->node, "home", &range, node_sim_now(p), &t->info, &why),
+        KITH_OK);
+}
+
+void town_up(struct town *t, uint64_t seed, size_t n)
+{
+    found(t, seed);
+    sim_net_default_link(t->net, &t->link);
+    while (t->n < n) {
+        add_node(t);
+        join(t);
+    }
+    town_wait(t, 5 * KITH_SEC);
+    learn(t);
+}
+
+void town_up_row(struct town *t, uint64_t seed, size_t n)
+{
+    found(t, seed);
+    sim_net_default_link(t->net, &(struct sim_link){.cut = true});
+    while (t->n < n) {
+        add_node(t);
+        town_hear(t, t->n - 2, t->n - 1, true);
+        town_hear(t, 0, t->n - 1, true);
+        join(t);
+        town_hear(t, 0, t->n - 1, t->n == 2);
     }
     town_wait(t, 5 * KITH_SEC);
     learn(t);
@@ -117,13 +142,6 @@ void town_hear(struct town *t, size_t a, size_t b, bool hear)
 
     l.cut = !hear;
     sim_net_link(t->net, t->node[a].host, t->node[b].host, &l);
-}
-
-void town_row(struct town *t)
-{
-    for (size_t a = 0; a < t->n; a++)
-        for (size_t b = a + 2; b < t->n; b++)
-            town_hear(t, a, b, false);
 }
 
 void town_outage(struct town *t, bool out)
@@ -156,34 +174,6 @@ const char *town_route(const struct town *t, size_t who, size_t to)
 }
 
 /* ---- everybody with everybody ---- */
-
-/* Who sent what came to `to` last; t->n when it was none of them. */
-static size_t sender(const struct town *t, size_t to)
-{
-    const uint8_t *source = t->node[to].last_packet + 12; /* RFC 791 3.1 */
-
-    for (size_t i = 0; i < t->n; i++)
-        if (memcmp(kith_ip_bytes(&t->ip4[i]).p, source, 4) == 0)
-            return i;
-    return t->n;
-}
-
-/* Notes what came; never true. Asked after every instant: of several that come to one node at the
- * same, the last counts, and the others are sent again. */
-static bool listen(void *ctx)
-{
-    struct town *t = ctx;
-
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->node[i].tun_packets == t->came[i])
-            continue;
-        t->came[i] = t->node[i].tun_packets;
-        size_t from = sender(t, i);
-        if (from < t->n)
-            t->heard[from][i] = true;
-    }
-    return false;
-}
 
 void town_want_none(struct town *t)
 {
@@ -223,8 +213,6 @@ bool town_talk(struct town *t, kith_dur limit, kith_dur *ret_took)
     kith_time from = sim_net_now(t->net);
 
     memset(t->heard, 0, sizeof t->heard);
-    for (size_t i = 0; i < t->n; i++)
-        t->came[i] = t->node[i].tun_packets;
     for (;;) {
         size_t left = ask(t);
         *ret_took = sim_net_now(t->net) - from;
@@ -232,7 +220,7 @@ bool town_talk(struct town *t, kith_dur limit, kith_dur *ret_took)
             return true;
         if (*ret_took >= limit)
             return false;
-        (void)node_sims_run(t->all, t->n, listen, t, BETWEEN_PACKETS);
+        town_wait(t, *ret_took < HURRY ? KITH_SEC / 10 : KITH_SEC / 2);
     }
 }
 

@@ -19,20 +19,18 @@ struct town {
     struct kith_network_info info;
     struct kith_ip ip4[TOWN_MAX];
     struct sim_link link; /* of those who hear each other */
-    /* of town_talk: who is to reach whom, who has, packets that came before */
+    /* of town_talk: who is to reach whom, and who has */
     bool wanted[TOWN_MAX][TOWN_MAX], heard[TOWN_MAX][TOWN_MAX];
-    uint64_t came[TOWN_MAX];
 };
 
-/* The network "home", 100.80.0.0/16, of n nodes; prints the seed. Besides there are members who
- * are never seen again: with 64 of them nobody keeps sessions with all any more. */
-void town_up(struct town *t, uint64_t seed, size_t n, size_t absent);
+/* The network "home", 100.80.0.0/16, of n nodes; prints the seed. */
+void town_up(struct town *t, uint64_t seed, size_t n);
+/* The same in a row: each hears its neighbours only, and the first while it is let in. */
+void town_up_row(struct town *t, uint64_t seed, size_t n);
 void town_down(struct town *t);
 void town_wait(struct town *t, kith_dur d);
 /* Whether a and b hear each other from now on. */
 void town_hear(struct town *t, size_t a, size_t b, bool hear);
-/* Only neighbours in the row 0, 1, 2, … do. */
-void town_row(struct town *t);
 /* All machines are without any network, or have it again. */
 void town_outage(struct town *t, bool out);
 /* Sessions that `who` has with other nodes of the town. */
@@ -44,8 +42,8 @@ const char *town_route(const struct town *t, size_t who, size_t to);
 void town_want_none(struct town *t);
 void town_want(struct town *t, size_t a, size_t b);
 void town_want_all(struct town *t, const bool *on);
-/* Each pair sends to each other, ten times a second until one of those packets came; *ret_took is
- * how long that was, until the last pair. False when some are left after `limit`. */
+/* Each pair sends to each other, several times a second until one of those packets came; *ret_took
+ * is how long that was, until the last pair. False when some are left after `limit`. */
 bool town_talk(struct town *t, kith_dur limit, kith_dur *ret_took);
 /* Prints the pairs that were left. */
 void town_complain(const struct town *t);
