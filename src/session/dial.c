@@ -6,15 +6,19 @@
  * to one place have a share of their own, whoever is said to be there. */
 #include "session/internal.h"
 
+/* Whether a dial to the address is under way. One that has heard nothing for a while is stale. */
 static bool dials(const struct kith_session *s, const struct kith_addr *addr, kith_time now,
                   struct subflow **ret_stale)
 {
+    struct kith_conn_stats stats;
+
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         const struct subflow *f = &s->flow[i];
         if (f->conn == NULL || f->established ||
             !kith_addr_equal(&kith_conn_path(f->conn)->remote, addr))
             continue;
-        if (kith_since(now, f->since) < DIAL_STALE)
+        kith_conn_stats(f->conn, &stats);
+        if (kith_since(now, stats.heard_at) < DIAL_STALE)
             return true;
         *ret_stale = (struct subflow *)f;
     }

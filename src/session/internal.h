@@ -32,7 +32,7 @@
 #define DIAL_DIRECT_FIRST KITH_SEC         /* a relayed session looks for the direct way so soon */
 #define DIAL_DIRECT_MAX (15 * KITH_SEC)    /* and at least so often while packets go */
 #define DIAL_DIRECT_IDLE (60 * KITH_SEC)   /* and so often while none do */
-#define DIAL_STALE (2 * KITH_SEC)          /* an unanswered dial this old gives way to a fresh one */
+#define DIAL_STALE (2 * KITH_SEC)          /* a dial not answered for so long gives way to a fresh one */
 
 /* One connection of a session. */
 struct subflow {

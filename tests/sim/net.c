@@ -13,11 +13,10 @@ struct packet {
     uint8_t data[];
 };
 
-struct pipe { /* one direction between two hosts */
+struct direction { /* between two hosts */
     struct sim_link model;
     bool own;
-    kith_time free_at; /* when the rate lets the next packet start */
-    kith_time last_at; /* latest arrival so far, to keep order under jitter */
+    struct sim_pipe pipe;
 };
 
 struct sim_host {
@@ -36,7 +35,7 @@ struct sim_net {
     struct kith_due_heap heap;
     struct sim_host host[SIM_HOSTS_MAX];
     size_t hosts;
-    struct pipe pipe[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    struct direction direction[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
     struct sim_link standard;
     sim_filter *filter;
     void *filter_ctx;
@@ -88,8 +87,8 @@ void sim_net_default_link(struct sim_net *n, const struct sim_link *l)
 void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
                   const struct sim_link *l)
 {
-    n->pipe[a->index][b->index].model = n->pipe[b->index][a->index].model = *l;
-    n->pipe[a->index][b->index].own = n->pipe[b->index][a->index].own = true;
+    n->direction[a->index][b->index].model = n->direction[b->index][a->index].model = *l;
+    n->direction[a->index][b->index].own = n->direction[b->index][a->index].own = true;
 }
 
 void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx)
@@ -156,11 +155,6 @@ static struct sim_host *host_at(struct sim_net *n, const struct kith_addr *a)
     return NULL;
 }
 
-static bool chance(struct sim_net *n, unsigned ppm)
-{
-    return ppm > 0 && kith_random_below(&n->random, 1000000) < ppm;
-}
-
 static void schedule(struct sim_net *n, const struct kith_addr *from, const struct kith_addr *to,
                      uint8_t ecn, const uint8_t *data, size_t len, kith_time at)
 {
@@ -174,29 +168,6 @@ static void schedule(struct sim_net *n, const struct kith_addr *from, const stru
         abort();
 }
 
-/* When a packet of `len` bytes entering the pipe now leaves it; KITH_NEVER when it is dropped. */
-static kith_time through(struct sim_net *n, struct pipe *pipe, const struct sim_link *l, size_t len)
-{
-    kith_time start = pipe->free_at > n->now ? pipe->free_at : n->now;
-    size_t queue = l->queue != 0 ? l->queue : 256 * 1024;
-
-    if (l->rate > 0) {
-        if ((start - n->now) * l->rate / 8 / KITH_SEC > queue)
-            return KITH_NEVER;
-        pipe->free_at = start + len * 8 * KITH_SEC / l->rate;
-        start = pipe->free_at;
-    }
-    kith_time at = start + l->delay;
-    if (l->jitter > 0)
-        at += kith_random_below(&n->random, l->jitter);
-    if (chance(n, l->reorder_ppm))
-        return at + l->reorder_by;
-    if (at <= pipe->last_at)
-        at = pipe->last_at + 1; /* what was sent first arrives first */
-    pipe->last_at = at;
-    return at;
-}
-
 static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *data, size_t len)
 {
     struct sim_net *n = h->net;
@@ -206,20 +177,19 @@ static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *dat
                    !kith_ip_equal(&run->path.local.ip, &h->addr.ip);
     if (h->off || to == NULL || foreign) /* nobody can send from an address it does not have */
         return;
-    struct pipe *pipe = &n->pipe[h->index][to->index];
-    const struct sim_link *l = pipe->own ? &pipe->model : &n->standard;
-    if (l->cut || len > (l->mtu != 0 ? l->mtu : 1472) || chance(n, l->loss_ppm))
+    struct direction *d = &n->direction[h->index][to->index];
+    const struct sim_link *l = d->own ? &d->model : &n->standard;
+    if (sim_pipe_enter(&d->pipe, l, len, &n->random) != SIM_PASSES)
         return;
     n->ecn = run->ecn;
     if (n->filter != NULL &&
         !n->filter(n->filter_ctx, &h->public_addr, &run->path.remote, data, len))
         return;
-    kith_time at = through(n, pipe, l, len);
-    if (at == KITH_NEVER)
+    kith_time at[2];
+    if (sim_pipe_pass(&d->pipe, l, len, &n->random, n->now, at) != SIM_PASSES)
         return;
-    schedule(n, &h->public_addr, &run->path.remote, n->ecn, data, len, at);
-    if (chance(n, l->dup_ppm))
-        schedule(n, &h->public_addr, &run->path.remote, n->ecn, data, len, at + KITH_MSEC);
+    for (size_t i = 0; i < 2 && at[i] != KITH_NEVER; i++)
+        schedule(n, &h->public_addr, &run->path.remote, n->ecn, data, len, at[i]);
 }
 
 static size_t host_send(void *ctx, const struct kith_tx *runs, size_t n)

@@ -1,31 +1,18 @@
 /* net.h: a network in virtual time, for tests: hosts with addresses, links between them.
  *
- * Each ordered pair of hosts has a link model: delay, jitter, bit rate with a bounded queue, loss,
- * duplication, reordering, MTU, cut or not. Time only moves in sim_net_run. Everything random comes
- * from the seed, which tests print. */
+ * Each ordered pair of hosts has a link (link.h). Time only moves in sim_net_run. Everything random
+ * comes from the seed, which tests print. */
 #ifndef KITH_TESTS_SIM_NET_H
 #define KITH_TESTS_SIM_NET_H
 
 #include "base/base.h"
 #include "base/event.h"
 #include "base/random.h"
+#include "sim/link.h"
 #include "transport/batch.h"
 #include "transport/transport.h"
 
 enum { SIM_HOSTS_MAX = 128 };
-
-struct sim_link {
-    kith_dur delay;       /* one way */
-    kith_dur jitter;      /* up to this much more; packets keep their order */
-    uint64_t rate;        /* bit/s; 0: unlimited */
-    size_t queue;         /* bytes that wait for the rate; 0: 256 kB */
-    unsigned loss_ppm;    /* lost, of a million */
-    unsigned dup_ppm;     /* delivered twice */
-    unsigned reorder_ppm; /* held back by `reorder_by` */
-    kith_dur reorder_by;
-    size_t mtu; /* largest UDP payload; 0: 1472 */
-    bool cut;
-};
 
 struct sim_net;
 struct sim_host;

@@ -45,6 +45,8 @@ static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
         kith_copy(p->last_packet + p->last_len, parts[i].p, parts[i].n);
         p->last_len += parts[i].n;
     }
+    if (p->on_packet != NULL)
+        p->on_packet(p->ctx, p);
     return true;
 }
 
@@ -58,6 +60,7 @@ int node_sim_try_start(struct node_peer_sim *p)
         .identity = &p->identity,
         .name = p->name,
         .software = "kith test",
+        .quic = {.congestion = p->congestion},
         .vpn = {.mtu = 1400},
         .tun = {.write = on_tun, .ctx = p},
         .batch = &p->batch,

@@ -18,17 +18,20 @@ struct node_peer_sim {
     struct kith_node *node;
     struct kith_tx_batch batch;
     struct kith_transport transport;
-    size_t peers_max;    /* from the next restart on; 0: as usual */
-    bool forward_nothing; /* from the next restart on */
-    int64_t wall_offset; /* of this node's calendar clock, seconds */
-    bool on_loopback;    /* listens there, too; from its next start on */
-    bool asleep;         /* its lid is closed: time passes it by */
-    bool stirred;        /* something came since it was looked at */
-    kith_time next_at;   /* when it is to be looked at again, if nothing comes */
+    size_t peers_max;                /* from the next restart on; 0: as usual */
+    bool forward_nothing;            /* from the next restart on */
+    int64_t wall_offset;             /* of this node's calendar clock, seconds */
+    bool on_loopback;                /* listens there, too; from its next start on */
+    enum kith_congestion congestion; /* from its next start on */
+    bool asleep;                     /* its lid is closed: time passes it by */
+    bool stirred;                    /* something came since it was looked at */
+    kith_time next_at;               /* when it is to be looked at again, if nothing comes */
     /* what happened */
     uint64_t tun_packets;
     uint8_t last_packet[2048];
     size_t last_len;
+    void (*on_packet)(void *ctx, struct node_peer_sim *p); /* told of each; may be NULL */
+    void *ctx;
     size_t dones, pongs, lost, overlays, stops;
     int last_err;
     struct kith_node_why last_why;
