@@ -1,6 +1,6 @@
 /* handlers.h: what every method of the control API does: questions and requests to one node.
  *
- * Fills `kith_ctl_ops`. Most calls are answered at once from the node's interface; join, ping and a
+ * Fills `kith_ctl_ops`. Most calls are answered at once from the node's interface; join, ping, probe and a
  * followed log stay open until the node's effects or new events end them. What is the process's and
  * not the node's (its log, its end, its options, the host's routes) comes through `kith_ctl_host`.
  * It reads no clock and no socket, and decides nothing about networks.
@@ -50,6 +50,9 @@ struct kith_ctl_host {
 };
 
 struct kith_ctl_ping {
+    struct kith_peer_id peer;
+    struct kith_destination destination; /* this and the service are a probe's */
+    char service[KITH_LABEL_MAX + 1];
     char name[KITH_LABEL_MAX + 1], address[KITH_IP_TEXT];
     uint64_t sent, received;
     kith_dur least, most, sum;
