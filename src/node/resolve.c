@@ -2,17 +2,6 @@
  * Test: tests/sim/resolve_test.c. */
 #include "node/internal.h"
 
-/* Whose own destination it is; NULL: of nobody known. */
-static const struct kith_peer_id *owner_of(const struct kith_node *n,
-                                           const struct kith_destination *d)
-{
-    const struct node_peer *p = mesh_peer(n, d);
-
-    if (kith_destination_equal(d, &n->mesh->here))
-        return &n->identity->id;
-    return p == NULL ? NULL : &p->id;
-}
-
 /* The member of the network that announced a service with this destination, and the service. */
 static bool announcer_of(const struct kith_node *n, const struct node_network *net,
                          const struct kith_destination *d, kith_wall now,
@@ -34,7 +23,8 @@ static bool announcer_of(const struct kith_node *n, const struct node_network *n
 static bool find_in(const struct kith_node *n, const struct node_network *net,
                     const struct kith_destination *d, kith_wall now, struct kith_resolved *ret)
 {
-    const struct kith_peer_id *peer = owner_of(n, d);
+    const struct node_peer *p = mesh_peer(n, d); /* this node is among them */
+    const struct kith_peer_id *peer = p == NULL ? NULL : &p->id;
     struct kith_service_info s = {.name = KITH_SERVICE_SELF};
     struct kith_member m;
 
