@@ -148,8 +148,8 @@ KITH_API int kith_call(struct kith *k, const char *method, const char *params_js
  * false cancels the call. */
 typedef bool kith_item(void *ctx, const char *item_json, size_t length);
 
-/* The same for methods that tell items: ping, join, logs. One that reads its items more slowly than
- * they come, by more than KITH_REPLY_MAX, is cut off: CLOSED. */
+/* The same for methods that tell items: ping, probe, join, logs. One that reads its items more
+ * slowly than they come, by more than KITH_REPLY_MAX, is cut off: CLOSED. */
 KITH_API int kith_call_items(struct kith *k, const char *method, const char *params_json,
                              kith_item *item, void *ctx, struct kith_reply *ret,
                              struct kith_error *ret_error);

@@ -60,16 +60,26 @@ static void row(struct kith_table *t, const json_t *p, bool several)
     kith_table_cell(t, "%.8s", kith_cmd_text(p, "destination"));
 }
 
+/* A table of nothing says nothing. */
+static void tell_none(const char *to)
+{
+    (void)fflush(stdout);
+    fprintf(stderr, "no way to %s is known; kith peers lists the sessions there are\n",
+            to == NULL ? "anybody" : to);
+}
+
 int kith_cmd_paths(struct kith_cmd *c)
 {
+    const char *to = c->args->args > 0 ? c->args->arg[0] : NULL;
     struct kith_table t = {.columns = 0};
     json_t *r = NULL, *p;
     const json_t *paths;
     bool several;
     size_t i;
-    int code =
-        kith_cmd_ask(c, KITH_CTL_paths,
-                     json_pack("{s:s*}", "network", kith_args_value(c->args, "network", NULL)), &r);
+    int code = kith_cmd_ask(c, KITH_CTL_paths,
+                            json_pack("{s:s*, s:s*}", "destination", to, "network",
+                                      kith_args_value(c->args, "network", NULL)),
+                            &r);
 
     if (code != KITH_EXIT_OK || r == NULL)
         return code;
@@ -87,6 +97,8 @@ int kith_cmd_paths(struct kith_cmd *c)
     json_array_foreach((json_t *)paths, i, p) row(&t, p, several);
     if (kith_table_print(&t, stdout) < 0)
         code = kith_cmd_fail(KITH_EXIT_FAILED, "out of memory");
+    else if (json_array_size(paths) == 0)
+        tell_none(to);
     kith_table_fini(&t);
     json_decref(r);
     return code;

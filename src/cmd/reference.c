@@ -82,6 +82,13 @@ static void put_options(void)
     }
 }
 
+/* "NAME|DEST" in a table of Markdown, whose cells end at a bare "|". */
+static void put_cell(const char *text)
+{
+    for (; *text != '\0'; text++)
+        printf(*text == '|' ? "\\%c" : "%c", *text);
+}
+
 static void put_commands(void)
 {
     puts("| command | does |\n|---|---|");
@@ -90,8 +97,11 @@ static void put_commands(void)
         if (!c->shown)
             continue;
         printf("| `kith %s", c->words);
-        for (const struct kith_arg_row *arg = c->arg; arg->metavar != NULL; arg++)
-            printf(arg->needed ? " %s" : " [%s]", arg->metavar);
+        for (const struct kith_arg_row *arg = c->arg; arg->metavar != NULL; arg++) {
+            fputs(arg->needed ? " " : " [", stdout);
+            put_cell(arg->metavar);
+            fputs(arg->needed ? "" : "]", stdout);
+        }
         for (const struct kith_opt_row *opt = c->opt; opt->word != NULL; opt++)
             printf(" [--%s%s%s]%s", opt->word, opt->metavar == NULL ? "" : " ",
                    opt->metavar == NULL ? "" : opt->metavar, opt->many ? "..." : "");

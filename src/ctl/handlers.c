@@ -29,6 +29,7 @@ static kith_ctl_handler *const handlers[KITH_CTL_METHODS] = {
     [KITH_CTL_peers] = kith_ctl_do_peers,
     [KITH_CTL_paths] = kith_ctl_do_paths,
     [KITH_CTL_ping] = kith_ctl_do_ping,
+    [KITH_CTL_probe] = kith_ctl_do_probe,
 };
 
 void kith_ctl_handlers_init(struct kith_ctl_handlers *h, struct kith_ctl *ctl,
@@ -68,9 +69,10 @@ void kith_ctl_handlers_effect(struct kith_ctl_handlers *h, const struct kith_nod
 
     if (w == NULL)
         return;
-    if (fx->kind == KITH_NODE_PONG && w->method == KITH_CTL_ping)
+    bool pings = w->method == KITH_CTL_ping || w->method == KITH_CTL_probe;
+    if (fx->kind == KITH_NODE_PONG && pings)
         kith_ctl_ping_pong(h, w, fx);
-    else if (fx->kind == KITH_NODE_DONE && w->method == KITH_CTL_ping)
+    else if (fx->kind == KITH_NODE_DONE && pings)
         kith_ctl_ping_done(h, w, fx);
     else if (fx->kind == KITH_NODE_DONE && w->method == KITH_CTL_join)
         kith_ctl_join_done(h, w, fx);

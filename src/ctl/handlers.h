@@ -1,9 +1,9 @@
 /* handlers.h: what every method of the control API does: questions and requests to one node.
  *
- * Fills `kith_ctl_ops`. Most calls are answered at once from the node's interface; join, ping and a
- * followed log stay open until the node's effects or new events end them. What is the process's and
- * not the node's (its log, its end, its options, the host's routes) comes through `kith_ctl_host`.
- * It reads no clock and no socket, and decides nothing about networks.
+ * Fills `kith_ctl_ops`. Most calls are answered at once from the node's interface; join, ping,
+ * probe and a followed log stay open until the node's effects or new events end them. What is the
+ * process's and not the node's (its log, its end, its options, the host's routes) comes through
+ * `kith_ctl_host`. It reads no clock and no socket, and decides nothing about networks.
  *
  * Order: init; kith_ctl_init with kith_ctl_handlers_ops and the handlers as context; then
  * kith_ctl_handlers_effect for every DONE and PONG of the node, kith_ctl_handlers_turn after every
@@ -50,6 +50,9 @@ struct kith_ctl_host {
 };
 
 struct kith_ctl_ping {
+    struct kith_peer_id peer;
+    struct kith_destination destination; /* this and the service are a probe's */
+    char service[KITH_LABEL_MAX + 1];
     char name[KITH_LABEL_MAX + 1], address[KITH_IP_TEXT];
     uint64_t sent, received;
     kith_dur least, most, sum;

@@ -20,7 +20,7 @@ kith_ctl_handler kith_ctl_do_down, kith_ctl_do_network_create, kith_ctl_do_netwo
     kith_ctl_do_network_restore, kith_ctl_do_invite, kith_ctl_do_revoke, kith_ctl_do_service_add,
     kith_ctl_do_service_remove, kith_ctl_do_peer_block, kith_ctl_do_peer_unblock;
 /* handlers_wait.c: calls that last */
-kith_ctl_handler kith_ctl_do_join, kith_ctl_do_ping, kith_ctl_do_logs;
+kith_ctl_handler kith_ctl_do_join, kith_ctl_do_ping, kith_ctl_do_probe, kith_ctl_do_logs;
 void kith_ctl_join_done(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,
                         const struct kith_node_effect *fx);
 void kith_ctl_ping_pong(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,

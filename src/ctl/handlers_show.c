@@ -209,16 +209,19 @@ static json_t *member_row(const struct kith_member_info *m)
                      kith_ctl_wall_json(m->expires));
 }
 
+/* `of`: the one destination that is asked for, where a method can be; NULL: all. */
 typedef bool append_of_network(const struct kith_ctl_handlers *h,
-                               const struct kith_network_info *net, json_t *list);
+                               const struct kith_network_info *net,
+                               const struct kith_destination *of, json_t *list);
 
 static bool append_members(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
-                           json_t *list)
+                           const struct kith_destination *of, json_t *list)
 {
     kith_wall wall = kith_ctl_host_now(h).wall;
     struct kith_member_info m;
     size_t at = 0;
 
+    (void)of;
     while (kith_node_next_member(h->node, &net->id, &at, wall, &m))
         if (!append(list, member_row(&m)))
             return false;
@@ -227,7 +230,8 @@ static bool append_members(const struct kith_ctl_handlers *h, const struct kith_
 
 /* {key: rows of the network that params name, or of all}. */
 static int rows_by_network(const struct kith_ctl_handlers *h, const json_t *params, const char *key,
-                           append_of_network *append_rows, json_t **ret, struct kith_ctl_error *e)
+                           append_of_network *append_rows, const struct kith_destination *of,
+                           json_t **ret, struct kith_ctl_error *e)
 {
     const char *name = kith_ctl_text(params, "network", NULL);
     struct networks nets = {.n = 1};
@@ -244,7 +248,7 @@ static int rows_by_network(const struct kith_ctl_handlers *h, const json_t *para
     json_t *list = json_array();
     bool ok = list != NULL;
     for (size_t i = 0; ok && i < nets.n; i++)
-        ok = append_rows(h, &nets.at[i], list);
+        ok = append_rows(h, &nets.at[i], of, list);
     return kith_ctl_give(json_pack("{s:o}", key, whole(list, ok)), ret);
 }
 
@@ -252,7 +256,7 @@ int kith_ctl_do_members(struct kith_ctl_handlers *h, uint64_t call, const json_t
                         json_t **ret, struct kith_ctl_error *e)
 {
     (void)call;
-    return rows_by_network(h, params, "members", append_members, ret, e);
+    return rows_by_network(h, params, "members", append_members, NULL, ret, e);
 }
 
 static json_t *service_row(const struct kith_service_info *s)
@@ -265,12 +269,13 @@ static json_t *service_row(const struct kith_service_info *s)
 }
 
 static bool append_services(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
-                            json_t *list)
+                            const struct kith_destination *of, json_t *list)
 {
     kith_wall wall = kith_ctl_host_now(h).wall;
     struct kith_service_walk at = {.member = 0};
     struct kith_service_info s;
 
+    (void)of;
     while (kith_node_next_service(h->node, &net->id, &at, wall, &s))
         if (!append(list, service_row(&s)))
             return false;
@@ -281,7 +286,7 @@ int kith_ctl_do_services(struct kith_ctl_handlers *h, uint64_t call, const json_
                          json_t **ret, struct kith_ctl_error *e)
 {
     (void)call;
-    return rows_by_network(h, params, "services", append_services, ret, e);
+    return rows_by_network(h, params, "services", append_services, NULL, ret, e);
 }
 
 int kith_ctl_do_ip(struct kith_ctl_handlers *h, uint64_t call, const json_t *params, json_t **ret,
@@ -382,7 +387,7 @@ static json_t *way_row(const struct kith_way_info *w)
 }
 
 static bool append_ways(const struct kith_ctl_handlers *h, const struct kith_network_info *net,
-                        json_t *list)
+                        const struct kith_destination *of, json_t *list)
 {
     struct kith_now now = kith_ctl_host_now(h);
     struct kith_way_walk at = {.at = 0};
@@ -391,16 +396,37 @@ static bool append_ways(const struct kith_ctl_handlers *h, const struct kith_net
     bool ok = rows != NULL;
 
     while (ok && kith_node_next_way(h->node, &net->id, &at, now, &w))
-        ok = append(rows, way_row(&w));
+        ok = (of != NULL && !kith_destination_equal(&w.destination, of)) ||
+             append(rows, way_row(&w));
     rows = in_order(h->ctl->env->alloc, whole(rows, ok), "member", "destination");
     ok = rows != NULL && json_array_extend(list, rows) == 0;
     json_decref(rows);
     return ok;
 }
 
+/* Where the ways to a member lead, by whatever is known of it: the mesh leads to no services. */
+static int own_destination(const struct kith_ctl_handlers *h, const json_t *params,
+                           const char *text, struct kith_destination *ret, struct kith_ctl_error *e)
+{
+    struct kith_resolved to;
+    struct kith_node_why why;
+    int err = kith_node_resolve(h->node, text, kith_ctl_text(params, "network", NULL),
+                                kith_ctl_host_now(h).wall, &to, &why);
+
+    if (err < 0)
+        return kith_ctl_explain(e, err, &why);
+    return kith_destination(&to.member.peer, kith_span_text(KITH_SERVICE_SELF), ret);
+}
+
 int kith_ctl_do_paths(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
                       json_t **ret, struct kith_ctl_error *e)
 {
+    const char *to = kith_ctl_text(params, "destination", NULL);
+    struct kith_destination own;
+    int err = to == NULL ? KITH_OK : own_destination(h, params, to, &own, e);
+
     (void)call;
-    return rows_by_network(h, params, "paths", append_ways, ret, e);
+    return err < 0
+               ? err
+               : rows_by_network(h, params, "paths", append_ways, to == NULL ? NULL : &own, ret, e);
 }

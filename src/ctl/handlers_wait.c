@@ -1,9 +1,10 @@
-/* Calls that last: join, ping and the log. */
+/* Calls that last: join, ping, probe and the log. */
 
 #include "ctl/handlers_parts.h"
 
 enum {
     PINGS = 5,            /* round trips unless told */
+    PROBES = 3,           /* the same of a probe */
     PING_INTERVAL = 1000, /* ms between two unless told */
     LOG_LINES = 200,      /* past events told unless told otherwise */
 };
@@ -90,33 +91,96 @@ void kith_ctl_join_done(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,
                            "expires", kith_ctl_wall_json(net.expires)));
 }
 
-/* ---- ping ---- */
+/* ---- ping and probe ---- */
 
-int kith_ctl_do_ping(struct kith_ctl_handlers *h, uint64_t call, const json_t *params, json_t **ret,
-                     struct kith_ctl_error *e)
+/* Begins the round trips of a call to whoever was found for it. */
+static int start_pings(struct kith_ctl_handlers *h, uint64_t call, enum kith_ctl_method m,
+                       const struct kith_resolved *to, const json_t *params, uint64_t preset,
+                       struct kith_ctl_error *e)
 {
-    struct kith_now now = kith_ctl_host_now(h);
     kith_dur interval = kith_ctl_uint(params, "interval_ms", PING_INTERVAL) * KITH_MSEC;
-    struct kith_ctl_waiting *w;
-    struct kith_member_info m;
+    const struct kith_ip *ip =
+        to->member.ip4.family == KITH_FAMILY_NONE ? &to->member.ip6 : &to->member.ip4;
+    struct kith_ctl_waiting *w = kith_ctl_waiting_begin(h, call, m);
     struct kith_node_why why;
-    int err = kith_node_find_member(h->node, kith_ctl_text(params, "name", ""),
-                                    kith_ctl_text(params, "network", NULL), now.wall, &m, &why);
 
-    (void)ret;
-    if (err < 0)
-        return kith_ctl_explain(e, err, &why);
-    w = kith_ctl_waiting_begin(h, call, KITH_CTL_ping);
-    (void)kith_format(w->ping.name, sizeof w->ping.name, "%s", m.name);
-    (void)kith_ip_text(m.ip4.family == KITH_FAMILY_NONE ? &m.ip6 : &m.ip4, w->ping.address,
-                       sizeof w->ping.address);
-    err = kith_node_ping(h->node, &m.peer, (uint32_t)kith_ctl_uint(params, "count", PINGS),
-                         interval, call, now, &why);
+    w->ping = (struct kith_ctl_ping){.peer = to->member.peer, .destination = to->destination};
+    memcpy(w->ping.service, to->service, sizeof w->ping.service);
+    memcpy(w->ping.name, to->member.name, sizeof w->ping.name);
+    (void)kith_ip_text(ip, w->ping.address, sizeof w->ping.address);
+    int err =
+        kith_node_ping(h->node, &to->member.peer, (uint32_t)kith_ctl_uint(params, "count", preset),
+                       interval, call, kith_ctl_host_now(h), &why);
     if (err < 0) {
         w->call = 0;
         return kith_ctl_explain(e, err, &why);
     }
     return KITH_E_AGAIN;
+}
+
+int kith_ctl_do_ping(struct kith_ctl_handlers *h, uint64_t call, const json_t *params, json_t **ret,
+                     struct kith_ctl_error *e)
+{
+    struct kith_resolved to = {.service = ""};
+    struct kith_node_why why;
+    int err = kith_node_find_member(h->node, kith_ctl_text(params, "name", ""),
+                                    kith_ctl_text(params, "network", NULL),
+                                    kith_ctl_host_now(h).wall, &to.member, &why);
+
+    (void)ret;
+    return err < 0 ? kith_ctl_explain(e, err, &why)
+                   : start_pings(h, call, KITH_CTL_ping, &to, params, PINGS, e);
+}
+
+int kith_ctl_do_probe(struct kith_ctl_handlers *h, uint64_t call, const json_t *params,
+                      json_t **ret, struct kith_ctl_error *e)
+{
+    struct kith_resolved to;
+    struct kith_node_why why;
+    int err = kith_node_resolve(h->node, kith_ctl_text(params, "destination", ""),
+                                kith_ctl_text(params, "network", NULL), kith_ctl_host_now(h).wall,
+                                &to, &why);
+
+    (void)ret;
+    return err < 0 ? kith_ctl_explain(e, err, &why)
+                   : start_pings(h, call, KITH_CTL_probe, &to, params, PROBES, e);
+}
+
+/* Whom a probe asks. */
+static json_t *target_json(const struct kith_ctl_ping *p)
+{
+    return json_pack("{s:o, s:s, s:s, s:o, s:s}", "destination",
+                     kith_ctl_destination_json(&p->destination), "service", p->service, "name",
+                     p->name, "peer_id", kith_ctl_peer_json(&p->peer), "address", p->address);
+}
+
+/* The first (taken) with the members of the second (taken), too; NULL without memory. */
+static json_t *joined(json_t *first, json_t *second)
+{
+    if (first != NULL && (second == NULL || json_object_update(first, second) < 0)) {
+        json_decref(first);
+        first = NULL;
+    }
+    json_decref(second);
+    return first;
+}
+
+static json_t *ping_item(const struct kith_ctl_ping *p, const struct kith_node_effect *fx)
+{
+    return json_pack("{s:I, s:b, s:s, s:s?, s:o}", "seq", (json_int_t)fx->seq, "lost", fx->lost,
+                     "address", p->address, "route", fx->lost ? NULL : fx->route, "rtt_ms",
+                     fx->lost ? json_null() : kith_ctl_ms_json(fx->rtt));
+}
+
+static json_t *probe_item(const struct kith_ctl_ping *p, const struct kith_node_effect *fx)
+{
+    bool told = !fx->lost && fx->hops != 0;
+
+    return joined(json_pack("{s:I, s:b, s:s?, s:o, s:o}", "seq", (json_int_t)fx->seq, "lost",
+                            fx->lost, "route", fx->lost ? NULL : fx->route, "hops",
+                            told ? json_integer((json_int_t)fx->hops) : json_null(), "rtt_ms",
+                            fx->lost ? json_null() : kith_ctl_ms_json(fx->rtt)),
+                  target_json(p));
 }
 
 void kith_ctl_ping_pong(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,
@@ -132,10 +196,7 @@ void kith_ctl_ping_pong(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,
         p->received++;
     }
     (void)kith_ctl_notify(h->ctl, w->call,
-                          json_pack("{s:I, s:b, s:s, s:s?, s:o}", "seq", (json_int_t)fx->seq,
-                                    "lost", fx->lost, "address", p->address, "route",
-                                    fx->lost ? NULL : fx->route, "rtt_ms",
-                                    fx->lost ? json_null() : kith_ctl_ms_json(fx->rtt)));
+                          w->method == KITH_CTL_probe ? probe_item(p, fx) : ping_item(p, fx));
 }
 
 static json_t *ms_or_null(const struct kith_ctl_ping *p, kith_dur d)
@@ -143,22 +204,29 @@ static json_t *ms_or_null(const struct kith_ctl_ping *p, kith_dur d)
     return p->received == 0 ? json_null() : kith_ctl_ms_json(d);
 }
 
+static json_t *sums_json(const struct kith_ctl_ping *p)
+{
+    double loss = p->sent == 0 ? 0 : (double)(p->sent - p->received) / (double)p->sent;
+
+    return json_pack("{s:I, s:I, s:f, s:o, s:o, s:o}", "sent", (json_int_t)p->sent, "received",
+                     (json_int_t)p->received, "loss", loss, "min_ms", ms_or_null(p, p->least),
+                     "avg_ms", ms_or_null(p, p->received == 0 ? 0 : p->sum / p->received), "max_ms",
+                     ms_or_null(p, p->most));
+}
+
 void kith_ctl_ping_done(struct kith_ctl_handlers *h, struct kith_ctl_waiting *w,
                         const struct kith_node_effect *fx)
 {
     const struct kith_ctl_ping *p = &w->ping;
-    double loss = p->sent == 0 ? 0 : (double)(p->sent - p->received) / (double)p->sent;
 
-    if (fx->err < 0) {
+    if (fx->err < 0)
         end_badly(h, w, fx->err, &fx->why);
-        return;
-    }
-    end_well(h, w,
-             json_pack("{s:s, s:s, s:I, s:I, s:f, s:o, s:o, s:o}", "name", p->name, "address",
-                       p->address, "sent", (json_int_t)p->sent, "received", (json_int_t)p->received,
-                       "loss", loss, "min_ms", ms_or_null(p, p->least), "avg_ms",
-                       ms_or_null(p, p->received == 0 ? 0 : p->sum / p->received), "max_ms",
-                       ms_or_null(p, p->most)));
+    else if (w->method == KITH_CTL_probe)
+        end_well(h, w, joined(target_json(p), sums_json(p)));
+    else
+        end_well(
+            h, w,
+            joined(json_pack("{s:s, s:s}", "name", p->name, "address", p->address), sums_json(p)));
 }
 
 /* ---- the log ---- */

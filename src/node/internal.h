@@ -11,7 +11,7 @@
  *   enrol.c      enrolment at the issuer; join.c: at the joiner
  *   requests.c   invitations, revocations, admins: what people ask for
  *   blocks.c     whom this node will have nothing to do with
- *   ask.c        answers about networks, members and peers
+ *   ask.c        answers about networks, members and peers; resolve.c: whom a text means
  *   metrics.c    how much there is of everything
  *   endpoints.c  where this node can be reached
  *   overlay.c    between the packet core and the sessions
@@ -167,6 +167,7 @@ struct node_pong {
     uint32_t seq;
     bool lost;
     kith_dur rtt;
+    unsigned hops;
     char route[96];
 };
 

@@ -308,6 +308,7 @@ static bool next_pong(struct kith_node *n, struct kith_node_effect *ret)
     struct node_pong *p = &n->pong[0];
     *ret = (struct kith_node_effect){
         .kind = KITH_NODE_PONG, .call = p->call, .seq = p->seq, .lost = p->lost, .rtt = p->rtt};
+    ret->hops = p->hops;
     kith_format(ret->route, sizeof ret->route, "%s", p->route);
     n->n_pong--;
     memmove(n->pong, n->pong + 1, n->n_pong * sizeof *n->pong);

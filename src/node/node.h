@@ -8,7 +8,7 @@
  * Order: new (loads everything from the store); per turn of the loop any number of receive,
  * from_tun and requests; tick when due; take effects until there are none; flush; take effects
  * once more. stop, then the STOPPED effect, then free.
- * Page: docs/modules/node.md.  Tests: tests/sim/node_test.c. */
+ * Page: docs/modules/node.md.  Tests: tests/sim/node_test.c, resolve_test.c. */
 #ifndef KITH_NODE_NODE_H
 #define KITH_NODE_NODE_H
 
@@ -101,6 +101,7 @@ struct kith_node_effect {
     uint32_t seq;
     bool lost;
     kith_dur rtt;
+    unsigned hops; /* of the route: 1 is direct; 0: nobody has told, or it is lost */
     char route[96];
 };
 
@@ -175,6 +176,17 @@ struct kith_service_walk { /* all-zero: the beginning */
 bool kith_node_next_service(const struct kith_node *n, const struct kith_network_id *network,
                             struct kith_service_walk *at, kith_wall now,
                             struct kith_service_info *ret);
+/* Whom somebody means: a member itself, or a service of one. */
+struct kith_resolved {
+    struct kith_member_info member;
+    struct kith_destination destination;
+    char service[KITH_LABEL_MAX + 1]; /* KITH_SERVICE_SELF: the member itself */
+};
+/* By what kith_node_find_member takes, which comes first, or by a destination: a member's own, or
+ * that of a service it announced. KITH_E_NOTFOUND. Looks at all services: for people's requests. */
+int kith_node_resolve(const struct kith_node *n, const char *text, const char *network,
+                      kith_wall now, struct kith_resolved *ret,
+                      struct kith_node_why *why) KITH_MUST_CHECK;
 /* A way to a member through the mesh: a neighbour that leads there. */
 struct kith_way_info {
     struct kith_destination destination; /* the member's own */

@@ -49,6 +49,7 @@ static void tell(struct kith_node *n, const struct node_ping *p, uint32_t seq, b
     if (s == NULL || lost)
         return;
     kith_session_info(s, &info);
+    out->hops = info.relayed ? mesh_hops(n, &info) : 1;
     ask_route(n, &info, now, out->route, sizeof out->route);
 }
 

@@ -85,7 +85,7 @@ struct kith_session {
     bool busy;       /* packets went either way since the last such try */
     /* packets */
     uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
-    struct kith_lanes lanes; /* what congestion holds back */
+    struct kith_lanes lanes;          /* what congestion holds back */
     struct kith_reassembly reassembly;
     uint16_t fragment_id;
     struct kith_conduct conduct;

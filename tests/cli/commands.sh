@@ -85,7 +85,7 @@ has "help_finds_a_command" 0 '^usage: kith network create' k help network create
 is "no_help_is_wider_than_80_columns" 0 "" bash -c "
     $kith --help | awk 'length > 80'
     for c in up down status id 'network create' 'network backup' invite join members services 'service add' 'service remove' ip revoke block unblock peers paths \
-        ping 'config show' 'config check' metrics logs version help completion; do
+        ping probe 'config show' 'config check' metrics logs version help completion; do
         $kith \$c --help | awk 'length > 80'; done"
 
 echo "# configuration"
@@ -187,6 +187,21 @@ has "paths_as_JSON_are_the_methods_result" 0 \
     '^\{"paths":\[\{"network":"home","destination":"jgcvaoz3fgo3djqygofzfdrxzy","member":"desktop",' k paths --json
 is "paths_of_a_network_that_is_not_there_fail" 1 'kith: this node is in no network named work' \
     k paths --network work
+is "paths_to_one_are_told_alone" 0 \
+'NAME     VIA     HOPS      RTT  LOSS  RATE  AGE  EXPIRES     DESTINATION
+desktop  direct     1  0.42 ms  0.0%  1.0G   2s  2026-12-20  jgcvaoz3' k paths desktop
+has "paths_to_one_as_JSON_are_the_methods_result" 0 '^\{"paths":\[\{[^{]*"desktop"[^{]*\}\]\}$' k paths desktop --json
+is "no_ways_are_told_in_a_sentence_beside_the_empty_table" 0 \
+'NAME  VIA  HOPS  RTT  LOSS  RATE  AGE  EXPIRES  DESTINATION
+no way to phone is known; kith peers lists the sessions there are' k paths phone
+is "no_ways_leave_standard_output_to_the_table" 0 \
+    'NAME  VIA  HOPS  RTT  LOSS  RATE  AGE  EXPIRES  DESTINATION' bash -c "$kith --state $dir/state paths phone 2>/dev/null"
+is "no_ways_as_JSON_are_an_empty_list" 0 '{"paths":[]}' k paths phone --json
+is "paths_to_nobody_fail" 1 'kith: there is no member nobody' k paths nobody
+is "paths_to_an_unknown_destination_fail_and_say_what_to_do" 1 \
+'kith: nobody has the destination lcncrkgrqm5sb6sqs7o2v7ccpa
+      look at kith services' k paths lcncrkgrqm5sb6sqs7o2v7ccpa
+has "paths_are_to_one_or_to_all" 2 'one argument too many: phone' k paths desktop phone
 is "ping_names_the_route_of_each_reply" 0 \
 'reply from desktop (100.71.0.2): direct udp 192.0.2.7:9000 time=1.25 ms
 no reply from desktop (100.71.0.2)
@@ -210,6 +225,55 @@ is "ping_until_direct_goes_on_as_long_as_may_be" 1 'kith: asked 100000 times' k 
 is "ping_until_direct_stops_after_the_count_given" 1 'kith: asked 3 times' k ping counted --until-direct -c 3
 has "without_until_direct_any_reply_is_a_success" 0 'reply from tablet .*: mesh 3 hops' k ping tablet -c 2
 has "a_bad_interval_is_a_usage_error" 2 'seconds' k ping desktop -i soon
+is "probe_says_whom_it_asks_and_how_far_each_answer_came" 0 \
+'probing desktop (kith), destination k4x3cvaoz3fgo3djqygofzfdrx
+1: relay via phone, 2 hops, 12.1 ms
+2: lost
+3: direct udp 192.0.2.7:9000, 1 hop, 1.25 ms
+3 sent, 2 answered by zyxwvuts, 33% lost;
+  min/avg/max 1.25 ms / 6.67 ms / 12.1 ms' k probe desktop
+is "probe_of_a_service_says_which_one" 0 \
+'probing a-member-with-a-name-that-is-far-longer-than-most-names-are-0123
+  (a-member-with-a-name-that-is-far-longer-than-most-names-are-0123),
+  destination k4x3cvaoz3fgo3djqygofzfdrx
+1: mesh via a-member-with-a-name-that-is-far-longer-than-most-names-are-0123,
+  5000 ms
+100000: direct udp [2001:db8:1111:2222:3333:4444:5555:6666]:65535,
+  1 hop, 1000 ms
+2 sent, 2 answered by zyxwvuts, 0% lost; min/avg/max 1000 ms / 3000 ms / 5000 ms' \
+    k probe k4x3cvaoz3fgo3djqygofzfdrx
+is "probe_fits_80_columns" 0 '' wide probe k4x3cvaoz3fgo3djqygofzfdrx
+is "a_probe_that_nobody_answers_fails" 1 \
+'probing phone (kith), destination k4x3cvaoz3fgo3djqygofzfdrx
+1: lost
+1 sent, 0 answered, 100% lost' k probe phone
+target='"destination":"k4x3cvaoz3fgo3djqygofzfdrx","service":"kith","name":"desktop",'\
+'"peer_id":"zyxwvutsrqponmlkjihgfedcba765432zyxwvutsrqponmlkjihg","address":"100.71.0.2"'
+is "probe_as_JSON_has_replies_and_a_summary" 0 \
+'{"replies":[{"seq":1,"lost":false,"route":"relay via phone","hops":2,"rtt_ms":12.1,'"$target"'},'\
+'{"seq":2,"lost":true,"route":null,"hops":null,"rtt_ms":null,'"$target"'},'\
+'{"seq":3,"lost":false,"route":"direct udp 192.0.2.7:9000","hops":1,"rtt_ms":1.25,'"$target"'}],'\
+'"summary":{'"$target"',"sent":3,"received":2,"loss":0.25,"min_ms":1.25,"avg_ms":6.5,"max_ms":12.1}}' \
+    k probe desktop --json
+interrupted() { timeout --preserve-status -s INT 0.5 "$kith" --state "$dir/state" "$@"; }
+has "a_probe_that_is_interrupted_sums_up_what_came" 0 \
+    '^\{"replies":\[\{"seq":1,.*\],"summary":\{'"$target"',"sent":3,"received":2,"loss":0\.33.*,"min_ms":1.25,"avg_ms":6\.67' \
+    interrupted probe server --json
+has "an_interrupted_probe_says_who_answered" 0 '^3 sent, 2 answered by zyxwvuts, 33% lost;$' interrupted probe server
+has "a_probe_as_JSON_that_nobody_answers_fails" 1 '^\{"replies":\[\{"seq":1,"lost":true,' k probe phone --json
+is "a_probe_of_nobody_fails" 1 'kith: there is no member nobody' k probe nobody
+is "a_probe_of_an_unknown_destination_fails_and_says_what_to_do" 1 \
+'kith: nobody has the destination lcncrkgrqm5sb6sqs7o2v7ccpa
+      look at kith services' k probe lcncrkgrqm5sb6sqs7o2v7ccpa
+is "probe_leaves_count_and_interval_to_the_node" 1 'kith: asked 3 times, 1000 ms apart, in home' k probe counted
+is "probe_passes_on_what_is_given" 1 'kith: asked 7 times, 200 ms apart, in work' \
+    k probe counted -c 7 -i 0.2 --network work
+has "a_probe_needs_somebody" 2 'NAME\|DEST is missing' k probe
+has "a_bad_count_of_a_probe_is_a_usage_error" 2 '-c must be from 1 to 100000' k probe desktop -c 0
+has "a_count_of_a_probe_is_a_whole_number" 2 '-c must be a whole number, not "many"' k probe desktop -c many
+has "a_bad_interval_of_a_probe_is_a_usage_error" 2 'seconds' k probe desktop -i soon
+is "an_empty_destination_is_refused_by_the_node" 2 \
+    'kith: param destination must have 1 to 140 bytes' k probe ''
 has "config_show_asks_the_node" 0 'vpn.mtu  1300   /etc/kith/kith.toml:2:7' k config show
 is "logs_are_lines" 0 '2026-11-20T18:31:00Z  info   ready, this is abcdefgh
 2026-11-20T18:31:01Z  peer   refused 192.0.2.9:9000: it does not speak kith/1' k logs

@@ -33,6 +33,10 @@ lines=(
     'kith completion fi' fish
     'kith help inv' invite
     'kith ping desk' desktop
+    'kith probe desk' desktop
+    'kith probe --coun' --count
+    'kith paths desk' desktop
+    'kith paths --netw' --network
     'kith network admin remove desk' desktop
     'kith network leave ho' home
     'kith members --network ho' home

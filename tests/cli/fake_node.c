@@ -39,9 +39,10 @@ static const char answer_to_metrics[] = "{\"metrics\":["
     "{\"network\":\"home\",\"destination\":\"" destination "\",\"member\":" member ",\"peer_id\":" peer \
     ",\"via\":" via ",\"via_peer_id\":\"" ID2 "\",\"hops\":" hops ",\"rtt_ms\":" rtt ",\"loss\":" loss \
     ",\"rate_bits\":" rate ",\"age_s\":" age "," EXPIRES ",\"best\":" best "}"
+#define WAY_TO_DESKTOP WAY("\"desktop\"", "\"" ID2 "\"", "jgcvaoz3fgo3djqygofzfdrxzy", \
+    "\"desktop\"", "1", "0.42", "0.0", "1073741824", "2", "true")
 static const char answer_to_paths[] = "{\"paths\":["
-    WAY("\"desktop\"", "\"" ID2 "\"", "jgcvaoz3fgo3djqygofzfdrxzy", "\"desktop\"", "1",
-        "0.42", "0.0", "1073741824", "2", "true") ","
+    WAY_TO_DESKTOP ","
     WAY("\"a-member-with-a-name-that-is-far-longer-than-most-names-are-0123\"", "\"" ID "\"",
         "lcncrkgrqm5sb6sqs7o2v7ccpa", "\"a-gateway-with-a-long-name\"", "2",
         "12345.6", "0.9994", "4194304", "3599", "true") ","
@@ -50,6 +51,12 @@ static const char answer_to_paths[] = "{\"paths\":["
     WAY("null", "null", "zzncrkgrqm5sb6sqs7o2v7ccpa", "\"desktop\"", "3", "20.5", "0.015",
         "67108864", "61", "true") "]}";
 /* clang-format on */
+
+#define DESTINATION "k4x3cvaoz3fgo3djqygofzfdrx"
+#define LONG "a-member-with-a-name-that-is-far-longer-than-most-names-are-0123"
+#define TARGET(name, service, address) \
+    "\"destination\":\"" DESTINATION "\",\"service\":\"" service "\",\"name\":\"" name \
+    "\",\"peer_id\":\"" ID2 "\",\"address\":\"" address "\""
 
 /* By method. Of a backup it is made of the passphrase; cancel is answered by the conversation. */
 static const char *const answer_to[KITH_CTL_METHODS] = {
@@ -132,6 +139,10 @@ static const char *const answer_to[KITH_CTL_METHODS] = {
     [KITH_CTL_ping] = "{\"name\":\"desktop\",\"address\":\"100.71.0.2\",\"sent\":2,\"received\":1,"
                       "\"loss\":0.5,"
                       "\"min_ms\":1.25,\"avg_ms\":1.25,\"max_ms\":1.25}",
+    [KITH_CTL_probe] =
+        "{" TARGET("desktop", "kith",
+                   "100.71.0.2") ",\"sent\":3,\"received\":2,"
+                                 "\"loss\":0.25,\"min_ms\":1.25,\"avg_ms\":6.5,\"max_ms\":12.1}",
 };
 
 static const char *const items_of_ping[] = {
@@ -154,6 +165,27 @@ static const char *const items_of_ping_to_phone[] = {
 static const char *const items_of_ping_to_tablet[] = {
     PONG("1", "relay via desktop"),
     PONG("2", "mesh 3 hops"),
+    NULL,
+};
+#define PROBE(seq, lost, route, hops, rtt, target) \
+    "{\"seq\":" seq ",\"lost\":" lost ",\"route\":" route ",\"hops\":" hops ",\"rtt_ms\":" rtt \
+    "," target "}"
+#define DESKTOP TARGET("desktop", "kith", "100.71.0.2")
+static const char *const items_of_probe[] = {
+    PROBE("1", "false", "\"relay via phone\"", "2", "12.1", DESKTOP),
+    PROBE("2", "true", "null", "null", "null", DESKTOP),
+    PROBE("3", "false", "\"direct udp 192.0.2.7:9000\"", "1", "1.25", DESKTOP),
+    NULL,
+};
+/* To a service of one with a long name, over a way that is as long in print. */
+static const char *const items_of_probe_to_service[] = {
+    PROBE("1", "false", "\"mesh via " LONG "\"", "null", "5000", TARGET(LONG, LONG, "fd12::1")),
+    PROBE("100000", "false", "\"direct udp [2001:db8:1111:2222:3333:4444:5555:6666]:65535\"", "1",
+          "1000", TARGET(LONG, LONG, "fd12::1")),
+    NULL,
+};
+static const char *const items_of_probe_to_phone[] = {
+    PROBE("1", "true", "null", "null", "null", TARGET("phone", "kith", "100.71.0.4")),
     NULL,
 };
 static const char *const items_of_logs[] = {
@@ -207,6 +239,7 @@ static int refuse_some(enum kith_ctl_method m, const json_t *params, struct kith
 {
     const char *name = kith_ctl_text(params, "name", "");
     const char *network = kith_ctl_text(params, "network", "home");
+    const char *destination = kith_ctl_text(params, "destination", "");
 
     if (m == KITH_CTL_invite && strcmp(network, "home") != 0)
         return kith_ctl_error_set(e, KITH_E_NOTADMIN, "this node is no admin of %s", network);
@@ -216,7 +249,16 @@ static int refuse_some(enum kith_ctl_method m, const json_t *params, struct kith
     if (m == KITH_CTL_ping && strcmp(name, "counted") == 0)
         return kith_ctl_error_set(e, KITH_E_UNREACHABLE, "asked %llu times",
                                   (unsigned long long)kith_ctl_uint(params, "count", 5));
-    if (strcmp(name, "nobody") == 0)
+    if (m == KITH_CTL_probe && strcmp(destination, "counted") == 0)
+        return kith_ctl_error_set(e, KITH_E_UNREACHABLE, "asked %llu times, %llu ms apart, in %s",
+                                  (unsigned long long)kith_ctl_uint(params, "count", 3),
+                                  (unsigned long long)kith_ctl_uint(params, "interval_ms", 1000),
+                                  network);
+    if (strcmp(destination, "lcncrkgrqm5sb6sqs7o2v7ccpa") == 0) {
+        (void)kith_format(e->remedy, sizeof e->remedy, "look at kith services");
+        return kith_ctl_error_set(e, KITH_E_NOTFOUND, "nobody has the destination %s", destination);
+    }
+    if (strcmp(name, "nobody") == 0 || strcmp(destination, "nobody") == 0)
         return kith_ctl_error_set(e, KITH_E_NOTFOUND, "there is no member nobody");
     if (m == KITH_CTL_network_create && strcmp(name, "root") == 0) {
         (void)kith_format(e->remedy, sizeof e->remedy, "run it as root");
@@ -233,6 +275,22 @@ static const char *const *items_of_ping_to(const char *name)
     if (strcmp(name, "phone") == 0)
         return items_of_ping_to_phone;
     return strcmp(name, "tablet") == 0 ? items_of_ping_to_tablet : items_of_ping;
+}
+
+static const char *const *items_of_probe_to(const char *destination)
+{
+    if (strcmp(destination, DESTINATION) == 0)
+        return items_of_probe_to_service;
+    return strcmp(destination, "phone") == 0 ? items_of_probe_to_phone : items_of_probe;
+}
+
+/* The ways to one: there are some to the desktop only. */
+static const char *answer_to_paths_to(const char *destination)
+{
+    if (destination[0] == '\0')
+        return answer_to_paths;
+    return strcmp(destination, "desktop") == 0 ? "{\"paths\":[" WAY_TO_DESKTOP "]}"
+                                               : "{\"paths\":[]}";
 }
 
 static int call(void *ctx, uint64_t call_id, enum kith_ctl_method m, const json_t *params,
@@ -253,6 +311,12 @@ static int call(void *ctx, uint64_t call_id, enum kith_ctl_method m, const json_
         tell_items(call_id, m, items_of_logs);
     if (m == KITH_CTL_ping)
         tell_items(call_id, m, items_of_ping_to(kith_ctl_text(params, "name", "")));
+    if (m == KITH_CTL_probe)
+        tell_items(call_id, m, items_of_probe_to(kith_ctl_text(params, "destination", "")));
+    if (m == KITH_CTL_probe && strcmp(kith_ctl_text(params, "destination", ""), "server") == 0)
+        return KITH_E_AGAIN; /* goes on until it is cancelled */
+    if (m == KITH_CTL_paths)
+        answer = answer_to_paths_to(kith_ctl_text(params, "destination", ""));
     if (m == KITH_CTL_join)
         tell_items(call_id, m, items_of_join);
     ending |= m == KITH_CTL_down;

@@ -370,6 +370,7 @@ static void ask(struct life *l, struct node_peer_sim *p, struct recipe *r)
     const struct kith_now now = node_sim_now(p);
     struct kith_member_info m;
     struct kith_block_info b;
+    struct kith_resolved to;
     struct kith_node_why why;
     size_t told;
     const char *who;
@@ -386,9 +387,9 @@ static void ask(struct life *l, struct node_peer_sim *p, struct recipe *r)
     case 6: (void)!kith_node_admin_remove(p->node, draw_name(r), NULL, now, &m, &why); return;
     case 7:
         who = draw_name(r);
-        if (kith_node_find_member(p->node, who, NULL, now.wall, &m, &why) == KITH_OK)
-            (void)!kith_node_ping(p->node, &m.peer, recipe_byte(r) % 8, 50 * KITH_MSEC, 9, now,
-                                  &why);
+        if (kith_node_resolve(p->node, who, NULL, now.wall, &to, &why) == KITH_OK)
+            (void)!kith_node_ping(p->node, &to.member.peer, recipe_byte(r) % 8, 50 * KITH_MSEC, 9,
+                                  now, &why);
         return;
     case 8: (void)!kith_node_block(p->node, draw_name(r), NULL, now, &b, &why); return;
     case 9: (void)!kith_node_unblock(p->node, draw_name(r), NULL, now, &b, &why); return;

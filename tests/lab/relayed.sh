@@ -28,6 +28,24 @@ check "and over IPv6" reaches laptop phone 6
 check "and the other way" reaches phone laptop
 check "ping says who is in between" goes laptop phone "relay via desktop"
 check "and the other way" goes phone laptop "relay via desktop"
+
+# probes TEXT EXPRESSION: each answer of a probe from the laptop holds it, as r; all came.
+probes() {
+    on laptop kith probe "$1" -c 2 -i 0.1 --json |
+        json "j['summary']['received'] == 2 and all($2 for r in j['replies'])" | grep -qx True
+}
+destination=$(on laptop kith paths phone --json | json "j['paths'][0]['destination']")
+check "a probe says so, too, and that it is 2 hops" \
+    probes phone "r['route'] == 'relay via desktop' and r['hops'] == 2"
+check "the destination does as well as the name" \
+    probes "$destination" "r['name'] == 'phone' and r['hops'] == 2 and r['destination'] == '$destination'"
+check "the desktop is 1 hop away" probes desktop "r['route'].startswith('direct udp') and r['hops'] == 1"
+on phone kith service add files >"$lab/files" # its destination
+soon 3 "a service is probed by its destination" probes "$(cat "$lab/files")" \
+    "r['service'] == 'files' and r['name'] == 'phone'"
+refused() { ! on laptop kith probe aaaaaaaaaaaaaaaaaaaaaaaaaa 2>"$lab/refusal" && grep -q 'has the destination' "$lab/refusal"; }
+check "a destination of nobody is refused" refused
+
 check "the desktop's session is its own" goes laptop desktop "direct udp"
 
 # ---- what the one in between sees ----

@@ -320,6 +320,59 @@ static void one_that_forwards_nothing_leads_nobody_on_but_is_led_to(void **state
     home_down(&h);
 }
 
+/* ---- how far it is ---- */
+
+/* Three round trips from one to the other; how many hops the last was, 0 when it is lost. */
+static unsigned hops_of_a_ping(size_t from, size_t to)
+{
+    struct node_peer_sim *p = &h.node[from];
+    struct kith_node_why why;
+    size_t before = p->pongs;
+
+    assert_int_equal(kith_node_ping(p->node, &h.node[to].identity.id, 3, 100 * KITH_MSEC, 77,
+                                    node_sim_now(p), &why),
+                     KITH_OK);
+    home_wait(&h, KITH_SEC);
+    assert_int_equal(p->pongs, before + 3);
+    return p->last_hops;
+}
+
+static void a_ping_counts_the_connections_that_it_goes_over(void **state)
+{
+    (void)state;
+    up(21, 5);
+    assert_int_equal(hops_of_a_ping(1, 2), 1);
+    cut(1, 2);
+    assert_true(becomes(1, 2, "relay via laptop", 8 * KITH_SEC) ||
+                becomes(1, 2, "relay via server", KITH_SEC) ||
+                becomes(1, 2, "relay via tablet", KITH_SEC));
+    assert_int_equal(hops_of_a_ping(1, 2), 2);
+    assert_int_equal(hops_of_a_ping(1, 0), 1);
+    mend(1, 2);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    assert_true(becomes(0, 4, "mesh 4 hops", 30 * KITH_SEC));
+    assert_int_equal(hops_of_a_ping(0, 4), 4);
+    home_down(&h);
+}
+
+static void a_ping_that_is_lost_has_gone_nowhere(void **state)
+{
+    struct kith_node_why why;
+
+    (void)state;
+    up(22, 2);
+    assert_int_equal(hops_of_a_ping(0, 1), 1);
+    cut(0, 1);
+    assert_int_equal(kith_node_ping(h.node[0].node, &h.node[1].identity.id, 1, KITH_SEC, 78,
+                                    node_sim_now(&h.node[0]), &why),
+                     KITH_OK);
+    home_wait(&h, 6 * KITH_SEC);
+    assert_int_equal(h.node[0].lost, 1);
+    assert_int_equal(h.node[0].last_hops, 0);
+    home_down(&h);
+}
+
 /* ---- what it costs, what it shows ---- */
 
 static void at_rest_nothing_is_said_of_routes(void **state)
@@ -353,6 +406,8 @@ int main(void)
         cmocka_unit_test(an_outage_of_the_one_in_the_middle_ends_soon_after_it),
         cmocka_unit_test(one_that_is_revoked_leads_nobody_on),
         cmocka_unit_test(one_that_forwards_nothing_leads_nobody_on_but_is_led_to),
+        cmocka_unit_test(a_ping_counts_the_connections_that_it_goes_over),
+        cmocka_unit_test(a_ping_that_is_lost_has_gone_nowhere),
         cmocka_unit_test(at_rest_nothing_is_said_of_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

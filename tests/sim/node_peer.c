@@ -166,6 +166,7 @@ static void take_effects(struct node_peer_sim *p)
             p->pongs += !fx.lost;
             p->lost += fx.lost;
             memcpy(p->last_route, fx.route, sizeof p->last_route);
+            p->last_hops = fx.hops;
             break;
         case KITH_NODE_STOPPED: p->stops++; break;
         }

@@ -36,6 +36,7 @@ struct node_peer_sim {
     int last_err;
     struct kith_node_why last_why;
     char last_route[96];
+    unsigned last_hops;
     unsigned seen[KITH_EVENT_COUNT];
 };
 

@@ -85,6 +85,29 @@ int kith_node_find_member(const struct kith_node *n, const char *text, const cha
     return KITH_E_NOTFOUND;
 }
 
+/* A destination of the services there are means the service and the member whose it is. */
+int kith_node_resolve(const struct kith_node *n, const char *text, const char *network,
+                      kith_wall now, struct kith_resolved *ret, struct kith_node_why *why)
+{
+    char destination[KITH_DESTINATION_TEXT];
+    int err = kith_node_find_member(n, text, network, now, &ret->member, why);
+
+    if (err == KITH_OK) {
+        (void)kith_format(ret->service, sizeof ret->service, KITH_SERVICE_SELF);
+        return kith_destination(&ret->member.peer, kith_span_text(KITH_SERVICE_SELF),
+                                &ret->destination);
+    }
+    for (size_t i = 0; i < fake.n_services; i++) {
+        const struct kith_service_info *s = &fake.service[i];
+        if (strcmp(kith_destination_text(&s->destination, destination, sizeof destination), text))
+            continue;
+        ret->destination = s->destination;
+        (void)kith_format(ret->service, sizeof ret->service, "%s", s->name);
+        return kith_node_find_member(n, s->member, network, now, &ret->member, why);
+    }
+    return err;
+}
+
 /* Whether `network` is the one of that name. */
 static bool is_network(const struct kith_network_id *network, const char *name)
 {
@@ -255,7 +278,8 @@ int kith_node_restore(struct kith_node *n, struct kith_span file, struct kith_sp
 int kith_node_ping(struct kith_node *n, const struct kith_peer_id *peer, uint32_t count,
                    kith_dur interval, uint64_t call, struct kith_now now, struct kith_node_why *why)
 {
-    (void)n, (void)peer, (void)now;
+    (void)n, (void)now;
+    fake.peer_asked = *peer;
     fake.count = count;
     fake.interval = interval;
     fake.call = call;

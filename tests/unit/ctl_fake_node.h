@@ -26,6 +26,7 @@ struct fake_node {
     kith_wall valid;
     uint32_t uses, count;
     kith_dur interval;
+    struct kith_peer_id peer_asked;
     uint64_t call, cancelled;
     uint8_t bytes[64]; /* of a backup restored */
     size_t n_bytes;

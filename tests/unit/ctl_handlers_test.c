@@ -624,6 +624,55 @@ static void ways_come_by_network_and_member_and_stay_best_first(void **state)
     expect_error("NOTFOUND", "no network nowhere", "kith network list");
 }
 
+/* A way as way_add, that leads to the member's own destination. */
+static void way_to(const char *network, const struct kith_member_info *m, const char *via)
+{
+    struct kith_way_info *w = way_add(network, m->name, via, 1);
+
+    assert_int_equal(kith_destination(&m->peer, kith_span_text(KITH_SERVICE_SELF), &w->destination),
+                     KITH_OK);
+}
+
+/* Of the laptop; its destination goes to text. */
+static void service_add(const char *name, char text[KITH_DESTINATION_TEXT])
+{
+    struct kith_service_info *s = &fake.service[fake.n_services++];
+
+    *s = (struct kith_service_info){.peer = fake.member[1].peer};
+    (void)kith_format(s->network, sizeof s->network, "home");
+    (void)kith_format(s->member, sizeof s->member, "laptop");
+    (void)kith_format(s->name, sizeof s->name, "%s", name);
+    assert_int_equal(kith_destination(&s->peer, kith_span_text(name), &s->destination), KITH_OK);
+    (void)kith_destination_text(&s->destination, text, KITH_DESTINATION_TEXT);
+}
+
+static void the_ways_to_one_are_told_alone_when_it_is_named(void **state)
+{
+    char files[KITH_DESTINATION_TEXT], params[80];
+
+    (void)state;
+    service_add("files", files);
+    way_to("home", &fake.member[1], "phone");
+    way_add("home", "bee", "laptop", 2);
+    way_to("home", &fake.member[1], "bee");
+    way_to("work", &fake.member[1], "laptop");
+    assert_string_equal(ways_told("{}"), "bee/laptop laptop/phone laptop/bee laptop/laptop");
+    assert_string_equal(ways_told("{\"destination\":\"laptop\"}"),
+                        "laptop/phone laptop/bee laptop/laptop");
+    assert_string_equal(fake.network_name, "-");
+    assert_string_equal(ways_told("{\"destination\":\"laptop\",\"network\":\"work\"}"),
+                        "laptop/laptop");
+    assert_string_equal(fake.network_name, "work");
+    /* the mesh leads to the member that has the service */
+    (void)kith_format(params, sizeof params, "{\"destination\":\"%s\"}", files);
+    assert_string_equal(ways_told(params), "laptop/phone laptop/bee laptop/laptop");
+    assert_string_equal(ways_told("{\"destination\":\"desktop\"}"), ""); /* none leads there */
+    say("paths", "{\"destination\":\"nobody\"}");
+    expect_error("NOTFOUND", "no member nobody", NULL);
+    say("paths", "{\"destination\":\"\"}");
+    expect_error("INVAL", "param destination must have 1 to 140 bytes", NULL);
+}
+
 /* ---- requests ---- */
 
 static void a_network_gets_the_range_asked_for_when_the_host_does_not_use_it(void **state)
@@ -674,6 +723,7 @@ static void what_the_node_refuses_reaches_the_client_with_its_remedy(void **stat
         {"invite", "{}"},
         {"join", "{\"ticket\":\"kith1ticketticket\"}"},
         {"ping", "{\"name\":\"laptop\"}"},
+        {"probe", "{\"destination\":\"laptop\"}"},
     };
 
     (void)state;
@@ -844,6 +894,106 @@ static void a_ping_without_any_reply_has_no_times(void **state)
     json_decref(r);
 }
 
+static void hop_pong(uint32_t seq, unsigned hops, const char *route)
+{
+    struct kith_node_effect fx = {.kind = KITH_NODE_PONG,
+                                  .call = fake.call,
+                                  .seq = seq,
+                                  .lost = route == NULL,
+                                  .rtt = route == NULL ? 0 : seq * KITH_MSEC,
+                                  .hops = hops};
+
+    (void)kith_format(fx.route, sizeof fx.route, "%s", route == NULL ? "" : route);
+    kith_ctl_handlers_effect(&handlers, &fx);
+}
+
+/* Whom a probe went to: an item or the result. */
+static void expect_target(const json_t *o, const char *service, const char *destination)
+{
+    char id[KITH_ID_TEXT];
+
+    assert_string_equal(text_at(o, "service"), service);
+    assert_string_equal(text_at(o, "destination"), destination);
+    assert_string_equal(text_at(o, "name"), "laptop");
+    assert_string_equal(text_at(o, "address"), "100.71.0.1");
+    assert_string_equal(text_at(o, "peer_id"),
+                        kith_peer_id_text(&fake.member[1].peer, id, sizeof id));
+}
+
+static void a_probe_tells_the_hops_of_each_round_trip_and_whom_it_went_to(void **state)
+{
+    char files[KITH_DESTINATION_TEXT], params[120];
+    json_t *r;
+
+    (void)state;
+    service_add("files", files);
+    (void)kith_format(params, sizeof params,
+                      "{\"destination\":\"%s\",\"count\":4,\"interval_ms\":20}", files);
+    say("probe", params);
+    assert_int_equal(fake.count, 4);
+    assert_int_equal(fake.interval, 20 * KITH_MSEC);
+    assert_memory_equal(&fake.peer_asked, &fake.member[1].peer, sizeof fake.peer_asked);
+    hop_pong(1, 2, "relay via phone");
+    hop_pong(2, 0, NULL);
+    hop_pong(3, 0, "mesh via phone"); /* nobody has told how far */
+    hop_pong(4, 1, "direct udp 192.0.2.7:9000");
+    r = item_of("probe");
+    expect_target(r, "files", files);
+    assert_int_equal(int_at(r, "seq"), 1);
+    assert_int_equal(int_at(r, "hops"), 2);
+    assert_string_equal(text_at(r, "route"), "relay via phone");
+    assert_true(json_real_value(json_object_get(r, "rtt_ms")) == 1.0);
+    json_decref(r);
+    r = item_of("probe");
+    expect_target(r, "files", files);
+    assert_true(json_is_true(json_object_get(r, "lost")));
+    assert_true(json_is_null(json_object_get(r, "route")));
+    assert_true(json_is_null(json_object_get(r, "hops")));
+    assert_true(json_is_null(json_object_get(r, "rtt_ms")));
+    json_decref(r);
+    r = item_of("probe");
+    assert_string_equal(text_at(r, "route"), "mesh via phone");
+    assert_true(json_is_null(json_object_get(r, "hops")));
+    json_decref(r);
+    r = item_of("probe");
+    assert_int_equal(int_at(r, "hops"), 1);
+    json_decref(r);
+    done(KITH_OK, fake.call, NULL);
+    r = result_of("probe");
+    expect_target(r, "files", files);
+    assert_int_equal(int_at(r, "sent"), 4);
+    assert_int_equal(int_at(r, "received"), 3);
+    assert_true(json_real_value(json_object_get(r, "loss")) == 0.25);
+    assert_true(json_real_value(json_object_get(r, "min_ms")) == 1.0);
+    assert_true(json_real_value(json_object_get(r, "max_ms")) == 4.0);
+    json_decref(r);
+}
+
+static void a_probe_of_a_name_is_three_round_trips_to_the_member_itself(void **state)
+{
+    char own[KITH_DESTINATION_TEXT];
+    struct kith_destination d;
+    json_t *r;
+
+    (void)state;
+    assert_int_equal(kith_destination(&fake.member[1].peer, kith_span_text(KITH_SERVICE_SELF), &d),
+                     KITH_OK);
+    say("probe", "{\"destination\":\"laptop\",\"network\":\"home\"}");
+    assert_string_equal(fake.network_name, "home");
+    assert_int_equal(fake.count, 3);
+    assert_int_equal(fake.interval, KITH_SEC);
+    done(KITH_OK, fake.call, NULL);
+    r = result_of("probe");
+    expect_target(r, "kith", kith_destination_text(&d, own, sizeof own));
+    assert_int_equal(int_at(r, "sent"), 0);
+    assert_true(json_is_null(json_object_get(r, "avg_ms")));
+    json_decref(r);
+    say("probe", "{\"destination\":\"nobody\"}");
+    expect_error("NOTFOUND", "no member nobody", NULL);
+    say("probe", "{}");
+    expect_error("INVAL", "param destination is missing", NULL);
+}
+
 static void a_client_that_goes_away_takes_its_calls_back_from_the_node(void **state)
 {
     uint64_t call;
@@ -952,6 +1102,7 @@ int main(void)
         T(a_way_says_what_is_known_of_it),
         T(what_is_not_known_of_a_way_is_null),
         T(ways_come_by_network_and_member_and_stay_best_first),
+        T(the_ways_to_one_are_told_alone_when_it_is_named),
         T(a_network_gets_the_range_asked_for_when_the_host_does_not_use_it),
         T(a_network_without_a_range_gets_one_that_the_host_does_not_use),
         T(what_the_node_refuses_reaches_the_client_with_its_remedy),
@@ -963,6 +1114,8 @@ int main(void)
         T(join_that_fails_says_why_and_what_to_do),
         T(ping_tells_every_round_trip_and_then_the_sum),
         T(a_ping_without_any_reply_has_no_times),
+        T(a_probe_tells_the_hops_of_each_round_trip_and_whom_it_went_to),
+        T(a_probe_of_a_name_is_three_round_trips_to_the_member_itself),
         T(a_client_that_goes_away_takes_its_calls_back_from_the_node),
         T(cancel_ends_a_ping_with_cancelled),
         T(logs_tell_the_latest_events_of_the_level),
