@@ -38,6 +38,17 @@ static bool takes_partial(void *ctx, uint32_t member, uint8_t slot)
     return s != NULL && (kith_session_capabilities(s) & KITH_CAP_CHECKSUM) != 0;
 }
 
+/* What goes through others has a connection around it more. What is left on each hop's IPv6 (spec
+ * mesh 3.5) is known before the path's MTU is: TCP asks once, when it opens. */
+static size_t largest(void *ctx, uint32_t member, uint8_t slot)
+{
+    enum { THROUGH_OTHERS = 1376 };
+    const struct kith_node *n = ctx;
+    const struct kith_session *s = session_for(n, n->by_handle[member], slot);
+
+    return s != NULL && kith_session_is_relayed(s) ? THROUGH_OTHERS : 0;
+}
+
 void overlay_packet(void *ctx, struct kith_session *s, uint8_t slot, struct kith_span packet,
                     struct kith_marks marks, kith_time now)
 {
@@ -63,7 +74,8 @@ static bool no_device(void *ctx, const struct kith_span *parts, size_t n)
 
 int overlay_new(struct kith_node *n, const struct kith_vpn_config *cfg)
 {
-    struct kith_vpn_out out = {.send = send_packets, .partial = takes_partial, .ctx = n};
+    struct kith_vpn_out out = {
+        .send = send_packets, .partial = takes_partial, .largest = largest, .ctx = n};
     struct kith_vpn_in in = n->tun;
 
     if (in.write == NULL)

@@ -67,13 +67,13 @@ static bool is_let_in(struct kith_vpn *v, const struct kith_member *m, struct ki
 }
 
 /* The packet, or a changed copy when it opens a TCP connection with segments too big for us. */
-static struct kith_span clamped(struct kith_vpn *v, struct kith_span packet,
-                                const struct kith_packet *p)
+static struct kith_span clamped(struct kith_vpn *v, const struct kith_member *m,
+                                struct kith_span packet, const struct kith_packet *p)
 {
     if (p->proto != KITH_PROTO_TCP || (p->tcp_flags & KITH_TCP_SYN) == 0)
         return packet;
     memcpy(v->scratch, packet.p, packet.n);
-    v->counters.mss_clamped += kith_mss_clamp(v->scratch, p, kith_vpn_mss(v, p));
+    v->counters.mss_clamped += kith_mss_clamp(v->scratch, p, kith_vpn_mss(v, m, p));
     return (struct kith_span){v->scratch, packet.n};
 }
 
@@ -153,7 +153,7 @@ bool kith_vpn_from_peer(struct kith_vpn *v, uint32_t member, uint8_t slot, struc
         v->counters.dropped[KITH_VPN_DROP_congestion]++;
         return true;
     }
-    packet = clamped(v, packet, &p);
+    packet = clamped(v, m, packet, &p);
     deliver(v, marks.ecn == KITH_ECN_CE ? marked(v, packet, &p) : packet, &p);
     return true;
 }

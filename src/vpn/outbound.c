@@ -249,7 +249,7 @@ static void send_whole(struct kith_vpn *v, struct kith_member *m, const struct k
         drop(v, KITH_VPN_DROP_bad_header);
         return;
     }
-    v->counters.mss_clamped += kith_mss_clamp(data, p, kith_vpn_mss(v, p));
+    v->counters.mss_clamped += kith_mss_clamp(data, p, kith_vpn_mss(v, m, p));
     note_leaving(v, m, p, now);
     send_parts(v, m, &whole, 1, now);
 }

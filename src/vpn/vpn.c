@@ -372,11 +372,17 @@ bool kith_vpn_is_listening(const struct kith_vpn *v, uint16_t port)
 
 /* ---- what both directions need ---- */
 
-uint16_t kith_vpn_mss(const struct kith_vpn *v, const struct kith_packet *p)
+uint16_t kith_vpn_mss(const struct kith_vpn *v, const struct kith_member *m,
+                      const struct kith_packet *p)
 {
     size_t ip = p->src.family == KITH_FAMILY_IP4 ? KITH_IP4_HEADER : KITH_IP6_HEADER;
+    size_t most = v->config.mtu;
+    size_t whole =
+        v->out.largest == NULL ? 0 : v->out.largest(v->out.ctx, m->is.handle, m->is.slot);
 
-    return (uint16_t)(v->config.mtu - ip - KITH_TCP_HEADER);
+    if (whole != 0 && whole < most)
+        most = whole;
+    return (uint16_t)(most - ip - KITH_TCP_HEADER);
 }
 
 bool kith_vpn_write(struct kith_vpn *v, struct kith_span packet)

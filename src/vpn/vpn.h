@@ -61,6 +61,9 @@ struct kith_vpn_out {
                    size_t n, kith_time now, enum kith_vpn_sent *ret_state);
     /* Whether packets may go to this member with their checksums left to it, now. NULL: never. */
     bool (*partial)(void *ctx, uint32_t member, uint8_t slot);
+    /* The largest packet, bytes, that TCP should send this member now, because bigger ones would be
+     * cut on the way; 0: as the MTU says. NULL: always so. */
+    size_t (*largest)(void *ctx, uint32_t member, uint8_t slot);
     void *ctx;
 };
 

@@ -63,8 +63,10 @@ bool kith_vpn_member_has(const struct kith_vpn *v, const struct kith_member *m,
                          const struct kith_ip *ip);
 /* The reason why no packet may come from or go to ip, whoever it belongs to; or KITH_VPN_DROPS. */
 enum kith_vpn_drop kith_vpn_judge_address(const struct kith_ip *ip);
-/* The MSS that fits the MTU: less the smallest IP and TCP headers (RFC 6691). */
-uint16_t kith_vpn_mss(const struct kith_vpn *v, const struct kith_packet *p);
+/* The MSS that fits the MTU and the way to the member: less the smallest IP and TCP headers (RFC
+ * 6691). */
+uint16_t kith_vpn_mss(const struct kith_vpn *v, const struct kith_member *m,
+                      const struct kith_packet *p);
 /* Writes a packet to the device, past what is held; returns whether it took it. */
 bool kith_vpn_write(struct kith_vpn *v, struct kith_span packet);
 

@@ -196,6 +196,27 @@ static void openings_are_clamped_both_ways(void **state)
     assert_int_equal(kith_vpn_counters(v).mss_clamped, 3);
 }
 
+static void where_less_fits_on_the_way_openings_are_clamped_to_that(void **state)
+{
+    static const uint8_t mss[] = {2, 4, 0x23, 0x00};
+    struct a_packet out = to_bob(), in = from_bob();
+
+    (void)state;
+    largest = 1376;
+    out.proto = in.proto = TCP;
+    out.flags = in.flags = SYN;
+    out.options = in.options = (struct kith_span){mss, 4};
+    out.payload.n = in.payload.n = 0;
+    tun(&out);
+    peer(&in);
+    kith_vpn_flush(v);
+    assert_int_equal(kith_load_u16(sent[0].bytes + 42), 1376 - 40);
+    assert_int_equal(kith_load_u16(written[0].bytes + 42), 1376 - 40);
+    largest = 1500; /* never more than the MTU */
+    tun(&out);
+    assert_int_equal(kith_load_u16(sent[1].bytes + 42), 1360);
+}
+
 /* ---- super-packets ---- */
 
 static void a_super_packet_leaves_in_batches(void **state)
@@ -465,6 +486,7 @@ int main(void)
         PLAIN(our_own_datagrams_are_not_carried),
         PLAIN(openings_are_clamped_both_ways),
         OFFLOAD(openings_are_clamped_both_ways),
+        PLAIN(where_less_fits_on_the_way_openings_are_clamped_to_that),
         OFFLOAD(a_super_packet_leaves_in_batches),
         OFFLOAD(pieces_above_the_mtu_are_refused_before_any_is_sent),
         OFFLOAD(reads_that_are_no_packets_are_counted),

@@ -16,6 +16,7 @@ size_t sent_n, send_calls;
 size_t session_takes;            /* how many packets it will still take */
 enum kith_vpn_sent session_says; /* about the rest */
 bool takes_partial;
+size_t largest;
 
 struct a_written written[KEPT];
 size_t written_n;
@@ -81,6 +82,12 @@ static bool write_to_device(void *ctx, const struct kith_span *parts, size_t n)
     return true;
 }
 
+static size_t largest_to_member(void *ctx, uint32_t member, uint8_t slot)
+{
+    (void)ctx;
+    return member == BOB && slot == 1 ? largest : 0;
+}
+
 static void note_event(void *ctx, const struct kith_event *ev)
 {
     (void)ctx;
@@ -113,10 +120,11 @@ int make(const struct kith_vpn_config *config)
     rnd = kith_random_from_seed(&source);
     env = (struct kith_env){.alloc = &memory, .random = &rnd, .events = &events};
     vnet_len = config->offload ? KITH_VNET_LEN : 0;
-    return kith_vpn_new(
-        config, &env,
-        (struct kith_vpn_out){.send = send_to_session, .partial = member_takes_partial},
-        (struct kith_vpn_in){write_to_device, NULL}, &v);
+    return kith_vpn_new(config, &env,
+                        (struct kith_vpn_out){.send = send_to_session,
+                                              .partial = member_takes_partial,
+                                              .largest = largest_to_member},
+                        (struct kith_vpn_in){write_to_device, NULL}, &v);
 }
 
 struct kith_vpn_network home(void)
@@ -151,6 +159,7 @@ static void begin(const struct kith_vpn_config *config)
     sent_n = send_calls = written_n = events_n = 0;
     session_takes = SIZE_MAX;
     takes_partial = false;
+    largest = 0;
     fail_at = 0;
     assert_int_equal(make(config), KITH_OK);
     populate();

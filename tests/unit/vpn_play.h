@@ -28,6 +28,7 @@ extern struct a_sent sent[KEPT]; /* what the sessions took */
 extern size_t sent_n, send_calls;
 extern size_t session_takes;            /* how many packets they will still take */
 extern enum kith_vpn_sent session_says; /* about the rest */
+extern size_t largest;                  /* packet that BOB should be sent by TCP; 0: the MTU */
 extern bool takes_partial;              /* whether members make checksums themselves */
 extern struct a_written written[KEPT];  /* what the device took */
 extern size_t written_n;
