@@ -1,8 +1,7 @@
 #include "mesh/relay.h"
 
-#include "mesh/share.h"
+#include "mesh/neighbours.h"
 #include "mesh/shelf.h"
-#include "session/reassembly.h"
 #include "wire/datagram.h"
 
 enum {
@@ -17,16 +16,6 @@ enum {
 #define OPEN_COST (10 * KITH_MSEC) /* flows a neighbour begins: a hundred a second */
 #define END_COST (10 * KITH_MSEC)  /* labels that one is told to forget */
 
-struct neighbour {
-    uint32_t number, labels; /* labels: given out so far */
-    bool high;
-    size_t begun; /* flows that came from it */
-    uint16_t piece_id;
-    kith_time opens_paid, ends_paid;
-    struct kith_reassembly pieces;
-    struct kith_share_of share; /* of what is sent on */
-};
-
 /* An attempt that came to nothing here: its other ways through the mesh need not try again. */
 struct refusal {
     struct kith_flow_id id;
@@ -36,7 +25,7 @@ struct refusal {
 struct kith_relay {
     const struct kith_env *env;
     struct kith_relay_ops ops;
-    struct kith_map neighbours; /* by number */
+    struct kith_mesh_neighbours neighbours;
     struct kith_mesh_flows flows;
     struct kith_shelf out, in;
     struct refusal refused[KITH_RELAY_REFUSED];
@@ -59,54 +48,37 @@ int kith_relay_new(const struct kith_env *env, const struct kith_relay_ops *ops,
     r->ops = *ops;
     r->from = KITH_MESH_SELF;
     r->out.alloc = r->in.alloc = env->alloc;
-    kith_map_init(&r->neighbours, env->alloc, env->random, sizeof(uint32_t), 65536);
+    r->neighbours.alloc = env->alloc;
     kith_mesh_flows_init(&r->flows, env, KITH_RELAY_FLOWS_MAX);
     *ret = r;
     return KITH_OK;
 }
 
-static void neighbour_free(struct kith_relay *r, struct neighbour *n)
-{
-    kith_reassembly_fini(&n->pieces);
-    kith_free(r->env->alloc, n);
-}
-
 void kith_relay_free(struct kith_relay *r)
 {
-    size_t at = 0;
-    struct neighbour *n;
-
     if (r == NULL)
         return;
-    while ((n = kith_map_next(&r->neighbours, &at)) != NULL)
-        neighbour_free(r, n);
-    kith_map_fini(&r->neighbours);
+    kith_mesh_neighbours_fini(&r->neighbours);
     kith_mesh_flows_fini(&r->flows);
     kith_shelf_fini(&r->out);
     kith_shelf_fini(&r->in);
     kith_free(r->env->alloc, r);
 }
 
-static struct neighbour *neighbour_of(const struct kith_relay *r, uint32_t number)
+static struct kith_mesh_neighbour *neighbour_of(const struct kith_relay *r, uint32_t number)
 {
-    return kith_map_find(&r->neighbours, &number);
+    return kith_mesh_neighbours_find(&r->neighbours, number);
 }
 
 int kith_relay_join(struct kith_relay *r, uint32_t neighbour, bool high)
 {
-    struct neighbour *n = neighbour_of(r, neighbour);
+    struct kith_mesh_neighbour *n;
 
-    if (n != NULL)
+    if (neighbour_of(r, neighbour) != NULL)
         return KITH_OK;
-    n = kith_new_zero(r->env->alloc, sizeof *n);
-    if (n == NULL)
-        return KITH_E_NOMEM;
-    n->number = neighbour;
-    n->high = high;
-    n->pieces.alloc = r->env->alloc;
-    int err = kith_map_put(&r->neighbours, &neighbour, n);
-    if (err < 0)
-        neighbour_free(r, n);
+    int err = kith_mesh_neighbours_add(&r->neighbours, neighbour, &n);
+    if (err >= 0)
+        n->high = high;
     return err;
 }
 
@@ -126,7 +98,7 @@ static void send_end(struct kith_relay *r, struct kith_mesh_end at, enum kith_me
                      kith_time now)
 {
     const struct kith_flow_over m = {.label = at.label, .why = (uint8_t)why};
-    struct neighbour *n = neighbour_of(r, at.neighbour);
+    struct kith_mesh_neighbour *n = neighbour_of(r, at.neighbour);
     uint8_t buf[8];
     size_t len;
 
@@ -137,8 +109,8 @@ static void send_end(struct kith_relay *r, struct kith_mesh_end at, enum kith_me
 }
 
 /* Whether anything left. */
-static bool send_pieces(struct kith_relay *r, struct neighbour *to, uint32_t label, uint8_t hops,
-                        struct kith_span packet, uint8_t ecn, size_t room)
+static bool send_pieces(struct kith_relay *r, struct kith_mesh_neighbour *to, uint32_t label,
+                        uint8_t hops, struct kith_span packet, uint8_t ecn, size_t room)
 {
     size_t most = room - PIECE_HEAD, count = (packet.n + most - 1) / most;
     size_t part = (packet.n + count - 1) / count; /* even pieces */
@@ -167,8 +139,18 @@ static bool send_pieces(struct kith_relay *r, struct neighbour *to, uint32_t lab
     return true;
 }
 
+/* What the session with it takes; asked for once in a turn. */
+static size_t room_of(const struct kith_relay *r, struct kith_mesh_neighbour *n, kith_time now)
+{
+    if (n->room_at != now) {
+        n->room = r->ops.room(r->ops.ctx, n->number);
+        n->room_at = now;
+    }
+    return n->room;
+}
+
 static bool send_packet(struct kith_relay *r, struct kith_mesh_end to, uint8_t hops,
-                        struct kith_span packet, uint8_t ecn)
+                        struct kith_span packet, uint8_t ecn, kith_time now)
 {
     const uint8_t head[PACKET_HEAD] = {KITH_WIRE_flow_packet,
                                        0,
@@ -179,8 +161,8 @@ static bool send_packet(struct kith_relay *r, struct kith_mesh_end to, uint8_t h
                                        (uint8_t)(to.label >> 8),
                                        (uint8_t)to.label};
     const struct kith_span parts[] = {{head, sizeof head}, packet};
-    struct neighbour *n = neighbour_of(r, to.neighbour);
-    size_t room = n == NULL ? 0 : r->ops.room(r->ops.ctx, to.neighbour);
+    struct kith_mesh_neighbour *n = neighbour_of(r, to.neighbour);
+    size_t room = n == NULL ? 0 : room_of(r, n, now);
 
     if (room > PIECE_HEAD && packet.n + PACKET_HEAD <= room) {
         put_out(r, to.neighbour, ecn, parts, 2);
@@ -204,7 +186,7 @@ static bool is_self(const struct kith_mesh_flow *f, enum kith_mesh_side side)
 
 static void drop_flow(struct kith_relay *r, struct kith_mesh_flow *f)
 {
-    struct neighbour *n = neighbour_of(r, f->end[KITH_MESH_UP].neighbour);
+    struct kith_mesh_neighbour *n = neighbour_of(r, f->end[KITH_MESH_UP].neighbour);
 
     if (n != NULL)
         n->begun--;
@@ -235,7 +217,7 @@ static void no_longer_down(struct kith_relay *r, struct kith_mesh_flow *f)
 }
 
 /* A label that no flow has on the session with n. */
-static struct kith_mesh_end new_label(struct kith_relay *r, struct neighbour *n)
+static struct kith_mesh_end new_label(struct kith_relay *r, struct kith_mesh_neighbour *n)
 {
     struct kith_mesh_end end = {.neighbour = n->number};
 
@@ -250,7 +232,7 @@ static bool begin_at(struct kith_relay *r, struct kith_mesh_flow *f, uint32_t to
 {
     struct kith_flow_open open = {
         .hops = f->hops, .flow = f->id, .attempt = f->attempt, .destination = f->to};
-    struct neighbour *n = neighbour_of(r, to);
+    struct kith_mesh_neighbour *n = neighbour_of(r, to);
     uint8_t buf[40];
     size_t len;
 
@@ -304,7 +286,7 @@ static void lost_up(struct kith_relay *r, struct kith_mesh_flow *f, kith_time no
 
 void kith_relay_part(struct kith_relay *r, uint32_t neighbour, kith_time now)
 {
-    struct neighbour *n = kith_map_take(&r->neighbours, &neighbour);
+    struct kith_mesh_neighbour *n = kith_mesh_neighbours_take(&r->neighbours, neighbour);
 
     if (n == NULL)
         return;
@@ -316,7 +298,7 @@ void kith_relay_part(struct kith_relay *r, uint32_t neighbour, kith_time now)
         else if (f->end[KITH_MESH_DOWN].neighbour == neighbour)
             lost_down(r, f, KITH_MESH_GONE, now);
     }
-    neighbour_free(r, n);
+    kith_mesh_neighbour_free(&r->neighbours, n);
 }
 
 /* ---- from this node ---- */
@@ -378,7 +360,7 @@ static void send_on_own(struct kith_relay *r, const struct kith_destination *to,
         return;
     }
     kith_mesh_flows_touch(&r->flows, f, now);
-    if (send_packet(r, f->end[KITH_MESH_DOWN], KITH_MESH_HOPS_MAX, packet, ecn) &&
+    if (send_packet(r, f->end[KITH_MESH_DOWN], KITH_MESH_HOPS_MAX, packet, ecn, now) &&
         f->unheard++ == 0)
         f->unheard_at = now;
 }
@@ -444,7 +426,7 @@ void kith_relay_send(struct kith_relay *r, const struct kith_ip *to, struct kith
         return;
     }
     kith_mesh_flows_touch(&r->flows, f, now);
-    (void)send_packet(r, f->end[KITH_MESH_UP], KITH_MESH_HOPS_MAX, packet, ecn);
+    (void)send_packet(r, f->end[KITH_MESH_UP], KITH_MESH_HOPS_MAX, packet, ecn, now);
 }
 
 bool kith_relay_route(const struct kith_relay *r, const struct kith_ip *to, uint32_t *ret)
@@ -501,7 +483,7 @@ static bool supersedes(struct kith_relay *r, const struct kith_flow_open *m)
 }
 
 /* Said once more, as when it was repeated on the way. */
-static bool is_repeated(const struct kith_relay *r, const struct neighbour *n,
+static bool is_repeated(const struct kith_relay *r, const struct kith_mesh_neighbour *n,
                         const struct kith_flow_open *m)
 {
     const struct kith_mesh_flow *f = kith_mesh_flows_by_id(&r->flows, &m->flow);
@@ -510,7 +492,7 @@ static bool is_repeated(const struct kith_relay *r, const struct neighbour *n,
            f->end[KITH_MESH_UP].label == m->label;
 }
 
-static struct kith_mesh_flow *take_in(struct kith_relay *r, struct neighbour *n,
+static struct kith_mesh_flow *take_in(struct kith_relay *r, struct kith_mesh_neighbour *n,
                                       const struct kith_flow_open *m, kith_time now)
 {
     const struct kith_mesh_end up = {.neighbour = n->number, .label = m->label};
@@ -531,8 +513,8 @@ static struct kith_mesh_flow *take_in(struct kith_relay *r, struct neighbour *n,
 }
 
 /* A new flow of a neighbour's: it ends here, goes on, or is refused. Why it is refused, or -1. */
-static int begin(struct kith_relay *r, struct neighbour *n, const struct kith_flow_open *m,
-                 kith_time now)
+static int begin(struct kith_relay *r, struct kith_mesh_neighbour *n,
+                 const struct kith_flow_open *m, kith_time now)
 {
     const struct kith_mesh_end here = {.neighbour = KITH_MESH_SELF};
 
@@ -560,8 +542,8 @@ static int begin(struct kith_relay *r, struct neighbour *n, const struct kith_fl
     return KITH_MESH_NO_WAY;
 }
 
-static bool heard_open(struct kith_relay *r, struct neighbour *n, struct kith_span datagram,
-                       kith_time now)
+static bool heard_open(struct kith_relay *r, struct kith_mesh_neighbour *n,
+                       struct kith_span datagram, kith_time now)
 {
     struct kith_flow_open m;
 
@@ -594,8 +576,9 @@ static void arrive(struct kith_relay *r, const struct kith_mesh_flow *f, enum ki
 }
 
 /* A datagram of a flow, whole. */
-static void carry(struct kith_relay *r, struct kith_mesh_flow *f, struct kith_mesh_end at,
-                  uint8_t hops, struct kith_span packet, uint8_t ecn, kith_time now)
+static void carry(struct kith_relay *r, struct kith_mesh_flow *f, struct kith_mesh_neighbour *n,
+                  struct kith_mesh_end at, uint8_t hops, struct kith_span packet, uint8_t ecn,
+                  kith_time now)
 {
     bool up =
         f->end[KITH_MESH_UP].neighbour == at.neighbour && f->end[KITH_MESH_UP].label == at.label;
@@ -614,14 +597,13 @@ static void carry(struct kith_relay *r, struct kith_mesh_flow *f, struct kith_me
         r->count.expired++;
         return;
     }
-    struct neighbour *n = neighbour_of(r, at.neighbour);
-    if (n == NULL || !kith_share_takes(&r->share, &n->share, packet.n, now)) {
+    if (!kith_share_takes(&r->share, &n->share, packet.n, now)) {
         r->count.over_rate++;
         return;
     }
     r->count.forwarded++;
     r->count.forwarded_bytes += packet.n;
-    (void)send_packet(r, f->end[to], (uint8_t)(hops - 1), packet, ecn);
+    (void)send_packet(r, f->end[to], (uint8_t)(hops - 1), packet, ecn, now);
 }
 
 /* The flow of a label; who uses one that means nothing is told. */
@@ -636,8 +618,8 @@ static struct kith_mesh_flow *flow_at(struct kith_relay *r, struct kith_mesh_end
     return f;
 }
 
-static bool heard_packet(struct kith_relay *r, const struct neighbour *n, struct kith_span datagram,
-                         uint8_t ecn, kith_time now)
+static bool heard_packet(struct kith_relay *r, struct kith_mesh_neighbour *n,
+                         struct kith_span datagram, uint8_t ecn, kith_time now)
 {
     struct kith_flow_packet m;
 
@@ -646,12 +628,12 @@ static bool heard_packet(struct kith_relay *r, const struct neighbour *n, struct
     const struct kith_mesh_end at = {.neighbour = n->number, .label = m.label};
     struct kith_mesh_flow *f = flow_at(r, at, now);
     if (f != NULL)
-        carry(r, f, at, m.hops, m.packet, ecn, now);
+        carry(r, f, n, at, m.hops, m.packet, ecn, now);
     return true;
 }
 
-static bool heard_piece(struct kith_relay *r, struct neighbour *n, struct kith_span datagram,
-                        uint8_t ecn, kith_time now)
+static bool heard_piece(struct kith_relay *r, struct kith_mesh_neighbour *n,
+                        struct kith_span datagram, uint8_t ecn, kith_time now)
 {
     struct kith_flow_piece m;
     struct kith_span whole;
@@ -669,12 +651,12 @@ static bool heard_piece(struct kith_relay *r, struct neighbour *n, struct kith_s
         return true;
     if (err < 0 || whole.n != m.size)
         return false;
-    carry(r, f, at, m.hops, whole, ecn, now);
+    carry(r, f, n, at, m.hops, whole, ecn, now);
     return true;
 }
 
-static bool heard_end(struct kith_relay *r, const struct neighbour *n, struct kith_span datagram,
-                      kith_time now)
+static bool heard_end(struct kith_relay *r, const struct kith_mesh_neighbour *n,
+                      struct kith_span datagram, kith_time now)
 {
     struct kith_flow_over m;
 
@@ -699,7 +681,7 @@ static bool heard_end(struct kith_relay *r, const struct neighbour *n, struct ki
 bool kith_relay_heard(struct kith_relay *r, uint32_t neighbour, struct kith_span datagram,
                       uint8_t ecn, kith_time now)
 {
-    struct neighbour *n = neighbour_of(r, neighbour);
+    struct kith_mesh_neighbour *n = neighbour_of(r, neighbour);
     bool good = false;
 
     r->from = neighbour;
@@ -750,6 +732,11 @@ void kith_relay_taken(struct kith_relay *r)
 {
     kith_shelf_clear(&r->out);
     kith_shelf_clear(&r->in);
+}
+
+bool kith_relay_is_heavy(const struct kith_relay *r)
+{
+    return r->out.used > KITH_SHELF_BYTES / 2 || r->in.used > KITH_SHELF_BYTES / 2;
 }
 
 bool kith_relay_is_laden(const struct kith_relay *r)

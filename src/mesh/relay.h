@@ -109,6 +109,8 @@ bool kith_relay_next_out(struct kith_relay *r, struct kith_relay_out *ret);
 bool kith_relay_next_in(struct kith_relay *r, struct kith_relay_in *ret);
 /* What was taken is no longer in use. */
 void kith_relay_taken(struct kith_relay *r);
+/* Whether a shelf is more than half full: better taken now than at the end of the turn. */
+bool kith_relay_is_heavy(const struct kith_relay *r);
 /* Whether next_out or next_in have something. */
 bool kith_relay_is_laden(const struct kith_relay *r);
 

@@ -355,6 +355,17 @@ static void take_in(struct kith_node *n, struct kith_now now)
     }
 }
 
+/* A reading of the sockets may bring more than the shelves hold. */
+void mesh_relieve(struct kith_node *n, struct kith_now now)
+{
+    if (!kith_relay_is_heavy(n->mesh->relay))
+        return;
+    n->mesh->now = now;
+    take_in(n, now);
+    send_out(n, now);
+    kith_relay_taken(n->mesh->relay);
+}
+
 /* What comes in makes answers, which leave by the mesh, too: a few rounds, then the next turn. */
 void mesh_flush(struct kith_node *n, struct kith_now now)
 {

@@ -76,6 +76,8 @@ void mesh_route(const struct kith_node *n, const struct kith_session_info *info,
                 char *buf, size_t cap);
 /* Sends on what has come, and takes in what is for this node. */
 void mesh_flush(struct kith_node *n, struct kith_now now);
+/* The same in the middle of a turn, if much has come. */
+void mesh_relieve(struct kith_node *n, struct kith_now now);
 void mesh_tick(struct kith_node *n, struct kith_now now);
 kith_time mesh_deadline(const struct kith_node *n);
 

@@ -169,6 +169,7 @@ void kith_node_free(struct kith_node *n)
 void kith_node_receive(struct kith_node *n, const struct kith_rx *run, struct kith_now now)
 {
     kith_sessions_receive(n->sessions, run, now.mono);
+    mesh_relieve(n, now);
 }
 
 void kith_node_from_tun(struct kith_node *n, uint8_t *data, size_t len, struct kith_now now)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "mesh/shelf.h"
 #include "mesh_relay_lab.h"
 
 /* ---- pieces ---- */
@@ -78,6 +79,13 @@ static void one_too_big_for_a_hop_goes_in_pieces_which_the_next_puts_together(vo
     nothing_arrives();
 }
 
+/* In the next turn the session with it takes so much. */
+static void becomes_wide(uint32_t neighbour, size_t room)
+{
+    pass(KITH_MSEC);
+    lab.room[neighbour] = room;
+}
+
 static void the_middle_puts_together_and_sends_on_whole_or_cut_anew(void **s)
 {
     struct kith_flow_packet m;
@@ -95,7 +103,7 @@ static void the_middle_puts_together_and_sends_on_whole_or_cut_anew(void **s)
     assert_int_equal(pieces_go(2, 1200, HIGH | 1, 1), 3);
     assert_int_equal(pieces_go(3, 1200, HIGH | 9, 2), 5); /* 286 bytes a piece at most */
     drain();
-    lab.room[3] = WIDE;
+    becomes_wide(3, WIDE);
     send_bytes(77, pattern(), 1200);
     assert_int_equal(pieces_go(2, 1200, HIGH | 1, 1), 3);
     assert_int_equal(kith_flow_packet_decode(leaves(3), &m), KITH_OK);
@@ -117,15 +125,15 @@ static void what_is_bigger_than_1200_bytes_or_8_pieces_and_does_not_fit_is_too_b
     send_bytes(77, pattern(), WIDE - 7);
     nothing_leaves();
     assert_int_equal(counted()->too_big, 1);
-    lab.room[1] = 1000;
+    becomes_wide(1, 1000);
     send_bytes(77, pattern(), 1201);
     nothing_leaves();
     assert_int_equal(counted()->too_big, 2);
-    lab.room[1] = 14 + 150; /* 8 pieces of 150 */
+    becomes_wide(1, 14 + 150); /* 8 pieces of 150 */
     send_bytes(77, pattern(), 1200);
     drain();
     assert_int_equal(counted()->too_big, 2);
-    lab.room[1] = 14 + 149;
+    becomes_wide(1, 14 + 149);
     send_bytes(77, pattern(), 1200);
     nothing_leaves();
     assert_int_equal(counted()->too_big, 3);
@@ -139,9 +147,9 @@ static void where_there_is_no_room_at_all_it_is_dropped(void **s)
     LEADS(1);
     send_bytes(77, pattern(), 10);
     drain();
-    lab.room[1] = 0;
+    becomes_wide(1, 0);
     send_bytes(77, pattern(), 1);
-    lab.room[1] = 14;
+    becomes_wide(1, 14);
     send_bytes(77, pattern(), 100);
     nothing_leaves();
     assert_int_equal(counted()->dropped, 2);
@@ -325,6 +333,42 @@ static void beyond_its_rate_it_sends_nothing_on_for_others_but_all_of_its_own(vo
     pass(5 * KITH_SEC);
     assert_true(hear_packet(1, HIGH | 1, "0123456789"));
     (void)leaves_packet(2, label, "0123456789");
+}
+
+static void a_shelf_that_is_more_than_half_full_is_heavy(void **s)
+{
+    static uint8_t big[1000];
+    size_t n = 0;
+
+    (void)s;
+    join(2);
+    LEADS(2);
+    (void)through(1, HIGH | 1, 1, 2);
+    assert_false(kith_relay_is_heavy(lab.r));
+    while (!kith_relay_is_heavy(lab.r) && n < 2000) {
+        send_bytes(77, big, sizeof big);
+        n++;
+    }
+    assert_in_range(n, KITH_SHELF_BYTES / 2 / 1100, KITH_SHELF_BYTES / 2 / 1000);
+    drain();
+    assert_false(kith_relay_is_heavy(lab.r));
+    assert_int_equal(counted()->dropped, 0);
+}
+
+static void neighbours_have_numbers_below_65536(void **s)
+{
+    (void)s;
+    const uint32_t good[] = {0, 15, 16, 4095, 65535}, bad[] = {65536, UINT32_MAX};
+
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(kith_relay_join(lab.r, good[i], false), KITH_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kith_relay_join(lab.r, bad[i], false), KITH_E_FULL);
+    assert_false(hear_packet(65536, HIGH | 1, "x"));
+    assert_true(hear_packet(65535, HIGH | 1, "x"));
+    kith_relay_part(lab.r, 65535, lab.now);
+    assert_false(hear_packet(65535, HIGH | 1, "x"));
+    kith_relay_part(lab.r, 65536, lab.now);
 }
 
 static void a_full_shelf_drops_and_counts(void **s)
@@ -593,6 +637,8 @@ int main(void)
         T(there_are_at_most_16384_flows_in_all),
         T(what_leaves_says_who_handed_it_over),
         T(beyond_its_rate_it_sends_nothing_on_for_others_but_all_of_its_own),
+        T(a_shelf_that_is_more_than_half_full_is_heavy),
+        T(neighbours_have_numbers_below_65536),
         T(a_full_shelf_drops_and_counts),
         T(a_flow_that_nobody_uses_for_60_seconds_is_gone),
         T(sending_uses_a_flow),
