@@ -326,7 +326,7 @@ static void numbers_have_names_and_unknown_ones_are_said_to_be(void **state)
 {
     (void)state;
     assert_string_equal(kith_control_name(0x0a), "push");
-    assert_string_equal(kith_control_name(0x07), "unknown");
+    assert_string_equal(kith_control_name(0x0d), "unknown");
     assert_string_equal(kith_datagram_name(0x02), "ping");
     assert_string_equal(kith_enrol_name(0x01), "enrol_request");
     assert_string_equal(kith_object_kind_name(3), "member_body");
