@@ -409,7 +409,7 @@ struct cost { /* ns a packet */
 
 static struct cost round_of(struct world *w, size_t size)
 {
-    enum { PACKETS = BATCH * BATCHES };
+    const unsigned packets = BATCH * BATCHES;
     struct machine *m = w->machine;
     uint64_t came = m[DESKTOP].packets;
     uint64_t carried = kith_node_relay_counters(m[RELAY].node)->forwarded;
@@ -421,17 +421,17 @@ static struct cost round_of(struct world *w, size_t size)
     came = m[DESKTOP].packets - came;
     carried = kith_node_relay_counters(m[RELAY].node)->forwarded - carried;
     check_route(w);
-    if (came != PACKETS) {
-        fprintf(stderr, "bench: %llu of %d packets came\n", (unsigned long long)came, PACKETS);
+    if (came != packets) {
+        fprintf(stderr, "bench: %llu of %u packets came\n", (unsigned long long)came, packets);
         bench_give_up("not every packet came");
     }
-    if (w->parted ? carried < PACKETS : carried != 0)
+    if (w->parted ? carried < packets : carried != 0)
         bench_give_up("the relay was not between those who don't hear each other, or else it was");
-    if (m[LAPTOP].sealed < PACKETS || (w->parted && m[RELAY].sealed < PACKETS))
+    if (m[LAPTOP].sealed < packets || (w->parted && m[RELAY].sealed < packets))
         bench_give_up("not by the second plane");
-    return (struct cost){.ends = (double)(m[LAPTOP].cpu + m[DESKTOP].cpu) / PACKETS,
-                         .relay = (double)m[RELAY].cpu / PACKETS,
-                         .carried = (double)carried / PACKETS};
+    return (struct cost){.ends = (double)(m[LAPTOP].cpu + m[DESKTOP].cpu) / packets,
+                         .relay = (double)m[RELAY].cpu / packets,
+                         .carried = (double)carried / packets};
 }
 
 static void note(const char *name, const char *unit, const char *about, double value)

@@ -47,7 +47,7 @@ static kith_time through(struct sim_pipe *p, const struct sim_link *l, size_t le
 
 /* ---- loss ---- */
 
-enum { TRIALS = 400000 };
+static const int TRIALS = 400000;
 
 struct losses {
     double share, run; /* of all; how many in a row, on average */
