@@ -113,7 +113,9 @@ static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span 
     s->boot_id = hello.boot_id;
     s->failing_since = KITH_NEVER;
     s->capabilities = s->all->cfg.capabilities & hello.capabilities;
-    if ((s->capabilities & KITH_CAP_PLANE) != 0 && kith_conn_plane_start(f->conn) < 0)
+    /* KITH_E_STATE: the end of the connection came with its hello, which is no want of memory */
+    err = (s->capabilities & KITH_CAP_PLANE) != 0 ? kith_conn_plane_start(f->conn) : KITH_OK;
+    if (err < 0 && err != KITH_E_STATE)
         kith_event_out_of_memory(s->all->env->events, "opening the second packet plane", 0);
     subflow_choose(s, now);
     return KITH_OK;
