@@ -261,6 +261,13 @@ static bool over_guest_limit(struct kith_session *s, struct subflow *f)
            f->member_bytes + f->datagram_bytes + KITH_SESSION_GUEST_BYTES + HANDSHAKE_BYTES;
 }
 
+/* Our hello could not go, because the end of the connection came along with theirs: nobody's fault.
+ */
+static bool ended_meanwhile(const struct subflow *f, int err)
+{
+    return err == KITH_E_CLOSED && kith_conn_end(f->conn)->kind != KITH_END_NONE;
+}
+
 void control_stream_event(struct kith_session *s, struct subflow *f,
                           const struct kith_conn_event *ev, struct kith_session_effect *ret,
                           bool *ret_given, kith_time now)
@@ -294,7 +301,7 @@ void control_stream_event(struct kith_session *s, struct subflow *f,
                                             .stream_kind = kind};
         *ret_given = true;
     }
-    if (err < 0 && f->conn != NULL)
+    if (err < 0 && f->conn != NULL && !ended_meanwhile(f, err))
         session_broke_rules(s, f, "on a stream", now);
 }
 

@@ -17,6 +17,12 @@ struct pair {
     kith_time last_plane_at; /* when the last did */
     bool block;              /* something on the way lets them vanish */
     unsigned piece, marked;  /* pieces seen, and a bit for each that meets congestion on the way */
+    const struct session_peer *holds; /* what it says behind the handshake is kept back */
+    struct held {
+        size_t n;
+        uint8_t data[2048];
+    } held[16];
+    size_t n_held;
 };
 
 static bool watch(void *ctx, const struct kith_addr *from, const struct kith_addr *to,
@@ -24,7 +30,14 @@ static bool watch(void *ctx, const struct kith_addr *from, const struct kith_add
 {
     struct pair *p = ctx;
 
-    (void)from, (void)to;
+    (void)to;
+    if (p->holds != NULL && p->a.seen[KITH_EV_conn_opened] > 0 &&
+        kith_addr_equal(from, sim_host_addr(p->holds->host))) {
+        assert_true(p->n_held < KITH_COUNT(p->held) && len <= sizeof p->held[0].data);
+        p->held[p->n_held].n = len;
+        memcpy(p->held[p->n_held++].data, data, len);
+        return false;
+    }
     if (data[0] != 0x30)
         return true;
     p->plane++;
@@ -46,7 +59,7 @@ static bool both_up(void *ctx)
     return p->a.ups > 0 && p->b.ups > 0;
 }
 
-static void pair_up(struct pair *p, uint64_t seed, uint64_t a_can, uint64_t b_can)
+static void pair_begin(struct pair *p, uint64_t seed, uint64_t a_can, uint64_t b_can)
 {
     memset(p, 0, sizeof *p);
     p->net = sim_net_new(seed);
@@ -61,6 +74,11 @@ static void pair_up(struct pair *p, uint64_t seed, uint64_t a_can, uint64_t b_ca
     p->both[0] = &p->a;
     p->both[1] = &p->b;
     session_peer_want(&p->a, &p->b);
+}
+
+static void pair_up(struct pair *p, uint64_t seed, uint64_t a_can, uint64_t b_can)
+{
+    pair_begin(p, seed, a_can, b_can);
     assert_true(session_peers_run(p->both, 2, both_up, p, 10 * KITH_SEC));
 }
 
@@ -208,9 +226,71 @@ static void congestion_met_by_any_piece_was_met_by_the_packet(void **state)
     pair_down(&p);
 }
 
+static bool a_has_proved_b(void *ctx)
+{
+    const struct pair *p = ctx;
+
+    return p->a.seen[KITH_EV_conn_opened] > 0;
+}
+
+static bool b_has_greeted(void *ctx)
+{
+    const struct pair *p = ctx;
+
+    return p->b.ups > 0;
+}
+
+/* One turn of `to` brings the hello of `of` and the end of the connection, as when that is being
+ * stopped: then there is nothing to open the plane on, and nobody to say hello to. */
+static void ends_with_its_hello(struct session_peer *of, struct session_peer *to, struct pair *p,
+                                bool (*said)(void *ctx))
+{
+    p->holds = of;
+    assert_true(session_peers_run(p->both, 2, said, p, 10 * KITH_SEC));
+    kith_session_close(session_peer_to(of, to), KITH_CLOSE_SHUTDOWN, "", sim_net_now(p->net));
+    wait_for(p, 5 * KITH_MSEC);
+    p->holds = NULL;
+    assert_int_equal(to->ups, 0);
+    assert_true(p->n_held >= 2);
+    for (size_t i = 0; i < p->n_held; i++) {
+        const struct kith_rx one = {
+            .path = {.local = *sim_host_addr(to->host), .remote = *sim_host_addr(of->host)},
+            .data = p->held[i].data,
+            .len = p->held[i].n,
+            .segment = p->held[i].n};
+        kith_sessions_receive(to->sessions, &one, sim_net_now(p->net));
+    }
+    wait_for(p, 10 * KITH_MSEC);
+    assert_int_equal(to->seen[KITH_EV_conn_closed], 1);
+    assert_int_equal(to->seen[KITH_EV_out_of_memory], 0);
+    assert_int_equal(to->seen[KITH_EV_peer_broke_rules], 0);
+}
+
+static void who_is_dialled_and_left_with_the_hello_blames_neither_memory_nor_peer(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_begin(&p, 9, KITH_CAP_PLANE, KITH_CAP_PLANE);
+    ends_with_its_hello(&p.a, &p.b, &p, a_has_proved_b);
+    pair_down(&p);
+}
+
+static void who_dials_and_is_left_with_the_hello_blames_neither_memory_nor_peer(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_begin(&p, 9, KITH_CAP_PLANE, KITH_CAP_PLANE);
+    ends_with_its_hello(&p.b, &p.a, &p, b_has_greeted);
+    pair_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_dialled_and_left_with_the_hello_blames_neither_memory_nor_peer),
+        cmocka_unit_test(who_dials_and_is_left_with_the_hello_blames_neither_memory_nor_peer),
         cmocka_unit_test(where_both_can_packets_go_by_the_plane),
         cmocka_unit_test(where_either_cannot_they_go_by_datagram_both_ways),
         cmocka_unit_test(what_blocks_the_plane_alone_costs_two_seconds_and_no_session),
