@@ -241,6 +241,61 @@ static void a_flow_that_floods_a_link_takes_no_more_than_its_share(void **state)
     siege_end(&s);
 }
 
+static void what_is_beyond_the_rate_is_told_of_twice_a_minute(void **state)
+{
+    struct siege s;
+
+    (void)state;
+    siege_begin(&s, 607);
+    kith_node_set_forward_rate(s.home.node[SELF].node, 10000);
+    const struct kith_destination there = destination_of(&s, OTHER);
+    begin(&s, 5, &there);
+    kith_time from = sim_net_now(s.home.net);
+    uint64_t before = relay(&s)->forwarded_bytes;
+    siege_goes_on(&s, floods_a_flow, 60 * KITH_SEC); /* 400,000 bytes a second */
+    uint64_t within = 10000 * (sim_net_now(s.home.net) - from) / KITH_SEC;
+    /* what may be ahead of the rate, of all and of its share, is a fifth of a second each */
+    assert_in_range(relay(&s)->forwarded_bytes - before, within * 9 / 10,
+                    within + 2 * 10000 / 5 + 2 * 1000);
+    assert_true(relay(&s)->over_rate > 1000);
+    assert_int_equal(siege_told(&s, KITH_EV_forward_rate_met), 2);
+    siege_assert_still_there(&s);
+    siege_end(&s);
+}
+
+/* A reading of the sockets may bring more than a shelf holds: it is emptied before the next
+ * datagram, whatever that is, and not at the end of the turn. */
+static void a_heavy_shelf_is_emptied_in_the_middle_of_a_turn(void **state)
+{
+    static uint8_t noise[1000], junk[40];
+    struct kith_flow_packet m = {.hops = 9, .packet = {noise, sizeof noise}};
+    uint8_t buf[1100];
+    struct siege s;
+    size_t len;
+
+    (void)state;
+    siege_begin(&s, 608);
+    struct kith_node *n = s.home.node[SELF].node;
+    const struct node_peer *foe = peer_find(n, &s.home.foe.identity.id);
+    const struct kith_destination there = destination_of(&s, OTHER);
+    begin(&s, 5, &there);
+    home_wait(&s.home, 100 * KITH_MSEC);
+    m.label = own_bit(&s) | 5;
+    assert_int_equal(kith_flow_packet_encode(&m, buf, sizeof buf, &len), KITH_OK);
+    for (int i = 0; i < 600; i++)
+        assert_true(kith_relay_heard(n->mesh->relay, foe->handle, (struct kith_span){buf, len}, 0,
+                                     sim_net_now(s.home.net)));
+    assert_true(kith_relay_is_heavy(n->mesh->relay));
+    const struct kith_rx run = {.path = {.remote = *sim_host_addr(s.home.foe.host)},
+                                .data = junk,
+                                .len = sizeof junk,
+                                .segment = sizeof junk};
+    kith_node_receive(n, &run, node_sim_now(&s.home.node[SELF]));
+    assert_false(kith_relay_is_laden(n->mesh->relay));
+    assert_int_equal(relay(&s)->dropped, 0);
+    siege_end(&s);
+}
+
 /* ---- routes ---- */
 
 static void tells(struct siege *s, const struct kith_route_item *item, size_t n)
@@ -410,6 +465,8 @@ int main(void)
         cmocka_unit_test(flows_are_2048_for_one_neighbour_at_most_and_end_with_it),
         cmocka_unit_test(who_forwards_nothing_refuses_flows_that_it_never_offered),
         cmocka_unit_test(a_flow_that_floods_a_link_takes_no_more_than_its_share),
+        cmocka_unit_test(what_is_beyond_the_rate_is_told_of_twice_a_minute),
+        cmocka_unit_test(a_heavy_shelf_is_emptied_in_the_middle_of_a_turn),
         cmocka_unit_test(destinations_without_end_fill_a_table_and_reach_nobody_else),
         cmocka_unit_test(numbers_from_the_future_are_not_believed),
         cmocka_unit_test(a_liar_about_hops_is_left_when_nothing_comes_back),
