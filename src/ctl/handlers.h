@@ -9,7 +9,7 @@
  * kith_ctl_handlers_effect for every DONE and PONG of the node, kith_ctl_handlers_turn after every
  * turn of the loop.
  * backup and restore derive a key from a passphrase and block for a tenth of a second.
- * Spec: docs/spec/control.md.  Tests: tests/unit/ctl_handlers_test.c */
+ * Spec: docs/spec/control.md.  Tests: tests/unit/ctl_handlers*_test.c */
 #ifndef KITH_CTL_HANDLERS_H
 #define KITH_CTL_HANDLERS_H
 
