@@ -1,6 +1,7 @@
 #include "crypto/sign.h"
 
 #include "crypto/hash.h"
+#include "crypto/private_key.h"
 #include "crypto/secret_heap.h"
 
 #include <openssl/bio.h>
@@ -71,19 +72,6 @@ static void end(void)
     kith_secret_heap_leave();
 }
 
-/* The library says the same of what is wrong and of what it had no memory to look at. Takes the
- * errors since the last mark. */
-static bool was_short_of_memory(void)
-{
-    bool found = false;
-
-    while (ERR_count_to_mark() > 0) {
-        found |= ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
-        (void)ERR_pop();
-    }
-    return found;
-}
-
 /* Takes pkey, also when it fails. */
 static int wrap(const struct kith_alloc *a, EVP_PKEY *pkey, struct kith_sign_key **ret)
 {
@@ -144,41 +132,16 @@ int kith_sign_key_from_seed(const struct kith_alloc *a, const struct kith_sign_s
     return err;
 }
 
-/* Without it the library would ask for a passphrase on the terminal. */
-static int no_passphrase(char *buf, int size, int writing, void *ctx)
-{
-    (void)buf, (void)size, (void)writing, (void)ctx;
-    return -1;
-}
-
-static int read_pem(struct kith_span pem, EVP_PKEY **ret)
-{
-    if (pem.n == 0 || pem.n > KITH_SIGN_PEM_MAX)
-        return KITH_E_MALFORMED;
-
-    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-    if (bio == NULL)
-        return KITH_E_CRYPTO;
-    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-    BIO_free(bio);
-    if (pkey == NULL)
-        return was_short_of_memory() ? KITH_E_CRYPTO : KITH_E_MALFORMED;
-    if (!EVP_PKEY_is_a(pkey, algorithm)) {
-        EVP_PKEY_free(pkey);
-        return KITH_E_UNSUPPORTED;
-    }
-    *ret = pkey;
-    return KITH_OK;
-}
-
 int kith_sign_key_from_pem(const struct kith_alloc *a, struct kith_span pem,
                            struct kith_sign_key **ret)
 {
     EVP_PKEY *pkey = NULL;
     int err;
 
+    if (pem.n == 0 || pem.n > KITH_SIGN_PEM_MAX)
+        return KITH_E_MALFORMED;
     begin();
-    err = read_pem(pem, &pkey);
+    err = kith_private_key_read(pem, &pkey);
     if (err == KITH_OK)
         err = wrap(a, pkey, ret);
     end();
@@ -252,7 +215,7 @@ int kith_sign(const struct kith_sign_key *key, struct kith_span msg, struct kith
               EVP_DigestSign(ctx, sig.b, &n, msg.p, msg.n) == 1 && n == sizeof sig.b;
     /* Without memory to encode w1 (FIPS 204 algorithm 28), OpenSSL 3.5 signs something else and
      * calls it done; what it found missing stands in its queue all the same. */
-    ok = ok && !was_short_of_memory();
+    ok = ok && !kith_openssl_ran_short();
     ERR_pop_to_mark();
     EVP_MD_CTX_free(ctx);
     if (!ok)
@@ -265,7 +228,7 @@ static int verdict(int verified)
 {
     if (verified == 1)
         return KITH_OK;
-    return verified == 0 && !was_short_of_memory() ? KITH_E_AUTH : KITH_E_CRYPTO;
+    return verified == 0 && !kith_openssl_ran_short() ? KITH_E_AUTH : KITH_E_CRYPTO;
 }
 
 int kith_verify(const struct kith_public_key *key, struct kith_span msg,

@@ -1,6 +1,7 @@
 /* What OpenSSL does when its own requests for memory fail. Why there is a warm-up: a failure while
  * it is used for the first time can spoil it for good, and none does after a warm-up; each telling
- * is a process of its own. And why a signature is believed only where nothing ran short. */
+ * is a process of its own. And why a signature is believed only where nothing ran short, and a key
+ * is called bad only by who had the memory to read it. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +141,37 @@ static void a_signature_is_right_or_there_is_none(void **state)
     kith_sign_key_free(key);
 }
 
+static void a_good_key_is_never_called_bad(void **state)
+{
+    const struct kith_sign_seed seed = {{9}};
+    struct kith_sign_key *key, *back;
+    uint8_t pem[KITH_SIGN_PEM_MAX];
+    unsigned refused = 0;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(kith_crypto_warm_up(&kith_heap), KITH_OK);
+    assert_int_equal(kith_sign_key_from_seed(&kith_heap, &seed, &key), KITH_OK);
+    assert_int_equal(kith_sign_key_to_pem(key, pem, sizeof pem, &n), KITH_OK);
+    kith_sign_key_free(key);
+    const struct kith_span text = {pem, n};
+    uint64_t before = library.requests;
+    assert_int_equal(kith_sign_key_from_pem(&kith_heap, text, &back), KITH_OK);
+    uint64_t all = library.requests - before;
+    kith_sign_key_free(back);
+    for (uint64_t i = 1; i <= all; i++) {
+        library.fail_at = library.requests + i;
+        int err = kith_sign_key_from_pem(&kith_heap, text, &back);
+        library.fail_at = 0;
+        if (err == KITH_OK)
+            kith_sign_key_free(back);
+        else
+            assert_int_equal(err, KITH_E_CRYPTO);
+        refused += err != KITH_OK;
+    }
+    assert_true(refused > all / 2);
+}
+
 int main(void)
 {
     lab_alloc_init(&library);
@@ -150,6 +182,7 @@ int main(void)
         cmocka_unit_test(after_a_warm_up_no_failure_lasts),
         cmocka_unit_test(without_one_some_do),
         cmocka_unit_test(a_signature_is_right_or_there_is_none),
+        cmocka_unit_test(a_good_key_is_never_called_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
