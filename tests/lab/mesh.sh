@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Five machines in a row, each hearing its neighbours only; then a diamond, one arm of which is cut.
+# Six machines in a row, each hearing its neighbours only; then a diamond, one arm of which is cut.
 #
-#     one ===== two ===== three ===== four ===== five
+#     one ==== two ==== three ==== four ==== five ==== six
 #
 #                 ,======= upper =======.
 #     west ======+                       +====== east
@@ -40,24 +40,25 @@ grow() {
 
 # ---- the row ----
 
-host one two three four five
+host one two three four five six
 between one two 1
 between two three 2
 between three four 3
 between four five 4
-grow one one:two two:three three:four four:five
-learn one two three four five || lab_give_up "asking for addresses"
+between five six 10
+grow one one:two two:three three:four four:five five:six
+learn one two three four five six || lab_give_up "asking for addresses"
 
-soon 5 "the first reaches the last" reaches one five
-check "and over IPv6" reaches one five 6
-check "and the last the first" reaches five one
-soon 2 "which is four hops away" goes one five "mesh 4 hops"
+soon 5 "the first reaches the last" reaches one six
+check "and over IPv6" reaches one six 6
+check "and the last the first" reaches six one
+soon 2 "which is five hops away" goes one six "mesh 5 hops"
 check "the third is one behind the neighbour" goes one three "relay via two"
-say "TCP over four hops: $(throughput one five) Mbit/s"
+say "TCP over five hops: $(throughput one six) Mbit/s"
 crash three
 on three kith up >/dev/null
-soon 5 "the one in the middle starts anew, and leads on" reaches_both_ways one five
-for name in one two three four five; do on "$name" kith down; done
+soon 5 "the one in the middle starts anew, and leads on" reaches_both_ways one six
+for name in one two three four five six; do on "$name" kith down; done
 
 # ---- the diamond ----
 
