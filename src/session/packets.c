@@ -149,10 +149,12 @@ size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, u
 {
     size_t taken = 0;
 
-    for (; taken < n && s->used != NULL; taken++) {
-        const struct kith_parts one = {.head = datagrams[taken], .marks = {.ecn = ecn}};
-        if (!send_or_wait(s, b, lane, SLOT_FLOW, &one, now))
-            break;
+    for (size_t i = 0; i < n; i++) {
+        const struct kith_parts one = {.head = datagrams[i], .marks = {.ecn = ecn}};
+        if (s->used == NULL)
+            s->all->count.packets_dropped++;
+        else
+            taken += send_or_wait(s, b, lane, SLOT_FLOW, &one, now);
     }
     end_burst(s, taken, now);
     return taken;

@@ -198,7 +198,8 @@ bool kith_session_is_relayed(const struct kith_session *s);
 /* Whether it is up, but owes an answer. */
 bool kith_session_is_silent(const struct kith_session *s);
 /* Sends whole datagrams of flow kinds, all with these two ECN bits; what congestion holds back
- * waits in a lane (session/lanes.h). How many were taken, as kith_session_send_packets. */
+ * waits in a lane (session/lanes.h). Each by itself: how many were taken; the others, for which the
+ * lane has no room or which find the session down, are lost and counted. */
 size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, uint8_t lane,
                               const struct kith_span *datagrams, size_t n, uint8_t ecn,
                               kith_time now);

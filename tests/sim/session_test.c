@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "session/lanes.h"
 #include "sim/session_peer.h"
 
 struct pair {
@@ -522,6 +523,38 @@ static void a_burst_of_packets_too_big_for_the_path_waits_and_arrives(void **sta
     pair_down(&p);
 }
 
+/* A full lane loses what comes, and says how much. */
+static void what_a_lane_has_no_room_for_is_counted_each(void **state)
+{
+    static uint8_t bytes[1000];
+    struct kith_span run[40];
+    size_t taken = 0, given = 0;
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 15);
+    connect_pair(&p);
+    for (size_t i = 0; i < KITH_COUNT(run); i++)
+        run[i] = (struct kith_span){bytes, sizeof bytes};
+    const struct kith_session_counters *count = kith_sessions_counters(p.a.sessions);
+    uint64_t before = count->packets_dropped;
+    struct kith_session *to_b = session_peer_to(&p.a, &p.b);
+    for (; given < 2 * KITH_LANE_BYTES / sizeof bytes; given += KITH_COUNT(run))
+        taken += kith_session_send_flow(to_b, &p.a.batch, kith_lane_of(3), run, KITH_COUNT(run), 0,
+                                        sim_net_now(p.net));
+    assert_in_range(given - taken, given / 4, given * 3 / 5);
+    assert_int_equal(count->packets_dropped - before, given - taken);
+
+    kith_session_close(to_b, KITH_CLOSE_SHUTDOWN, "enough", sim_net_now(p.net));
+    wait_for(&p, KITH_SEC);
+    before = count->packets_dropped;
+    assert_int_equal(
+        kith_session_send_flow(to_b, &p.a.batch, kith_lane_of(3), run, 3, 0, sim_net_now(p.net)),
+        0);
+    assert_int_equal(count->packets_dropped - before, 3);
+    pair_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +578,7 @@ int main(void)
         cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
         cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
         cmocka_unit_test(a_burst_of_packets_too_big_for_the_path_waits_and_arrives),
+        cmocka_unit_test(what_a_lane_has_no_room_for_is_counted_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
