@@ -387,7 +387,8 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
 static bool sends_away(uint64_t code)
 {
     return code == KITH_CLOSE_REVOKED || code == KITH_CLOSE_NOT_MEMBER ||
-           code == KITH_CLOSE_LIMIT || code == KITH_CLOSE_REFUSED || code == KITH_CLOSE_BLOCKED;
+           code == KITH_CLOSE_LIMIT || code == KITH_CLOSE_REFUSED || code == KITH_CLOSE_BLOCKED ||
+           code == KITH_CLOSE_DUPLICATE;
 }
 
 /* Either side ends a session in which no membership is shown, at the same time: whoever is first,
@@ -409,6 +410,8 @@ static void stay_away(struct kith_node *n, const struct kith_session_effect *fx,
 
     if (fx->end->code == KITH_CLOSE_BLOCKED)
         kith_event_blocked_by(n->env->events, id->b);
+    if (fx->end->code == KITH_CLOSE_DUPLICATE)
+        kith_event_identity_copied(n->env->events, id->b);
     if (p != NULL)
         p->unwelcome_until = until;
     join_sent_away(n, id, until);

@@ -14,6 +14,8 @@ enum {
     ALIVE_BURST = 16,        /* answered at once; then one a second (control-stream 6.1) */
 };
 
+#define TWINS_EVENT_EVERY (600 * KITH_SEC)
+
 /* Streams carry their kind as a tag: pointers into this table. */
 static uint8_t kind_tags[256];
 
@@ -82,13 +84,35 @@ void control_start(struct kith_session *s, struct subflow *f, kith_time now)
 
 /* ---- what the session itself answers ---- */
 
-static void drop_older_boots(struct kith_session *s, const struct subflow *newest, kith_time now)
+static void drop_older_boots(struct kith_session *s, const struct subflow *newest, uint64_t code,
+                             const char *why, kith_time now)
 {
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         struct subflow *f = &s->flow[i];
         if (f->conn != NULL && f != newest && f->greeted)
-            subflow_drop(s, f, KITH_CLOSE_SUPERSEDED, "the peer started anew", now);
+            subflow_drop(s, f, code, why, now);
     }
+}
+
+static void tell_twins(struct kith_session *s, const struct subflow *f, kith_time now)
+{
+    if (kith_rate_takes(&s->twins_paid, TWINS_EVENT_EVERY, 1, 1, now))
+        kith_event_identity_twice(s->all->env->events, s->peer.b, &kith_conn_path(f->conn)->remote);
+}
+
+/* Another program of the peer's speaks: after the one before, or beside it (boots.h). */
+static void on_new_boot(struct kith_session *s, const struct subflow *f, uint64_t boot_id,
+                        kith_time now)
+{
+    if (kith_boots_replace(&s->boots, s->boot_id, boot_id, now)) {
+        s->all->count.duplicates++;
+        tell_twins(s, f, now);
+        drop_older_boots(s, f, KITH_CLOSE_DUPLICATE, "another machine has your identity", now);
+    } else {
+        drop_older_boots(s, f, KITH_CLOSE_SUPERSEDED, "the peer started anew", now);
+    }
+    s->tell_restarted = true;
+    memset(s->slot, 0xff, sizeof s->slot);
 }
 
 static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span in, kith_time now)
@@ -105,11 +129,8 @@ static int on_hello(struct kith_session *s, struct subflow *f, struct kith_span 
     f->look_at = kith_after(now, STALL_LOOK);
     kith_copy(s->software, hello.software.p, hello.software.n);
     s->software[hello.software.n] = '\0';
-    if (s->boot_id != 0 && s->boot_id != hello.boot_id) {
-        drop_older_boots(s, f, now);
-        s->tell_restarted = true;
-        memset(s->slot, 0xff, sizeof s->slot);
-    }
+    if (s->boot_id != 0 && s->boot_id != hello.boot_id)
+        on_new_boot(s, f, hello.boot_id, now);
     s->boot_id = hello.boot_id;
     s->failing_since = KITH_NEVER;
     s->capabilities = s->all->cfg.capabilities & hello.capabilities;

@@ -9,6 +9,7 @@
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "session/boots.h"
 #include "session/conduct.h"
 #include "session/known.h"
 #include "session/lanes.h"
@@ -68,6 +69,8 @@ struct kith_session {
     bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
     uint64_t capabilities; /* that both have */
     uint64_t boot_id;      /* of the peer's program; 0 before its first hello */
+    struct kith_boots boots;
+    kith_time twins_paid; /* until when the event of two programs is told ahead */
     char software[65];
     struct kith_conn_end end; /* of the connection that ended last */
     kith_time up_since, guest_until;

@@ -116,6 +116,7 @@ struct kith_session_counters {
     uint64_t stalled;                 /* connections whose peer took nothing it was told */
     uint64_t dials_held;              /* put off: too many to one place */
     uint64_t blocked_refused;         /* connections of peers that are blocked */
+    uint64_t duplicates;              /* times a peer was met on two machines (boots.h) */
 };
 
 int kith_sessions_new(const struct kith_sessions_config *cfg, const struct kith_env *env,
