@@ -401,6 +401,19 @@ static bool is_over_for_now(const struct kith_node *n, const struct kith_peer_id
     return end->kind == KITH_END_PEER && sends_away(end->code) && join_may_wait(n, id);
 }
 
+/* What the operator should know of it. One that comes to say it again, while it is left alone for
+ * that already, is not told of again. */
+static void tell_sent_away(struct kith_node *n, const struct kith_peer_id *id,
+                           const struct node_peer *p, uint64_t code, struct kith_now now)
+{
+    if (p != NULL && p->unwelcome_until > now.mono)
+        return;
+    if (code == KITH_CLOSE_BLOCKED)
+        kith_event_blocked_by(n->env->events, id->b);
+    else if (code == KITH_CLOSE_DUPLICATE)
+        kith_event_identity_copied(n->env->events, id->b);
+}
+
 static void stay_away(struct kith_node *n, const struct kith_session_effect *fx,
                       struct kith_now now)
 {
@@ -408,10 +421,7 @@ static void stay_away(struct kith_node *n, const struct kith_session_effect *fx,
     struct node_peer *p = peer_find(n, id);
     kith_time until = kith_after(now.mono, UNWELCOME_TIME);
 
-    if (fx->end->code == KITH_CLOSE_BLOCKED)
-        kith_event_blocked_by(n->env->events, id->b);
-    if (fx->end->code == KITH_CLOSE_DUPLICATE)
-        kith_event_identity_copied(n->env->events, id->b);
+    tell_sent_away(n, id, p, fx->end->code, now);
     if (p != NULL)
         p->unwelcome_until = until;
     join_sent_away(n, id, until);

@@ -2,7 +2,7 @@
 
 static bool was_replaced(const struct kith_boots *b, uint64_t boot)
 {
-    for (size_t i = 0; i < KITH_BOOTS_KEPT; i++)
+    for (size_t i = 0; boot != 0 && i < KITH_BOOTS_KEPT; i++)
         if (b->replaced[i] == boot)
             return true;
     return false;

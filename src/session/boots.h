@@ -20,8 +20,9 @@ struct kith_boots { /* all-zero: nobody was replaced */
     kith_time back_at; /* when one came back last; 0: none has */
 };
 
-/* The program `was` gives way to `by`, neither of them 0. Whether there are two at once: somebody
- * came back now, and somebody did within KITH_BOOTS_WINDOW before. */
+/* The program `was`, not 0, gives way to `by`. Whether there are two at once: somebody came back
+ * now, and somebody did within KITH_BOOTS_WINDOW before. A `by` of 0, which only a peer that makes
+ * its hello up has, never comes back. */
 bool kith_boots_replace(struct kith_boots *b, uint64_t was, uint64_t by, kith_time now);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "node/internal.h"
 #include "sim/world.h"
 
 enum { FRIEND, FIRST, SECOND };
@@ -88,11 +89,34 @@ static void when_one_of_them_is_gone_the_other_works_on(void **state)
     world_down(&w);
 }
 
+/* All that a liar gets is that its word is told as its own, and a minute without it. */
+static void one_that_lies_about_a_copy_is_named_and_left_alone(void **state)
+{
+    enum { MINUTES = 30 };
+    struct world w;
+
+    (void)state;
+    world_three(&w, 1704);
+    for (int i = 0; i < MINUTES * 60; i++) {
+        struct kith_node *liar = w.node[FRIEND].node;
+        struct kith_session *s = kith_sessions_find(liar->sessions, &w.node[FIRST].identity.id);
+        if (s != NULL)
+            kith_session_close(s, KITH_CLOSE_DUPLICATE, "a lie", node_sim_now(&w.node[0]).mono);
+        world_wait(&w, KITH_SEC);
+    }
+    print_message("  told %u times\n", seen(&w, FIRST, KITH_EV_identity_copied));
+    assert_in_range(seen(&w, FIRST, KITH_EV_identity_copied), 1, MINUTES + 1);
+    assert_int_equal(seen(&w, SECOND, KITH_EV_identity_copied), 0);
+    assert_true(world_reaches(&w, FIRST, SECOND, false, KITH_SEC));
+    world_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_three_operators_are_told),
         cmocka_unit_test(one_that_restarts_is_no_twin),
+        cmocka_unit_test(one_that_lies_about_a_copy_is_named_and_left_alone),
         cmocka_unit_test(when_one_of_them_is_gone_the_other_works_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,15 @@ static void only_the_last_four_are_remembered(void **state)
     assert_false(kith_boots_replace(&b, 2, 1, T0));           /* is not any more */
 }
 
+static void zero_is_nobody_who_was_replaced(void **state)
+{
+    struct kith_boots b = {0};
+
+    (void)state;
+    for (uint64_t i = 1; i <= 4; i++) /* there are places that nobody has taken yet */
+        assert_false(kith_boots_replace(&b, i, 0, T0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +88,7 @@ int main(void)
         cmocka_unit_test(three_are_more_than_one_too),
         cmocka_unit_test(what_came_back_once_in_an_hour_is_no_other),
         cmocka_unit_test(only_the_last_four_are_remembered),
+        cmocka_unit_test(zero_is_nobody_who_was_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
