@@ -138,6 +138,17 @@ struct kith_mesh_flow *kith_mesh_flows_oldest(const struct kith_mesh_flows *f)
     return kith_list_empty(&f->used) ? NULL : KITH_OF(f->used.next, struct kith_mesh_flow, used);
 }
 
+bool kith_mesh_flows_at(const struct kith_mesh_flows *f, uint32_t neighbour)
+{
+    for (const struct kith_link *l = f->used.next; l != &f->used; l = l->next) {
+        const struct kith_mesh_flow *flow = KITH_OF(l, struct kith_mesh_flow, used);
+        if (flow->end[KITH_MESH_UP].neighbour == neighbour ||
+            flow->end[KITH_MESH_DOWN].neighbour == neighbour)
+            return true;
+    }
+    return false;
+}
+
 size_t kith_mesh_flows_count(const struct kith_mesh_flows *f)
 {
     return f->by_id.n;

@@ -66,6 +66,8 @@ struct kith_mesh_flow *kith_mesh_flows_by_id(const struct kith_mesh_flows *f,
 struct kith_mesh_flow *kith_mesh_flows_to(const struct kith_mesh_flows *f,
                                           const struct kith_destination *to);
 void kith_mesh_flows_touch(struct kith_mesh_flows *f, struct kith_mesh_flow *flow, kith_time now);
+/* Whether one has an end at the neighbour. Looks at all. */
+bool kith_mesh_flows_at(const struct kith_mesh_flows *f, uint32_t neighbour);
 /* The flow that was not used for longest; NULL. */
 struct kith_mesh_flow *kith_mesh_flows_oldest(const struct kith_mesh_flows *f);
 size_t kith_mesh_flows_count(const struct kith_mesh_flows *f);

@@ -773,6 +773,11 @@ const struct kith_relay_counters *kith_relay_counters(const struct kith_relay *r
     return &r->count;
 }
 
+bool kith_relay_carries(const struct kith_relay *r, uint32_t neighbour)
+{
+    return kith_mesh_flows_at(&r->flows, neighbour);
+}
+
 size_t kith_relay_flows(const struct kith_relay *r)
 {
     return kith_mesh_flows_count(&r->flows);

@@ -121,6 +121,8 @@ void kith_relay_tick(struct kith_relay *r, kith_time now);
 kith_time kith_relay_deadline(const struct kith_relay *r);
 /* The neighbour over which an address is reached now; false: none. */
 bool kith_relay_route(const struct kith_relay *r, const struct kith_ip *to, uint32_t *ret);
+/* Whether a flow goes by the neighbour. Looks at all flows. */
+bool kith_relay_carries(const struct kith_relay *r, uint32_t neighbour);
 const struct kith_relay_counters *kith_relay_counters(const struct kith_relay *r);
 size_t kith_relay_flows(const struct kith_relay *r);
 

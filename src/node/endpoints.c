@@ -263,6 +263,7 @@ void kith_node_host_changed(struct kith_node *n, const struct kith_ip *addr, siz
         n->n_observed = 0; /* what was seen belonged to the old place */
         n->observed_paid = 0;
         endpoints_changed(n, now);
+        company_moved(n, now);
     }
     if (n_gone > 0 || changed)
         kith_sessions_network_changed(n->sessions, gone, n_gone, now.mono);

@@ -43,9 +43,10 @@ enum {
     RANGE_BITS_MIN = 8, /* a network that claims more would take the host's own traffic */
     LACK_MAX = 4096,    /* objects of a network that one peer still has to send us */
     PULL_BATCH = 24,    /* asked for at once: about 130 kB */
-    EAGER_MAX = 64,     /* in networks up to this size a node keeps a session with everybody */
-    DONE_MAX = 16,      /* finished requests not yet told */
-    PONGS_MAX = 64,     /* ping replies not yet told */
+    EAGER_MAX = 64,
+    COMPANY_SIZE = 8,
+    DONE_MAX = 16,  /* finished requests not yet told */
+    PONGS_MAX = 64, /* ping replies not yet told */
     JOIN_SECONDS = 30,
     ANNOUNCEMENT_MAX = 12288,   /* bytes of the largest one, and some */
     JOIN_CONTACTS = 2,          /* places for other enrolments are left */
@@ -66,6 +67,14 @@ enum {
 #define HOST_AGAIN (30 * KITH_SEC) /* what failed for want of memory or disk is tried again then */
 #define REFUSAL_INTERVAL KITH_SEC /* memory that is short is short many times: told so often */
 
+/* Of a network too large for a session with everybody: company.c. */
+struct network_company {
+    kith_time at;       /* when to look at it */
+    kith_time round_at; /* when to look for more from the beginning */
+    size_t next, left;  /* of this round: handles */
+    bool strangers;     /* it has come to those that were never reached */
+};
+
 struct node_network {
     bool used;
     uint8_t slot;
@@ -74,9 +83,10 @@ struct node_network {
     struct kith_netview *view;
     struct kith_identity root; /* its key is NULL when another holds it */
     kith_time wake_at;         /* when the view changes by time alone */
-    bool small;                /* at most EAGER_MAX members: sessions with all are kept */
-    bool missed;               /* there was no memory for a member: look at all of them again */
-    bool taken; /* a member's address was another's still: look again when something changed */
+    bool small;                /* at most eager_max members: sessions with all are kept */
+    struct network_company company;
+    bool missed; /* there was no memory for a member: look at all of them again */
+    bool taken;  /* a member's address was another's still: look again when something changed */
     kith_time save_at;      /* the store lacks objects that the view has; KITH_NEVER */
     kith_time list_at;      /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;     /* when to look at our certificate again */
@@ -99,6 +109,9 @@ struct node_peer {
     kith_time digest_at;       /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */
     kith_time needed_until;    /* traffic or a request wants a session until then */
+    uint32_t kept;             /* bit per slot: a neighbour that is kept in a large network */
+    bool reached;              /* its address worked before; of the search under way */
+    kith_time tried_until;     /* looked for as a neighbour */
     kith_time part_at;         /* the session ends then: no common network is left; KITH_NEVER */
     uint64_t part_code;        /* with this close code */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
@@ -192,6 +205,8 @@ struct kith_node {
     struct kith_map peers; /* by id -> node_peer */
     struct node_peer **by_handle;
     size_t n_handles, cap_handles, peers_max;
+    size_t eager_max;    /* in networks up to this size a node keeps a session with everybody */
+    size_t company_size; /* neighbours that are looked for in larger ones */
     struct node_blocks blocks;
     bool some_gone; /* one was in no network of ours any more: perhaps its place is to be had */
     /* where this host can be reached */
@@ -290,6 +305,16 @@ void peer_note_address(struct kith_node *n, const struct kith_session *s, struct
 size_t peer_stored_addrs(struct kith_node *n, const struct kith_peer_id *id, struct kith_addr *ret,
                          size_t cap);
 bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id);
+
+/* company.c */
+/* Whether a session with the peer is wanted in a large network. */
+bool company_wants(const struct node_peer *p, size_t slot, struct kith_now now);
+/* A neighbour came or went. */
+void company_changed(struct kith_node *n, struct kith_now now);
+/* This host is elsewhere now: others may be near. */
+void company_moved(struct kith_node *n, struct kith_now now);
+void company_tick(struct kith_node *n, struct kith_now now);
+kith_time company_deadline(const struct kith_node *n);
 
 /* gossip.c */
 void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now);

@@ -122,6 +122,8 @@ int kith_node_new(const struct kith_node_config *cfg, const struct kith_env *env
     n->peers_at = now.mono;
     set_name(n, cfg->name);
     n->peers_max = cfg->peers_max != 0 ? cfg->peers_max : PEERS_MAX;
+    n->eager_max = cfg->eager_max != 0 ? cfg->eager_max : EAGER_MAX;
+    n->company_size = cfg->company_size != 0 ? cfg->company_size : COMPANY_SIZE;
     kith_map_init(&n->peers, n->env->alloc, env->random, sizeof(struct kith_peer_id), n->peers_max);
     blocks_init(n);
     n->scratch = kith_new_array(n->env->alloc, KITH_FRAME_MAX, 1);
@@ -222,6 +224,7 @@ void kith_node_tick(struct kith_node *n, struct kith_now now)
     ping_tick(n, now);
     routes_tick(n, now);
     mesh_tick(n, now);
+    company_tick(n, now);
     peers_tick(n, now);
 }
 
@@ -244,6 +247,7 @@ kith_time kith_node_deadline(const struct kith_node *n)
     at = kith_sooner(at, ping_deadline(n));
     at = kith_sooner(at, routes_deadline(n));
     at = kith_sooner(at, mesh_deadline(n));
+    at = kith_sooner(at, company_deadline(n));
     at = kith_sooner(at, n->peers_at);
     return kith_sooner(at, n->stop_at);
 }

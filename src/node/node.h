@@ -48,6 +48,8 @@ struct kith_node_config {
     bool forward_nothing;  /* members are not led on to each other */
     uint64_t forward_rate; /* bytes a second of others' that are sent on; 0: without a limit */
     size_t peers_max;      /* peers known at a time, members and others; 0: 10,000 */
+    size_t eager_max;      /* members of a network in which it keeps a session with all; 0: 64 */
+    size_t company_size;   /* neighbours that it looks for in a larger one; 0: 8 */
 };
 
 /* Why a request failed, for people. */

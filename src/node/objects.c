@@ -245,7 +245,7 @@ static void apply(struct kith_node *n, struct node_network *net,
 /* Up to a size everybody is wanted, beyond it only admins. */
 static void note_size(struct kith_node *n, struct node_network *net, struct kith_now now)
 {
-    bool small = kith_netview_member_count(net->view, now.wall) <= EAGER_MAX;
+    bool small = kith_netview_member_count(net->view, now.wall) <= n->eager_max;
 
     if (small != net->small)
         n->peers_at = now.mono;

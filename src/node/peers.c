@@ -205,14 +205,15 @@ static bool shares_any(const struct kith_node *n, const struct node_peer *p, str
     return false;
 }
 
-/* Whether this node keeps a session with everybody in one of the peer's networks. */
+/* Whether this node keeps a session with it in one of its networks, packets or not. */
 static bool is_eager(const struct kith_node *n, const struct node_peer *p, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
         if (!shares(n, p, i, now))
             continue;
-        if (net->small || kith_netview_is_signer(net->view, &p->id, now.wall))
+        if (net->small || company_wants(p, i, now) ||
+            kith_netview_is_signer(net->view, &p->id, now.wall))
             return true;
     }
     return false;
@@ -251,16 +252,44 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
     kith_session_want(s, wanted, now.mono);
 }
 
+/* A session that packets asked for is kept for a while after the last of them. */
+static void note_packets(struct node_peer *p, const struct kith_session *s)
+{
+    struct kith_session_info info;
+
+    kith_session_info(s, &info);
+    if (info.packets_at == 0)
+        return;
+    kith_time until = kith_after(info.packets_at, ON_DEMAND_IDLE);
+    if (until > p->needed_until)
+        p->needed_until = until;
+}
+
+/* Whoever dialled a session ends it when it needs it no more and nothing goes through it. If the
+ * other side needs it, that one dials, and ends it in its turn (spec session 3.9). */
+static void end_if_over(struct kith_node *n, const struct node_peer *p, struct kith_session *s,
+                        struct kith_now now)
+{
+    struct kith_session_info info;
+
+    kith_session_info(s, &info);
+    if (info.up && info.dialled && !info.wanted && !kith_relay_carries(n->mesh->relay, p->handle))
+        kith_session_close(s, KITH_CLOSE_DONE, "not needed any more", now.mono);
+}
+
 /* Of a session that is up, only whether it is still wanted: what its addresses are was looked up
  * when they changed, and will be when it ends. */
 static void look_over(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
 
-    if (s == NULL || !kith_session_is_up(s))
+    if (s == NULL || !kith_session_is_up(s)) {
         peer_refresh(n, p, now);
-    else if (!is_left_alone(n, p))
+    } else if (!is_left_alone(n, p)) {
+        note_packets(p, s);
         kith_session_want(s, is_wanted(n, p, now), now.mono);
+        end_if_over(n, p, s, now);
+    }
 }
 
 void peer_need(struct kith_node *n, struct node_peer *p, kith_dur how_long, struct kith_now now)

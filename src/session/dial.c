@@ -112,8 +112,8 @@ static void schedule_direct(struct kith_session *s, kith_time now)
 
     s->direct_wait = next < DIAL_DIRECT_MAX ? next : DIAL_DIRECT_MAX;
     s->next_addr = 0;
-    s->dial_at = kith_after(now, s->busy ? s->direct_wait : DIAL_DIRECT_IDLE);
-    s->busy = false;
+    s->dial_at =
+        kith_after(now, kith_since(now, s->packets_at) < next ? s->direct_wait : DIAL_DIRECT_IDLE);
     hurry_for_news(s, now);
 }
 
@@ -234,6 +234,10 @@ void kith_session_want(struct kith_session *s, bool wanted, kith_time now)
     s->wanted = wanted;
     if (wanted && !was && s->used == NULL && s->dial_at == KITH_NEVER)
         dial_reset(s, now);
+    if (session_is_idle(s)) {
+        s->forget = true;
+        session_mark_ready(s);
+    }
     session_refresh_due(s, now);
 }
 

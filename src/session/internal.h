@@ -85,7 +85,7 @@ struct kith_session {
     kith_dur backoff, dial_wait;
     kith_dur
         direct_wait; /* while relayed: how long after this try of the direct way comes the next */
-    bool busy;       /* packets went either way since the last such try */
+    kith_time packets_at; /* packets of its networks went either way last; 0: never */
     /* packets */
     uint8_t slot[KITH_SESSION_SLOTS]; /* theirs -> ours; 0xff: forbidden */
     struct kith_lanes lanes;          /* what congestion holds back */

@@ -134,7 +134,7 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
 {
     size_t taken = 0;
 
-    s->busy = true;
+    s->packets_at = now;
     while (
         taken < n && s->used != NULL &&
         send_or_wait(s, b, KITH_LANE_OWN, slot_byte(slot, &packets[taken]), &packets[taken], now))
@@ -338,7 +338,7 @@ static void deliver(struct kith_session *s, uint8_t theirs, struct kith_span pac
         bad_datagram(s, now);
         return;
     }
-    s->busy = true;
+    s->packets_at = now;
     s->all->count.packets_in++;
     s->all->sink.packet(s->all->sink.ctx, s, ours, packet, marks, now);
 }

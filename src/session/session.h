@@ -99,6 +99,7 @@ struct kith_session_info {
     kith_time since;       /* when it came up */
     kith_dur rtt;
     kith_time heard_at;
+    kith_time packets_at; /* IP packets went either way last; 0: never */
     uint64_t bytes_in, bytes_out, packets_out, packets_lost; /* over all its connections */
     size_t connections;
     size_t datagram_max;
@@ -159,7 +160,8 @@ void kith_sessions_set_prices(struct kith_sessions *all, const struct kith_quic_
 const struct kith_peer_id *kith_session_peer(const struct kith_session *s);
 bool kith_session_is_up(const struct kith_session *s);
 void kith_session_info(const struct kith_session *s, struct kith_session_info *ret);
-/* Whether this node wants a connection at all times: it dials until there is one. */
+/* Whether this node wants a connection at all times: it dials until there is one. A session that is
+ * not wanted and has no connection is forgotten with the next call for an effect. */
 void kith_session_want(struct kith_session *s, bool wanted, kith_time now);
 /* Where the peer may be, best first; replaces what was set before. */
 void kith_session_set_addrs(struct kith_session *s, const struct kith_addr *addr, size_t n,

@@ -145,7 +145,7 @@ bool session_is_idle(const struct kith_session *s)
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
         if (s->flow[i].conn != NULL)
             return false;
-    return !s->wanted && s->n_addr == 0 && kith_conduct_is_clean(&s->conduct);
+    return !s->wanted && kith_conduct_is_clean(&s->conduct);
 }
 
 void session_broke_rules(struct kith_session *s, struct subflow *f, const char *what, kith_time now)
@@ -690,6 +690,7 @@ void kith_session_info(const struct kith_session *s, struct kith_session_info *r
         .silent = kith_session_is_silent(s),
         .relayed = kith_session_is_relayed(s),
         .since = s->up_since,
+        .packets_at = s->packets_at,
         .bytes_in = s->past_in,
         .bytes_out = s->past_out,
         .packets_out = s->past_packets,

@@ -140,6 +140,24 @@ int kith_store_address_list(struct kith_store *s, const uint8_t peer[32],
     return kith_visit_done(&q, stop);
 }
 
+int kith_store_address_reached(struct kith_store *s, size_t most,
+                               int (*visit)(void *ctx, const uint8_t peer[32]), void *ctx)
+{
+    struct kith_query q = kith_query_on(s, KITH_SQL_address_reached);
+    uint8_t peer[32];
+    int stop = 0;
+
+    kith_bind_u64(&q, most);
+    while (stop == 0 && kith_query_next(&q)) {
+        kith_column_copy(&q, 0, peer, sizeof peer);
+        if (kith_visit_begin(&q)) {
+            stop = visit(ctx, peer);
+            kith_visit_end(&q);
+        }
+    }
+    return kith_visit_done(&q, stop);
+}
+
 int kith_store_address_remove(struct kith_store *s, const uint8_t peer[32], const char *addr)
 {
     struct kith_query q = kith_query_on(s, KITH_SQL_address_remove);

@@ -36,6 +36,11 @@ int kith_store_address_failed(struct kith_store *s, const uint8_t peer[32],
 int kith_store_address_list(struct kith_store *s, const uint8_t peer[32],
                             int (*visit)(void *ctx, const struct kith_store_address *a),
                             void *ctx) KITH_MUST_CHECK;
+/* Visits the peers of the `most` addresses that worked, latest first: one with several such
+ * addresses several times. Rules as above. */
+int kith_store_address_reached(struct kith_store *s, size_t most,
+                               int (*visit)(void *ctx, const uint8_t peer[32]),
+                               void *ctx) KITH_MUST_CHECK;
 /* KITH_E_NOTFOUND. */
 int kith_store_address_remove(struct kith_store *s, const uint8_t peer[32],
                               const char *addr) KITH_MUST_CHECK;

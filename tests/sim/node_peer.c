@@ -67,6 +67,8 @@ int node_sim_try_start(struct node_peer_sim *p)
         .listen = listen,
         .n_listen = p->on_loopback ? 2 : 1,
         .peers_max = p->peers_max,
+        .eager_max = p->eager_max,
+        .company_size = p->company_size,
         .forward_nothing = p->forward_nothing,
     };
 

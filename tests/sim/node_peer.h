@@ -19,6 +19,7 @@ struct node_peer_sim {
     struct kith_tx_batch batch;
     struct kith_transport transport;
     size_t peers_max;                /* from the next restart on; 0: as usual */
+    size_t eager_max, company_size;  /* the same */
     bool forward_nothing;            /* from the next restart on */
     int64_t wall_offset;             /* of this node's calendar clock, seconds */
     bool on_loopback;                /* listens there, too; from its next start on */

@@ -332,6 +332,27 @@ static void after_a_cut_of_five_minutes_it_reconnects_by_itself(void **state)
     pair_down(&p);
 }
 
+static void who_is_not_wanted_and_has_no_connection_is_forgotten(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 9);
+    sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.cut = true});
+    session_peer_want(&p.a, &p.b);
+    wait_for(&p, 5 * KITH_SEC);
+    assert_non_null(session_peer_to(&p.a, &p.b));
+    kith_session_want(session_peer_to(&p.a, &p.b), false, sim_net_now(p.net));
+    wait_for(&p, 15 * KITH_SEC); /* the dials under way end */
+    assert_null(session_peer_to(&p.a, &p.b));
+    sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.delay = 10 * KITH_MSEC});
+    connect_pair(&p);
+    kith_session_want(session_peer_to(&p.a, &p.b), false, sim_net_now(p.net));
+    wait_for(&p, 60 * KITH_SEC);
+    assert_true(both_up(&p)); /* it is not ended for that */
+    pair_down(&p);
+}
+
 static void a_killed_and_restarted_peer_is_back_within_three_seconds(void **state)
 {
     (void)state;
@@ -569,6 +590,7 @@ int main(void)
         cmocka_unit_test(an_idle_session_stays_up_for_an_hour),
         cmocka_unit_test(after_a_cut_of_thirty_seconds_traffic_is_back_within_three),
         cmocka_unit_test(after_a_cut_of_five_minutes_it_reconnects_by_itself),
+        cmocka_unit_test(who_is_not_wanted_and_has_no_connection_is_forgotten),
         cmocka_unit_test(a_killed_and_restarted_peer_is_back_within_three_seconds),
         cmocka_unit_test(either_side_may_change_its_address),
         cmocka_unit_test(new_addresses_are_dialled_at_once_but_do_not_undo_the_wait),

@@ -189,6 +189,20 @@ static void the_two_ends_of_a_flow_never_share_a_label(void **state)
     assert_ptr_equal(at(8, 5), flow);
 }
 
+static void who_has_an_end_of_a_flow_is_known(void **state)
+{
+    (void)state;
+    struct kith_mesh_flow *flow = add(1, 1, false);
+    assert_false(kith_mesh_flows_at(&f, 7));
+    assert_int_equal(set(flow, KITH_MESH_UP, 7, 1), KITH_OK);
+    assert_int_equal(set(flow, KITH_MESH_DOWN, 8, 2), KITH_OK);
+    add(2, 2, true);
+    assert_true(kith_mesh_flows_at(&f, 7) && kith_mesh_flows_at(&f, 8));
+    assert_false(kith_mesh_flows_at(&f, 9));
+    kith_mesh_flows_drop(&f, flow);
+    assert_false(kith_mesh_flows_at(&f, 7) || kith_mesh_flows_at(&f, 8));
+}
+
 static void a_dropped_flow_is_found_by_nothing(void **state)
 {
     (void)state;
@@ -315,6 +329,7 @@ int main(void)
         T(an_end_that_moves_leaves_its_old_label),
         T(a_label_belongs_to_one_end),
         T(the_two_ends_of_a_flow_never_share_a_label),
+        T(who_has_an_end_of_a_flow_is_known),
         T(a_dropped_flow_is_found_by_nothing),
         T(one_that_goes_through_takes_nothing_along_of_one_from_here),
         T(the_longest_unused_is_the_oldest),

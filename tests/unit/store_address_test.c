@@ -167,6 +167,42 @@ static void addresses_are_removed_one_or_all_of_a_peer(void **state)
     kith_store_close(s);
 }
 
+struct reached {
+    uint8_t first[8]; /* of each peer */
+    size_t n, stop_at;
+};
+
+static int note_reached(void *ctx, const uint8_t id[32])
+{
+    struct reached *r = ctx;
+
+    assert_true(r->n < sizeof r->first);
+    r->first[r->n++] = id[0];
+    return r->n == r->stop_at ? 7 : 0;
+}
+
+static void who_was_reached_is_told_latest_first(void **state)
+{
+    struct kith_store *s = store_lab_memory(*state);
+    struct reached r = {.n = 0}, two = {.n = 0}, stops = {.stop_at = 1};
+
+    for (uint8_t i = 1; i <= 3; i++) {
+        uint8_t id[32] = {i};
+        assert_int_equal(kith_store_address_worked(s, id, "a", 10u * i), KITH_OK);
+    }
+    uint8_t third[32] = {3}, never[32] = {4};
+    assert_int_equal(kith_store_address_worked(s, third, "b", 15), KITH_OK);
+    assert_int_equal(kith_store_address_learn(s, never, "a", 99), KITH_OK);
+    assert_int_equal(kith_store_address_reached(s, 8, note_reached, &r), KITH_OK);
+    assert_int_equal(r.n, 4);
+    assert_memory_equal(r.first, ((const uint8_t[]){3, 2, 3, 1}), 4);
+    assert_int_equal(kith_store_address_reached(s, 2, note_reached, &two), KITH_OK);
+    assert_int_equal(two.n, 2);
+    assert_int_equal(kith_store_address_reached(s, 8, note_reached, &stops), 7);
+    assert_int_equal(stops.n, 1);
+    kith_store_close(s);
+}
+
 static void texts_too_long_or_empty_are_refused_and_evict_nothing(void **state)
 {
     struct kith_store *s = store_lab_memory(*state);
@@ -198,6 +234,7 @@ int main(void)
         T(a_flood_of_addresses_costs_a_peer_its_oldest_only),
         T(all_peers_together_are_bounded_and_the_oldest_gives_way),
         T(addresses_are_removed_one_or_all_of_a_peer),
+        T(who_was_reached_is_told_latest_first),
         T(texts_too_long_or_empty_are_refused_and_evict_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
