@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 #include "base/due.h"
+#include "base/map.h"
+
+enum { PAIRS_MAX = 1 << 24, ADDR_KEY = 1 + 16 + 2 + 4 }; /* family, address, port, scope */
 
 struct packet {
     struct kith_due due; /* first, so that a pointer to it is one to the packet */
@@ -21,7 +24,7 @@ struct direction { /* between two hosts */
 
 struct sim_host {
     struct sim_net *net;
-    size_t index;
+    uint32_t index;
     struct kith_addr addr, public_addr;
     bool off, any_source;
     sim_deliver *deliver;
@@ -33,9 +36,11 @@ struct sim_net {
     struct kith_random_seeded seeded;
     struct kith_random random;
     struct kith_due_heap heap;
-    struct sim_host host[SIM_HOSTS_MAX];
-    size_t hosts;
-    struct direction direction[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    struct sim_host **host;
+    uint32_t hosts, cap_hosts;
+    struct kith_map by_addr;    /* what datagrams are sent to -> sim_host */
+    struct kith_map directions; /* two indices -> direction: those over which something went, or
+                                   that have a model of their own */
     struct sim_link standard;
     sim_filter *filter;
     void *filter_ctx;
@@ -53,6 +58,12 @@ struct sim_net *sim_net_new(uint64_t seed)
     kith_random_seeded_init(&n->seeded, seed);
     n->random = kith_random_from_seed(&n->seeded);
     n->heap.alloc = &kith_heap;
+    /* of its own, so that what happens does not depend on how hosts are found */
+    struct kith_random_seeded other;
+    kith_random_seeded_init(&other, ~seed);
+    const struct kith_random maps = kith_random_from_seed(&other);
+    kith_map_init(&n->by_addr, &kith_heap, &maps, ADDR_KEY, UINT32_MAX);
+    kith_map_init(&n->directions, &kith_heap, &maps, 2 * sizeof(uint32_t), PAIRS_MAX);
     n->standard = (struct sim_link){.delay = 10 * KITH_MSEC};
     return n;
 }
@@ -66,6 +77,14 @@ void sim_net_free(struct sim_net *n)
         free(d);
     }
     kith_due_fini(&n->heap);
+    struct direction *way;
+    for (size_t at = 0; (way = kith_map_next(&n->directions, &at)) != NULL;)
+        free(way);
+    kith_map_fini(&n->directions);
+    kith_map_fini(&n->by_addr);
+    for (uint32_t i = 0; i < n->hosts; i++)
+        free(n->host[i]);
+    free(n->host);
     free(n);
 }
 
@@ -84,11 +103,36 @@ void sim_net_default_link(struct sim_net *n, const struct sim_link *l)
     n->standard = *l;
 }
 
+/* NULL: nothing went there yet, and it has no model of its own. */
+static struct direction *direction_find(struct sim_net *n, const struct sim_host *from,
+                                        const struct sim_host *to)
+{
+    const uint32_t key[2] = {from->index, to->index};
+
+    return kith_map_find(&n->directions, key);
+}
+
+static struct direction *direction_get(struct sim_net *n, const struct sim_host *from,
+                                       const struct sim_host *to)
+{
+    const uint32_t key[2] = {from->index, to->index};
+    struct direction *d = kith_map_find(&n->directions, key);
+
+    if (d != NULL)
+        return d;
+    d = calloc(1, sizeof *d);
+    if (d == NULL || kith_map_put(&n->directions, key, d) < 0)
+        abort();
+    return d;
+}
+
 void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
                   const struct sim_link *l)
 {
-    n->direction[a->index][b->index].model = n->direction[b->index][a->index].model = *l;
-    n->direction[a->index][b->index].own = n->direction[b->index][a->index].own = true;
+    struct direction *there = direction_get(n, a, b), *back = direction_get(n, b, a);
+
+    there->model = back->model = *l;
+    there->own = back->own = true;
 }
 
 void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx)
@@ -111,14 +155,63 @@ static struct kith_addr parse(const char *text)
     return a;
 }
 
+static void addr_key(const struct kith_addr *a, uint8_t key[ADDR_KEY])
+{
+    key[0] = a->ip.family;
+    memcpy(key + 1, a->ip.b, 16);
+    memcpy(key + 17, &a->port, 2);
+    memcpy(key + 19, &a->scope, 4);
+}
+
+static struct sim_host *host_at(struct sim_net *n, const struct kith_addr *a)
+{
+    uint8_t key[ADDR_KEY];
+
+    addr_key(a, key);
+    return kith_map_find(&n->by_addr, key);
+}
+
+/* Of two in one place the first is found. */
+static void settle(struct sim_host *h, const char *public_addr)
+{
+    uint8_t key[ADDR_KEY];
+
+    h->public_addr = parse(public_addr);
+    addr_key(&h->public_addr, key);
+    if (host_at(h->net, &h->public_addr) == NULL && kith_map_put(&h->net->by_addr, key, h) < 0)
+        abort();
+}
+
+static void leave_place(struct sim_host *h)
+{
+    struct sim_net *n = h->net;
+    uint8_t key[ADDR_KEY];
+
+    if (host_at(n, &h->public_addr) != h)
+        return;
+    addr_key(&h->public_addr, key);
+    (void)kith_map_take(&n->by_addr, key);
+    for (uint32_t i = 0; i < n->hosts; i++)
+        if (n->host[i] != h && kith_addr_equal(&n->host[i]->public_addr, &h->public_addr)) {
+            if (kith_map_put(&n->by_addr, key, n->host[i]) < 0)
+                abort();
+            return;
+        }
+}
+
 struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx)
 {
-    if (n->hosts == SIM_HOSTS_MAX)
+    if (n->hosts == n->cap_hosts) {
+        n->cap_hosts = n->cap_hosts == 0 ? 16 : 2 * n->cap_hosts;
+        n->host = realloc(n->host, n->cap_hosts * sizeof *n->host);
+    }
+    struct sim_host *h = calloc(1, sizeof *h);
+    if (n->host == NULL || h == NULL)
         abort();
-    struct sim_host *h = &n->host[n->hosts];
     *h = (struct sim_host){.net = n, .index = n->hosts, .deliver = deliver, .ctx = ctx};
-    h->addr = h->public_addr = parse(addr);
-    n->hosts++;
+    h->addr = parse(addr);
+    settle(h, addr);
+    n->host[n->hosts++] = h;
     return h;
 }
 
@@ -129,12 +222,14 @@ const struct kith_addr *sim_host_addr(const struct sim_host *h)
 
 void sim_host_move(struct sim_host *h, const char *addr)
 {
-    h->addr = h->public_addr = parse(addr);
+    sim_host_rebind(h, addr);
+    h->addr = parse(addr);
 }
 
 void sim_host_rebind(struct sim_host *h, const char *public_addr)
 {
-    h->public_addr = parse(public_addr);
+    leave_place(h);
+    settle(h, public_addr);
 }
 
 void sim_host_power(struct sim_host *h, bool on)
@@ -145,14 +240,6 @@ void sim_host_power(struct sim_host *h, bool on)
 void sim_host_keep_sources(struct sim_host *h)
 {
     h->any_source = true;
-}
-
-static struct sim_host *host_at(struct sim_net *n, const struct kith_addr *a)
-{
-    for (size_t i = 0; i < n->hosts; i++)
-        if (kith_addr_equal(&n->host[i].public_addr, a))
-            return &n->host[i];
-    return NULL;
 }
 
 static void schedule(struct sim_net *n, const struct kith_addr *from, const struct kith_addr *to,
@@ -177,8 +264,12 @@ static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *dat
                    !kith_ip_equal(&run->path.local.ip, &h->addr.ip);
     if (h->off || to == NULL || foreign) /* nobody can send from an address it does not have */
         return;
-    struct direction *d = &n->direction[h->index][to->index];
-    const struct sim_link *l = d->own ? &d->model : &n->standard;
+    struct direction *d = direction_find(n, h, to);
+    const struct sim_link *l = d != NULL && d->own ? &d->model : &n->standard;
+    if (l->cut) /* who hears nobody needs no memory for each of them */
+        return;
+    if (d == NULL)
+        d = direction_get(n, h, to);
     if (sim_pipe_enter(&d->pipe, l, len, &n->random) != SIM_PASSES)
         return;
     n->ecn = run->ecn;

@@ -12,8 +12,6 @@
 #include "transport/batch.h"
 #include "transport/transport.h"
 
-enum { SIM_HOSTS_MAX = 128 };
-
 struct sim_net;
 struct sim_host;
 

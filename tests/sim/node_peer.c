@@ -31,6 +31,8 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
         return;
     kith_node_receive(p->node, run, node_sim_now(p));
     p->stirred = true;
+    if (p->on_stir != NULL)
+        p->on_stir(p->stir_ctx);
 }
 
 static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)
@@ -88,17 +90,22 @@ static void start(struct node_peer_sim *p)
     }
 }
 
-static void install(struct node_peer_sim *p, const struct kith_sign_seed *key)
+static void install(struct node_peer_sim *p)
 {
-    if (kith_identity_from_seed(p->env.alloc, key, &p->identity) < 0 ||
-        kith_store_open(":memory:", &p->env, &p->store, NULL) < 0)
+    if (kith_store_open(":memory:", &p->env, &p->store, NULL) < 0)
         abort();
     start(p);
 }
 
-void node_sim_init_with(struct node_peer_sim *p, struct sim_net *net, const char *name,
-                        const char *addr, const struct kith_sign_seed *key,
-                        const struct kith_alloc *alloc)
+static void take_key(struct node_peer_sim *p, const struct kith_sign_seed *key)
+{
+    if (kith_identity_from_seed(p->env.alloc, key, &p->identity) < 0)
+        abort();
+}
+
+void node_sim_prepare(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                      const char *addr, const struct kith_sign_seed *key,
+                      const struct kith_alloc *alloc)
 {
     memset(p, 0, sizeof *p);
     p->net = net;
@@ -107,7 +114,15 @@ void node_sim_init_with(struct node_peer_sim *p, struct sim_net *net, const char
     p->env = (struct kith_env){.alloc = alloc, .random = sim_net_random(net), .events = &p->events};
     p->host = sim_host_add(net, addr, on_deliver, p);
     sim_host_batch(p->host, &p->transport, &p->batch);
-    install(p, key);
+    take_key(p, key);
+}
+
+void node_sim_init_with(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                        const char *addr, const struct kith_sign_seed *key,
+                        const struct kith_alloc *alloc)
+{
+    node_sim_prepare(p, net, name, addr, key, alloc);
+    install(p);
 }
 
 void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *name, const char *addr,
@@ -143,7 +158,8 @@ void node_sim_reinstall(struct node_peer_sim *p, const struct kith_sign_seed *ke
     node_sim_kill(p);
     kith_store_close(p->store);
     kith_identity_fini(&p->identity);
-    install(p, key);
+    take_key(p, key);
+    install(p);
 }
 
 void node_sim_move(struct node_peer_sim *p, const char *addr)
@@ -175,7 +191,7 @@ static void take_effects(struct node_peer_sim *p)
     }
 }
 
-static void pump(struct node_peer_sim *p)
+kith_time node_sim_turn(struct node_peer_sim *p)
 {
     struct kith_now now = node_sim_now(p);
 
@@ -185,6 +201,8 @@ static void pump(struct node_peer_sim *p)
     kith_node_flush(p->node, now);
     take_effects(p);
     kith_node_flush(p->node, now);
+    p->stirred = false;
+    return kith_node_deadline(p->node);
 }
 
 /* Who has nothing to do is left alone: a network of many is mostly that. `asked`: somebody was
@@ -197,11 +215,8 @@ static kith_time look_after(struct node_peer_sim **peers, size_t n, bool asked)
         struct node_peer_sim *p = peers[i];
         if (p->node == NULL || p->asleep)
             continue;
-        if (asked || p->stirred || p->next_at <= sim_net_now(p->net)) {
-            p->stirred = false;
-            pump(p);
-            p->next_at = kith_node_deadline(p->node);
-        }
+        if (asked || p->stirred || p->next_at <= sim_net_now(p->net))
+            p->next_at = node_sim_turn(p);
         next = kith_sooner(next, p->next_at);
     }
     return next;

@@ -27,6 +27,8 @@ struct node_peer_sim {
     bool asleep;                     /* its lid is closed: time passes it by */
     bool stirred;                    /* something came since it was looked at */
     kith_time next_at;               /* when it is to be looked at again, if nothing comes */
+    void (*on_stir)(void *ctx);      /* told when something has come; may be NULL */
+    void *stir_ctx;
     /* what happened */
     uint64_t tun_packets;
     uint8_t last_packet[2048];
@@ -47,6 +49,10 @@ void node_sim_init(struct node_peer_sim *p, struct sim_net *net, const char *nam
 void node_sim_init_with(struct node_peer_sim *p, struct sim_net *net, const char *name,
                         const char *addr, const struct kith_sign_seed *key,
                         const struct kith_alloc *alloc);
+/* All but the store (`store` is to be set) and the node itself: then node_sim_try_start. */
+void node_sim_prepare(struct node_peer_sim *p, struct sim_net *net, const char *name,
+                      const char *addr, const struct kith_sign_seed *key,
+                      const struct kith_alloc *alloc);
 void node_sim_fini(struct node_peer_sim *p);
 /* As after kill -9 and a new start: only the store and the identity survive. */
 void node_sim_restart(struct node_peer_sim *p);
@@ -59,6 +65,8 @@ int node_sim_try_start(struct node_peer_sim *p);
 struct kith_now node_sim_now(const struct node_peer_sim *p);
 /* The host gets another address and notices. */
 void node_sim_move(struct node_peer_sim *p, const char *addr);
+/* What is due is done and what is to leave leaves; when it is to be looked at again. */
+kith_time node_sim_turn(struct node_peer_sim *p);
 /* Until `pred` (may be NULL) holds or `limit` is over; whether it held. */
 bool node_sims_run(struct node_peer_sim **peers, size_t n, bool (*pred)(void *ctx), void *ctx,
                    kith_dur limit);

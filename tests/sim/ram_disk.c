@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { FILES_MAX = 8, NAME_MAX_LEN = 320, FILE_MAX = 1 << 24 };
+enum { NAME_MAX_LEN = 320, FILE_MAX = 1 << 26 };
 
 struct ram_disk ram_disk;
 
@@ -18,9 +18,11 @@ struct content {
     char name[NAME_MAX_LEN]; /* empty: free */
     unsigned char *bytes;
     size_t len, cap;
+    bool borrowed; /* the bytes are another's, until something is written */
+    struct content *next;
 };
 
-static struct content contents[FILES_MAX];
+static struct content *contents;
 
 struct ram_file {
     sqlite3_file base;
@@ -40,10 +42,25 @@ static bool strikes(void)
 
 static struct content *find(const char *name)
 {
-    for (size_t i = 0; i < FILES_MAX; i++)
-        if (contents[i].name[0] != '\0' && strcmp(contents[i].name, name) == 0)
-            return &contents[i];
-    return NULL;
+    struct content *c = contents;
+
+    while (c != NULL && strcmp(c->name, name) != 0)
+        c = c->next;
+    return c;
+}
+
+static struct content *add(const char *name)
+{
+    struct content *c = find("");
+
+    if (c == NULL) {
+        c = calloc(1, sizeof *c);
+        assert_non_null(c);
+        c->next = contents;
+        contents = c;
+    }
+    snprintf(c->name, sizeof c->name, "%s", name);
+    return c;
 }
 
 static struct content *in_of(sqlite3_file *f)
@@ -71,8 +88,21 @@ static int ram_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
     return have == want ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
+static void own(struct content *c)
+{
+    if (!c->borrowed)
+        return;
+    unsigned char *copy = malloc(c->len);
+    assert_non_null(copy);
+    memcpy(copy, c->bytes, c->len);
+    c->bytes = copy;
+    c->cap = c->len;
+    c->borrowed = false;
+}
+
 static void grow(struct content *c, size_t len)
 {
+    own(c);
     if (len > c->cap) {
         size_t cap = 2 * len;
         c->bytes = realloc(c->bytes, cap);
@@ -102,6 +132,7 @@ static int ram_truncate(sqlite3_file *f, sqlite3_int64 size)
 
     if (strikes())
         return SQLITE_IOERR_TRUNCATE;
+    own(c);
     if ((size_t)size < c->len)
         memset(c->bytes + size, 0, c->len - (size_t)size);
     grow(c, (size_t)size);
@@ -181,17 +212,20 @@ static int ram_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int fla
         name = made_up;
     }
     file->in = find(name);
-    for (size_t i = 0; i < FILES_MAX && file->in == NULL; i++) {
-        if (contents[i].name[0] != '\0')
-            continue;
-        file->in = &contents[i];
-        snprintf(file->in->name, sizeof file->in->name, "%s", name);
-    }
-    assert_non_null(file->in);
+    if (file->in == NULL)
+        file->in = add(name);
     file->base.pMethods = &methods;
     if (out != NULL)
         *out = flags;
     return SQLITE_OK;
+}
+
+/* Its place is the next one's. */
+static void empty(struct content *c)
+{
+    if (!c->borrowed)
+        free(c->bytes);
+    *c = (struct content){.name = "", .next = c->next};
 }
 
 static int ram_delete(sqlite3_vfs *vfs, const char *name, int sync)
@@ -203,8 +237,7 @@ static int ram_delete(sqlite3_vfs *vfs, const char *name, int sync)
         return SQLITE_IOERR_DELETE;
     if (c == NULL)
         return SQLITE_IOERR_DELETE_NOENT;
-    free(c->bytes);
-    *c = (struct content){.name = ""};
+    empty(c);
     return SQLITE_OK;
 }
 
@@ -227,4 +260,26 @@ void ram_disk_register(void)
     vfs.xDelete = ram_delete;
     vfs.xAccess = ram_access;
     assert_int_equal(sqlite3_vfs_register(&vfs, 0), SQLITE_OK);
+}
+
+void ram_disk_copy(const char *from, const char *to)
+{
+    const struct content *c = find(from);
+
+    assert_non_null(c);
+    assert_null(find(to));
+    struct content *copy = add(to);
+    copy->bytes = c->bytes;
+    copy->len = copy->cap = c->len;
+    copy->borrowed = true;
+}
+
+void ram_disk_clear(void)
+{
+    while (contents != NULL) {
+        struct content *c = contents;
+        contents = c->next;
+        empty(c);
+        free(c);
+    }
 }

@@ -20,5 +20,9 @@ struct ram_disk {
 
 extern struct ram_disk ram_disk;
 void ram_disk_register(void);
+/* A file `to` like `from`, which must stay as it is: they share memory until `to` is written. */
+void ram_disk_copy(const char *from, const char *to);
+/* Forgets all files. */
+void ram_disk_clear(void);
 
 #endif

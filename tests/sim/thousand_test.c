@@ -1,0 +1,79 @@
+/* A thousand whole nodes about a square: all of them begin at once, some vanish, and a wall through
+ * the middle comes and goes.
+ *
+ * The model engine stands in for QUIC, and each signature is checked once for all nodes.
+ * KITH_NODES=N: another number of them; KITH_SEED=S: another square. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "sim/city.h"
+#include "sim/model/model.h"
+
+enum { MILLION = 1000000, PAIRS_A_NODE = 10 };
+
+static struct city city;
+
+static unsigned from_env(const char *name, unsigned otherwise)
+{
+    const char *text = getenv(name);
+
+    return text != NULL && text[0] != '\0' ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+static unsigned long now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (unsigned long)t.tv_sec;
+}
+
+static void report(const char *what, kith_dur took, unsigned long began)
+{
+    struct rusage use;
+    uint64_t asked, computed, bytes;
+
+    getrusage(RUSAGE_SELF, &use);
+    model_verify_counts(&asked, &computed);
+    uint64_t datagrams = sim_net_delivered(city.net, &bytes);
+    print_message("%s: %zu of %zu pairs after %.1f s (%lu s of ours, %ld MB; %lu turns, %lu "
+                  "datagrams; %lu of %lu signatures checked)\n",
+                  what, city.n_heard, city.n_pairs, (double)took / (double)KITH_SEC,
+                  now_s() - began, use.ru_maxrss / 1024, (unsigned long)city.crowd.turns,
+                  (unsigned long)datagrams, (unsigned long)computed, (unsigned long)asked);
+    assert_int_equal(city.wrong, 0);
+}
+
+static void all_begin_at_once(void **state)
+{
+    unsigned long began = now_s();
+    uint32_t largest = 0;
+    kith_dur took;
+
+    (void)state;
+    city_up(&city, from_env("KITH_SEED", 1), from_env("KITH_NODES", 1000));
+    size_t n = city_components(&city, &largest);
+    print_message("%zu links; %zu in the largest component; stores after %lu s\n", city.n_links, n,
+                  now_s() - began);
+    city_choose(&city, PAIRS_A_NODE * city.n, largest);
+    city_begin(&city);
+    print_message("started after %lu s\n", now_s() - began);
+    bool all = city_talk(&city, 999000, 60 * KITH_SEC, &took);
+    report("a cold start", took, began);
+    assert_true(all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_begin_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
