@@ -134,6 +134,7 @@ struct model_sent {
     uint8_t n;
     bool eliciting; /* an acknowledgement is owed for it */
     bool over;      /* acknowledged, lost, or never to be acknowledged */
+    bool lost;      /* counts as lost, and may still turn out to be late */
     struct model_item item[MODEL_ITEMS];
 };
 
@@ -143,12 +144,14 @@ struct model_flight_control { /* packets out: their fate, and what it says of th
     uint32_t first, next; /* numbers: ring holds first..next-1 */
     uint32_t largest_acked;
     bool any_acked;
-    size_t in_flight, cwnd, ssthresh; /* bytes */
-    kith_time recovery_at;            /* losses of what was sent before are one loss */
-    kith_time eliciting_at;           /* when the last that elicits left */
-    kith_time loss_at;                /* when the oldest doubtful one counts as lost; KITH_NEVER */
-    size_t eliciting;                 /* packets of in_flight */
-    unsigned pto_count, probes;       /* time-outs in a row; packets that may go whatever cwnd is */
+    size_t in_flight, cwnd, ssthresh;    /* bytes */
+    size_t cwnd_before, ssthresh_before; /* the last loss, in case there was none */
+    uint32_t reordering;        /* packets that may overtake one before it counts as lost */
+    kith_time recovery_at;      /* losses of what was sent before are one loss */
+    kith_time eliciting_at;     /* when the last that elicits left */
+    kith_time loss_at;          /* when the oldest doubtful one counts as lost; KITH_NEVER */
+    size_t eliciting;           /* packets of in_flight */
+    unsigned pto_count, probes; /* time-outs in a row; packets that may go whatever cwnd is */
     kith_dur srtt, rttvar, min_rtt, latest;
     bool measured;
 };

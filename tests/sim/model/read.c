@@ -28,6 +28,14 @@ static int remember(struct kith_conn *c, uint32_t number)
     return err;
 }
 
+/* As the real engine waits: an eighth of the round trip, within what was agreed. */
+static kith_dur ack_delay(const struct kith_conn *c)
+{
+    const kith_dur delay = c->out.srtt / 8;
+
+    return delay < MODEL_MAX_ACK_DELAY ? delay : MODEL_MAX_ACK_DELAY;
+}
+
 /* RFC 9000 13.2: every second is acknowledged at once, and what comes out of order. */
 static void owe_ack(struct kith_conn *c, uint32_t number, bool newest, kith_time now)
 {
@@ -37,7 +45,7 @@ static void owe_ack(struct kith_conn *c, uint32_t number, bool newest, kith_time
     if (c->in.unacked >= 2 || !in_order || c->state == MODEL_HANDSHAKE)
         c->in.ack_at = now;
     else
-        c->in.ack_at = kith_sooner(c->in.ack_at, kith_after(now, MODEL_MAX_ACK_DELAY));
+        c->in.ack_at = kith_sooner(c->in.ack_at, kith_after(now, ack_delay(c)));
 }
 
 /* ---- frames ---- */

@@ -3,12 +3,15 @@
 
 enum {
     RING_MIN = 4,
-    RING_MAX = 1 << 15,     /* packets under way; far above what cwnd allows */
-    PACKET_THRESHOLD = 3,   /* RFC 9002 6.1.1 */
+    RING_MAX = 1 << 15,   /* packets under way; far above what cwnd allows */
+    REORDERING_FIRST = 3, /* RFC 9002 6.1.1 */
+    REORDERING_MAX = 64,
     CWND_FIRST = 10 * 1200, /* RFC 9002 7.2 */
     CWND_MIN = 2 * 1200,
     CWND_MAX = 16 * 1024 * 1024,
+    KEPT_TENTHS = 7,  /* of the window after a loss: as CUBIC (RFC 9438 4.6) */
     BACKOFF_MAX = 10, /* doublings of the probe time-out */
+    LATE_PTOS = 3,    /* how long one that counts as lost may turn out to be late */
     PROBES = 2,       /* packets per time-out */
     PERSISTENT = 3,   /* time-outs in a row that take the window back to its least */
 };
@@ -17,6 +20,7 @@ void model_sent_init(struct model_flight_control *f)
 {
     f->cwnd = CWND_FIRST;
     f->ssthresh = SIZE_MAX;
+    f->reordering = REORDERING_FIRST;
     f->loss_at = KITH_NEVER;
     f->srtt = MODEL_FIRST_RTT;
     f->rttvar = MODEL_FIRST_RTT / 2;
@@ -131,11 +135,27 @@ static void grow(struct model_flight_control *f, const struct model_sent *p)
 
 static void shrink(struct model_flight_control *f, const struct model_sent *p, kith_time now)
 {
+    const size_t kept = f->cwnd * KEPT_TENTHS / 10;
+
     if (p->at <= f->recovery_at && f->recovery_at != 0)
         return;
     f->recovery_at = now;
-    f->cwnd = f->cwnd / 2 > CWND_MIN ? f->cwnd / 2 : CWND_MIN;
-    f->ssthresh = f->cwnd;
+    f->cwnd_before = f->cwnd;
+    f->ssthresh_before = f->ssthresh;
+    f->cwnd = f->ssthresh = kept > CWND_MIN ? kept : CWND_MIN;
+}
+
+/* It was only late: the window is as it was, and as much disorder is no surprise again. */
+static void restore(struct model_flight_control *f, const struct model_sent *p, uint32_t number)
+{
+    const uint32_t behind = f->largest_acked - number + 1;
+
+    if (p->at <= f->recovery_at) {
+        f->cwnd = f->cwnd_before > f->cwnd ? f->cwnd_before : f->cwnd;
+        f->ssthresh = f->ssthresh_before > f->ssthresh ? f->ssthresh_before : f->ssthresh;
+    }
+    if (behind > f->reordering)
+        f->reordering = behind < REORDERING_MAX ? behind : REORDERING_MAX;
 }
 
 /* ---- fates ---- */
@@ -211,21 +231,37 @@ static int items_lost(struct kith_conn *c, const struct model_sent *p)
     return err;
 }
 
-static int packet_acked(struct kith_conn *c, struct model_sent *p)
+static int items_acked(struct kith_conn *c, const struct model_sent *p)
 {
     int err = KITH_OK;
 
-    grow(&c->out, p);
-    leave_flight(&c->out, p);
     for (size_t i = 0; i < p->n && err >= 0; i++)
         err = item_acked(c, &p->item[i]);
     return err;
+}
+
+static int packet_acked(struct kith_conn *c, uint32_t number)
+{
+    struct model_sent *p = sent_at(&c->out, number);
+
+    if (p->lost) {
+        p->lost = false; /* but stays counted, as in the real engine */
+        restore(&c->out, p, number);
+        return items_acked(c, p);
+    }
+    if (p->over)
+        return KITH_OK;
+    c->out.pto_count = 0;
+    grow(&c->out, p);
+    leave_flight(&c->out, p);
+    return items_acked(c, p);
 }
 
 static int packet_lost(struct kith_conn *c, struct model_sent *p, kith_time now)
 {
     shrink(&c->out, p, now);
     leave_flight(&c->out, p);
+    p->lost = true;
     c->packets_lost++;
     return items_lost(c, p);
 }
@@ -243,12 +279,8 @@ int model_sent_acked(struct kith_conn *c, uint32_t from, uint32_t to, kith_dur d
         if (to - 1 >= f->first && !sent_at(f, to - 1)->over)
             model_rtt_sample(f, kith_since(now, sent_at(f, to - 1)->at), delay);
     }
-    for (uint32_t i = from > f->first ? from : f->first; i < to && err >= 0; i++) {
-        if (sent_at(f, i)->over)
-            continue;
-        f->pto_count = 0;
-        err = packet_acked(c, sent_at(f, i));
-    }
+    for (uint32_t i = from > f->first ? from : f->first; i < to && err >= 0; i++)
+        err = packet_acked(c, i);
     return err;
 }
 
@@ -260,18 +292,24 @@ static bool is_lost(struct model_flight_control *f, uint32_t number, kith_time n
     const kith_time at =
         kith_after(p->at, patience > MODEL_GRANULARITY ? patience : MODEL_GRANULARITY);
 
-    if (number + PACKET_THRESHOLD <= f->largest_acked || at <= now)
+    if (number + f->reordering <= f->largest_acked || at <= now)
         return true;
     f->loss_at = kith_sooner(f->loss_at, at);
     return false;
 }
 
+/* Nobody will speak of it any more. */
+static bool is_past(const struct kith_conn *c, const struct model_sent *p, kith_time now)
+{
+    return p->over && !(p->lost && kith_since(now, p->at) < LATE_PTOS * model_pto(c));
+}
+
 /* The memory of a burst goes with it. */
-static void shrink_ring(struct kith_conn *c)
+static void shrink_ring(struct kith_conn *c, kith_time now)
 {
     struct model_flight_control *f = &c->out;
 
-    while (f->first != f->next && sent_at(f, f->first)->over)
+    while (f->first != f->next && is_past(c, sent_at(f, f->first), now))
         f->first++;
     if (f->first == f->next && f->cap > RING_MIN) {
         kith_free(c->q->env->alloc, f->ring);
@@ -292,7 +330,7 @@ int model_sent_judge(struct kith_conn *c, kith_time now)
         if (!p->over && is_lost(f, i, now))
             err = packet_lost(c, p, now);
     }
-    shrink_ring(c);
+    shrink_ring(c, now);
     return err;
 }
 

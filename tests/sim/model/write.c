@@ -74,12 +74,19 @@ static void commit(struct kith_conn *c, struct kith_tx_batch *b, struct packet *
 
 /* ---- frames ---- */
 
+/* Not before it is due, even where something leaves for the same peer: so does the real engine, and
+ * simulations count packets. */
+static bool must_ack(const struct kith_conn *c, kith_time now)
+{
+    return c->in.unacked > 0 && c->in.ack_at <= now;
+}
+
 static void put_ack(struct kith_conn *c, struct packet *p, kith_time now)
 {
     const struct model_ranges *got = &c->in.got;
     const size_t n = got->n < MODEL_GOT_MAX ? got->n : MODEL_GOT_MAX;
 
-    if (c->in.unacked == 0 || n == 0 || room_in(p) < ACK_HEAD + n * 2 * sizeof(uint32_t))
+    if (!must_ack(c, now) || n == 0 || room_in(p) < ACK_HEAD + n * 2 * sizeof(uint32_t))
         return;
     const kith_dur delay = kith_since(now, c->in.largest_at) / KITH_USEC;
     kith_put_u8(&p->w, MODEL_ACK);
@@ -238,11 +245,6 @@ static void put_streams(struct kith_conn *c, struct packet *p)
 
 /* ---- packets ---- */
 
-static bool must_ack(const struct kith_conn *c, kith_time now)
-{
-    return c->in.unacked > 0 && c->in.ack_at <= now;
-}
-
 /* All there is to say that fits; `whole`: not only what came. */
 static void fill(struct kith_conn *c, struct packet *p, bool whole, kith_time now)
 {
@@ -279,7 +281,7 @@ static enum wrote write_packet(struct kith_conn *c, struct kith_tx_batch *b, kit
     if (!begin(c, b, most, &p, now))
         return WROTE_BLOCKED;
     fill(c, &p, whole, now);
-    if (!p.other && !(p.acks && must_ack(c, now)))
+    if (!p.other && !p.acks)
         return WROTE_NOTHING;
     commit(c, b, &p, &c->path, now);
     if (p.sent.eliciting && p.sent.n == 0)
