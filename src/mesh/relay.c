@@ -736,12 +736,13 @@ void kith_relay_taken(struct kith_relay *r)
 
 bool kith_relay_is_heavy(const struct kith_relay *r)
 {
-    return r->out.used > KITH_SHELF_BYTES / 2 || r->in.used > KITH_SHELF_BYTES / 2;
+    return kith_shelf_weight(&r->out) > KITH_SHELF_BYTES / 2 ||
+           kith_shelf_weight(&r->in) > KITH_SHELF_BYTES / 2;
 }
 
 bool kith_relay_is_laden(const struct kith_relay *r)
 {
-    return r->out.used > r->out.taken || r->in.used > r->in.taken;
+    return kith_shelf_is_laden(&r->out) || kith_shelf_is_laden(&r->in);
 }
 
 void kith_relay_tick(struct kith_relay *r, kith_time now)
@@ -764,7 +765,7 @@ kith_time kith_relay_deadline(const struct kith_relay *r)
     if (f != NULL)
         return kith_after(f->used_at, KITH_MESH_IDLE);
     /* the shelves may go, once they are empty */
-    bool kept = r->out.buf != NULL || r->in.buf != NULL;
+    bool kept = kith_shelf_is_kept(&r->out) || kith_shelf_is_kept(&r->in);
     return kept && !kith_relay_is_laden(r) ? 0 : KITH_NEVER;
 }
 

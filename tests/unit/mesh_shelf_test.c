@@ -155,7 +155,7 @@ static void full_is_full_until_all_was_taken(void **state)
     assert_int_equal(fill(), n); /* it is clear, and holds as much again */
 }
 
-static void the_buffer_is_got_when_first_needed_and_given_back(void **state)
+static void boards_are_got_when_first_needed_and_given_back(void **state)
 {
     struct kith_shelved got;
 
@@ -165,6 +165,9 @@ static void the_buffer_is_got_when_first_needed_and_given_back(void **state)
     assert_int_equal(put(1, "one"), KITH_OK);
     assert_int_equal(put(1, "two"), KITH_OK);
     assert_int_equal(heap.live, 1);
+    assert_in_range(heap.bytes, 1, KITH_SHELF_BYTES / 16);
+    fill();
+    assert_int_equal(heap.live, KITH_SHELF_BOARDS);
     assert_int_equal(heap.bytes, KITH_SHELF_BYTES);
     kith_shelf_fini(&s);
     assert_int_equal(heap.live, 0);
@@ -195,7 +198,7 @@ int main(void)
         T(a_datagram_of_65535_bytes_fits_and_none_beyond),
         T(clearing_keeps_what_was_not_taken),
         T(full_is_full_until_all_was_taken),
-        T(the_buffer_is_got_when_first_needed_and_given_back),
+        T(boards_are_got_when_first_needed_and_given_back),
         T(without_memory_it_stays_empty_and_works_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
