@@ -10,21 +10,35 @@ static uint64_t rotl(uint64_t x, int k)
     return x << k | x >> (64 - k);
 }
 
-static void sip_round(uint64_t v[4])
+/* The four words stay in registers: every packet is looked up a few times. */
+struct sip {
+    uint64_t a, b, c, d;
+};
+
+static inline struct sip sip_round(struct sip v)
 {
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+    v.a += v.b;
+    v.b = rotl(v.b, 13) ^ v.a;
+    v.a = rotl(v.a, 32);
+    v.c += v.d;
+    v.d = rotl(v.d, 16) ^ v.c;
+    v.a += v.d;
+    v.d = rotl(v.d, 21) ^ v.a;
+    v.c += v.b;
+    v.b = rotl(v.b, 17) ^ v.c;
+    v.c = rotl(v.c, 32);
+    return v;
 }
 
-static uint64_t load_le(const uint8_t *p, size_t n)
+static inline struct sip sip_take(struct sip v, uint64_t m)
+{
+    v.d ^= m;
+    v = sip_round(sip_round(v));
+    v.a ^= m;
+    return v;
+}
+
+static inline uint64_t load_le(const uint8_t *p, size_t n)
 {
     uint64_t v = 0;
 
@@ -35,24 +49,17 @@ static uint64_t load_le(const uint8_t *p, size_t n)
 
 uint64_t kith_siphash(uint64_t k0, uint64_t k1, struct kith_span in)
 {
-    uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
-                     k1 ^ 0x7465646279746573u};
+    struct sip v = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
+                    k1 ^ 0x7465646279746573u};
     size_t whole = in.n & ~(size_t)7;
 
-    for (size_t i = 0; i <= whole; i += 8) {
-        size_t n = in.n - i < 8 ? in.n - i : 8;
-        uint64_t m = n > 0 ? load_le(in.p + i, n) : 0; /* in.p may be NULL when in.n is 0 */
-        if (i == whole)
-            m |= (uint64_t)in.n << 56;
-        v[3] ^= m;
-        sip_round(v);
-        sip_round(v);
-        v[0] ^= m;
-    }
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    for (size_t i = 0; i < whole; i += 8)
+        v = sip_take(v, load_le(in.p + i, 8));
+    uint64_t rest = in.n > whole ? load_le(in.p + whole, in.n - whole) : 0;
+    v = sip_take(v, rest | (uint64_t)in.n << 56);
+    v.c ^= 0xff;
+    v = sip_round(sip_round(sip_round(sip_round(v))));
+    return v.a ^ v.b ^ v.c ^ v.d;
 }
 
 void kith_map_init(struct kith_map *m, const struct kith_alloc *a, const struct kith_random *r,
