@@ -37,6 +37,11 @@ void *kith_new_array(const struct kith_alloc *a, size_t count, size_t size)
     return kith_new_zero(a, count * size);
 }
 
+void *kith_new_bytes(const struct kith_alloc *a, size_t n)
+{
+    return n == 0 ? NULL : a->resize(a->ctx, NULL, n);
+}
+
 void kith_free(const struct kith_alloc *a, void *p)
 {
     if (p != NULL)

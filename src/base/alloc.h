@@ -20,6 +20,9 @@ extern const struct kith_alloc kith_heap;
 void *kith_new_zero(const struct kith_alloc *a, size_t n);
 /* count * size bytes of zeros, or NULL (also on overflow, or for none). */
 void *kith_new_array(const struct kith_alloc *a, size_t count, size_t size);
+/* n bytes of anything, or NULL (also for n == 0): for large buffers, whose memory the system gives
+ * as they are first written to. */
+void *kith_new_bytes(const struct kith_alloc *a, size_t n);
 /* As a->resize: p stays as it was when NULL is returned for n > 0. */
 void *kith_resize(const struct kith_alloc *a, void *p, size_t n);
 /* NULL is fine. */

@@ -28,7 +28,7 @@ static int find_room(struct kith_shelf *s, size_t n)
     if (i == KITH_SHELF_BOARDS)
         return KITH_E_FULL;
     if (s->board[i] == NULL)
-        s->board[i] = kith_new_array(s->alloc, board_bytes[i], 1);
+        s->board[i] = kith_new_bytes(s->alloc, board_bytes[i]);
     if (s->board[i] == NULL)
         return KITH_E_NOMEM;
     s->last = i;

@@ -2,7 +2,7 @@
 
 int kith_tx_init(struct kith_tx_batch *b, const struct kith_alloc *a)
 {
-    uint8_t *buf = kith_new_array(a, KITH_TX_BYTES, 1);
+    uint8_t *buf = kith_new_bytes(a, KITH_TX_BYTES);
 
     if (buf == NULL)
         return KITH_E_NOMEM;

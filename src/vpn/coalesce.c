@@ -7,7 +7,7 @@ enum { HELD_SIZE = KITH_VNET_LEN + KITH_PACKET_MAX };
 int kith_coalesce_init(struct kith_coalesce *c, const struct kith_alloc *a, struct kith_vpn_in out,
                        bool udp)
 {
-    uint8_t *memory = kith_new_array(a, KITH_COALESCE_FLOWS, HELD_SIZE);
+    uint8_t *memory = kith_new_bytes(a, (size_t)KITH_COALESCE_FLOWS * HELD_SIZE);
 
     if (memory == NULL)
         return KITH_E_NOMEM;

@@ -4,7 +4,7 @@
 
 int kith_flows_init(struct kith_flows *f, const struct kith_env *env)
 {
-    struct kith_flow *entry = kith_new_array(env->alloc, KITH_FLOWS_MAX, sizeof *entry);
+    struct kith_flow *entry = kith_new_bytes(env->alloc, KITH_FLOWS_MAX * sizeof *entry);
     struct kith_flow **bucket =
         (struct kith_flow **)kith_new_array(env->alloc, KITH_FLOWS_MAX, sizeof *bucket);
 
@@ -18,8 +18,6 @@ int kith_flows_init(struct kith_flows *f, const struct kith_env *env)
     f->k1 = kith_random_u64(env->random);
     kith_list_init(&f->used);
     kith_list_init(&f->spare);
-    for (size_t i = 0; i < KITH_FLOWS_MAX; i++)
-        kith_list_append(&f->spare, &entry[i].by_age);
     return KITH_OK;
 }
 
@@ -86,6 +84,10 @@ static void release(struct kith_flows *f, struct kith_flow *e)
  * a few of them are looked at before one is made to leave early. */
 static struct kith_flow *make_room(struct kith_flows *f, kith_time now)
 {
+    if (kith_list_empty(&f->spare) && f->n_begun < KITH_FLOWS_MAX) {
+        struct kith_flow *fresh = &f->entry[f->n_begun++];
+        kith_list_append(&f->spare, &fresh->by_age);
+    }
     if (kith_list_empty(&f->spare)) {
         struct kith_flow *leaves = KITH_OF(f->used.next, struct kith_flow, by_age);
         struct kith_link *at = f->used.next;

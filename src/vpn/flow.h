@@ -45,7 +45,8 @@ struct kith_flow_fragment {   /* a datagram whose first piece was let in */
 
 struct kith_flows {
     const struct kith_alloc *alloc;
-    struct kith_flow *entry;   /* KITH_FLOWS_MAX of them */
+    struct kith_flow *entry; /* room for KITH_FLOWS_MAX; n_begun of them were ever used */
+    size_t n_begun;
     struct kith_flow **bucket; /* as many */
     struct kith_link used, spare;
     struct kith_flow_fragment fragment[KITH_FLOW_FRAGMENTS];

@@ -59,7 +59,7 @@ static int open_all(struct kith_udp *u, const struct kith_udp_config *cfg,
 /* After the sockets are open: only then is it known how much room a run needs. */
 static int give_buffers(struct kith_udp *u)
 {
-    u->data = kith_new_array(u->env.alloc, KITH_UDP_BATCH, u->room);
+    u->data = kith_new_bytes(u->env.alloc, KITH_UDP_BATCH * u->room);
     if (u->data == NULL)
         return KITH_E_NOMEM;
     for (size_t i = 0; i < KITH_UDP_BATCH; i++) {
