@@ -97,7 +97,8 @@ static void put_frame(struct scene *s, struct kith_writer *w)
 {
     uint8_t type = (uint8_t)(1 + below(s, FRAME_KINDS));
 
-    if (s->tame && type >= MODEL_CLOSE && below(s, 64) != 0)
+    const bool ends = type >= MODEL_CLOSE || type == MODEL_STREAM_FIN || type == MODEL_RESET_STREAM;
+    if (s->tame && ends && below(s, 64) != 0)
         type = MODEL_STREAM;
 
     kith_put_u8(w, type);
@@ -105,8 +106,8 @@ static void put_frame(struct scene *s, struct kith_writer *w)
     case MODEL_ACK:
         kith_put_u32(w, (uint32_t)some_number(s));
         kith_put_u8(w, 1);
-        kith_put_u32(w, (uint32_t)below(s, 2));
-        kith_put_u32(w, 1 + (s->tame ? (uint32_t)below(s, 2) : (uint32_t)some_number(s)));
+        kith_put_u32(w, s->tame ? 0 : (uint32_t)below(s, 2));
+        kith_put_u32(w, s->tame ? 1 : (uint32_t)some_number(s));
         break;
     case MODEL_STREAM:
     case MODEL_STREAM_FIN:
