@@ -812,6 +812,22 @@ static void an_idle_connection_wakes_nobody_and_takes_little_memory(void **state
     pair_down(&t);
 }
 
+static void a_link_that_copies_everything_comes_to_rest(void **state)
+{
+    struct pair t;
+
+    (void)state;
+    pair_up(&t, 92, &(struct sim_link){.delay = 10 * KITH_MSEC, .dup_ppm = 1000000}, NULL);
+    connect_pair(&t);
+    say_surely(&t, 0, 0, 100);
+    let_pass(&t, 10 * KITH_SEC);
+    const uint64_t delivered = sim_net_delivered(t.net, NULL);
+    let_pass(&t, 10 * KITH_SEC);
+    assert_int_equal(sim_net_delivered(t.net, NULL), delivered);
+    assert_int_equal(t.b.datagrams, 1);
+    pair_down(&t);
+}
+
 /* Fails the n-th request for memory of one side, for each n until there is none. */
 static void memory_may_run_out_anywhere(void **state)
 {
@@ -871,6 +887,7 @@ int main(void)
         cmocka_unit_test(random_bytes_do_nothing),
         cmocka_unit_test(damaged_packets_are_as_good_as_lost),
         cmocka_unit_test(an_idle_connection_wakes_nobody_and_takes_little_memory),
+        cmocka_unit_test(a_link_that_copies_everything_comes_to_rest),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
