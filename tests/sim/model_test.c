@@ -14,7 +14,6 @@ enum {
     MEGABYTE = 1000000,
     DATAGRAMS = 400,
     PIECE = 16384,
-    NODES_ALIKE = 40, /* connections whose memory is measured */
 };
 
 struct pair {
@@ -777,26 +776,55 @@ static void damaged_packets_are_as_good_as_lost(void **state)
 
 /* ---- what it costs ---- */
 
+/* As a session's: a stream each way that stays open, and has carried a little. */
+static void open_control(struct kith_conn *c)
+{
+    static const uint8_t hello[100];
+    int64_t id;
+
+    assert_int_equal(kith_conn_stream_open(c, &id), KITH_OK);
+    assert_int_equal(kith_conn_stream_send(c, id, KITH_SPAN_OF(hello), false), KITH_OK);
+}
+
 static void an_idle_connection_wakes_nobody_and_takes_little_memory(void **state)
 {
     struct pair t;
 
     (void)state;
     pair_up(&t, 90, NULL, &(struct kith_quic_config){.handshakes_per_second = 1000});
-    const size_t before = t.heap[0].bytes;
-    for (int i = 0; i < NODES_ALIKE; i++) {
+    const size_t before[2] = {t.heap[0].bytes, t.heap[1].bytes};
+    for (int i = 0; i < PEER_CONNS; i++) {
         conn_peer_dial(&t.a, &t.b);
         let_pass(&t, 200 * KITH_MSEC);
+        open_control(t.a.established[i]);
+        open_control(t.b.established[i]);
     }
     let_pass(&t, 10 * KITH_SEC);
-    assert_int_equal(kith_quic_connections(t.a.quic), NODES_ALIKE);
-    print_message("  %u bytes each, dialled\n",
-                  (unsigned)((t.heap[0].bytes - before) / NODES_ALIKE));
+    assert_int_equal(kith_quic_connections(t.a.quic), PEER_CONNS);
+    for (int side = 0; side < 2; side++)
+        print_message("  %u bytes each, %s\n",
+                      (unsigned)((t.heap[side].bytes - before[side]) / PEER_CONNS),
+                      side == 0 ? "dialled" : "accepted");
     const uint64_t delivered = sim_net_delivered(t.net, NULL);
-    const kith_time next = kith_quic_deadline(t.a.quic);
-    assert_true(next > now_of(&t) + 20 * KITH_SEC);
+    assert_true(kith_quic_deadline(t.a.quic) > now_of(&t) + 20 * KITH_SEC);
     let_pass(&t, 20 * KITH_SEC);
     assert_int_equal(sim_net_delivered(t.net, NULL), delivered);
+    pair_down(&t);
+}
+
+static void a_link_that_copies_everything_comes_to_rest(void **state)
+{
+    struct pair t;
+
+    (void)state;
+    pair_up(&t, 92, &(struct sim_link){.delay = 10 * KITH_MSEC, .dup_ppm = 1000000}, NULL);
+    connect_pair(&t);
+    say_surely(&t, 0, 0, 100);
+    let_pass(&t, 10 * KITH_SEC);
+    const uint64_t delivered = sim_net_delivered(t.net, NULL);
+    let_pass(&t, 10 * KITH_SEC);
+    assert_int_equal(sim_net_delivered(t.net, NULL), delivered);
+    assert_int_equal(t.b.datagrams, 1);
     pair_down(&t);
 }
 
@@ -859,6 +887,7 @@ int main(void)
         cmocka_unit_test(random_bytes_do_nothing),
         cmocka_unit_test(damaged_packets_are_as_good_as_lost),
         cmocka_unit_test(an_idle_connection_wakes_nobody_and_takes_little_memory),
+        cmocka_unit_test(a_link_that_copies_everything_comes_to_rest),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

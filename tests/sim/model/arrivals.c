@@ -66,6 +66,11 @@ static int put_early(struct model_stream *s, struct model_arrival **at, uint64_t
     return KITH_OK;
 }
 
+static size_t least(size_t a, uint64_t b)
+{
+    return a < b ? a : (size_t)b;
+}
+
 /* Keeps those of the bytes that are not here yet. */
 static int keep_early(struct model_stream *s, uint64_t offset, struct kith_span data)
 {
@@ -74,16 +79,17 @@ static int keep_early(struct model_stream *s, uint64_t offset, struct kith_span 
     while (data.n > 0) {
         while (*at != NULL && (*at)->offset + (*at)->n <= offset)
             at = &(*at)->next;
-        const uint64_t next = *at != NULL ? (*at)->offset : UINT64_MAX;
-        size_t n = data.n, skip = 0;
-        if (next <= offset) /* the first bytes are here */
-            n = 0, skip = (size_t)(next + (*at)->n - offset);
-        else if (next - offset < n)
-            n = (size_t)(next - offset);
-        int err = n > 0 ? put_early(s, at, offset, (struct kith_span){data.p, n}) : KITH_OK;
+        const struct model_arrival *a = *at;
+        size_t n = data.n;
+        int err = KITH_OK;
+        if (a != NULL && a->offset <= offset) { /* the first of them are here */
+            n = least(n, a->offset + a->n - offset);
+        } else {
+            n = a != NULL ? least(n, a->offset - offset) : n;
+            err = put_early(s, at, offset, (struct kith_span){data.p, n});
+        }
         if (err < 0)
             return err;
-        n = n + skip < data.n ? n + skip : data.n;
         offset += n;
         data = (struct kith_span){data.p + n, data.n - n};
     }

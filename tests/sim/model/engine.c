@@ -111,6 +111,14 @@ static void answer_reset(struct kith_quic *q, const struct kith_path *path,
     q->count.resets_sent++;
 }
 
+/* Which table has no room for one more, or NULL. */
+static const char *full_table(const struct kith_quic *q)
+{
+    if (q->n_handshakes >= q->cfg.handshakes_max)
+        return "the table of handshakes";
+    return q->n_conns >= q->cfg.connections_max ? "the table of connections" : NULL;
+}
+
 static void stranger(struct kith_quic *q, const struct kith_path *path, const struct model_id *dcid,
                      struct kith_span packet, kith_time now)
 {
@@ -128,9 +136,7 @@ static void stranger(struct kith_quic *q, const struct kith_path *path, const st
         q->count.noise++;
         return;
     }
-    full = q->n_handshakes >= q->cfg.handshakes_max ? "the table of handshakes"
-           : q->n_conns >= q->cfg.connections_max   ? "the table of connections"
-                                                    : NULL;
+    full = full_table(q);
     if (full != NULL) {
         q->count.over_limit++;
         kith_event_refused_limit(q->env->events, &path->remote, full);

@@ -12,10 +12,11 @@
  * moved to.
  *
  * Who owns what: engine.c the tables of an endpoint, connection.c one connection's life,
- * handshake.c its beginning, moves.c its ways, read.c and write.c packets with frames, sent.c what
- * is under way and what is lost, streams.c and arrivals.c the bytes of streams, ranges.c sets of
- * numbers, wire.c heads and tags of packets, verify.c signatures checked once for all nodes.
- * Tests: tests/sim/model_test.c against this and the real engine alike. */
+ * handshake.c its beginning, moves.c its ways, read.c, frames.c and write.c packets with frames,
+ * sent.c what is under way and what is lost, streams.c streams as users see them, outgoing.c and
+ * arrivals.c their bytes, ranges.c sets of numbers, wire.c tags, plane.c what is not modelled,
+ * verify.c signatures checked once for all nodes. Tests: tests/sim/model_test.c against this and
+ * the real engine alike. */
 #ifndef KITH_TESTS_SIM_MODEL_MODEL_H
 #define KITH_TESTS_SIM_MODEL_MODEL_H
 
@@ -39,6 +40,7 @@ enum {
     MODEL_ANSWERS_MAX = 64,         /* resets per turn; more are not worth sending */
     MODEL_PIECES_MAX = 8,           /* datagrams of a flight */
     MODEL_GOT_MAX = 8,              /* ranges of numbers that are remembered, and told */
+    MODEL_ACK_MAX = 1 + 4 + 1 + 8 * MODEL_GOT_MAX, /* the longest acknowledgement */
 };
 
 #define MODEL_MAX_ACK_DELAY (25 * KITH_MSEC) /* RFC 9000 18.2 */
@@ -211,11 +213,20 @@ void model_stream_tell(struct model_stream *s, unsigned flags);
 void model_stream_wake(struct model_stream *s);
 /* Forgets what both sides are through with. */
 void model_stream_judge(struct model_stream *s);
+/* outgoing.c */
+size_t model_tx_room(const struct model_stream *s);
+/* All or nothing: KITH_E_NOMEM. There is room. */
+int model_tx_queue(struct model_stream *s, struct kith_span in) KITH_MUST_CHECK;
+/* Sends no more of it, and says so. */
+void model_tx_close(struct model_stream *s, uint64_t code);
+/* Whether nothing is left to be sent or acknowledged. */
+bool model_tx_is_over(const struct model_stream *s);
+void model_tx_free(struct model_stream *s);
 /* Bytes as one piece from `at`, at most `most`. */
 struct kith_span model_stream_bytes(const struct model_stream *s, uint64_t at, size_t most);
 int model_stream_acked(struct model_stream *s, const struct model_item *i) KITH_MUST_CHECK;
 int model_stream_lost(struct model_stream *s, const struct model_item *i) KITH_MUST_CHECK;
-/* The peer wants no more of it. */
+/* streams.c: the peer wants no more of it. */
 void model_stream_stopped(struct model_stream *s, uint64_t code);
 
 /* arrivals.c. KITH_E_PROTOCOL, KITH_E_NOMEM. */
@@ -375,6 +386,25 @@ void model_moves_tick(struct kith_conn *c, kith_time now);
 /* read.c */
 void model_read(struct kith_conn *c, const struct kith_path *path, struct kith_span packet,
                 kith_time now);
+
+/* frames.c: a packet that is being filled */
+struct model_packet {
+    struct kith_writer w;
+    struct model_sent sent;
+    uint8_t *room;
+    bool acks, other; /* it says what came; anything else */
+};
+
+/* False when the batch is blocked. */
+bool model_packet_begin(struct kith_conn *c, struct kith_tx_batch *b, size_t most,
+                        struct model_packet *p, kith_time now);
+/* Bytes that still fit. */
+size_t model_packet_room(const struct model_packet *p);
+/* Says what came, if it is time to and there is room. */
+void model_packet_ack(struct kith_conn *c, struct model_packet *p, kith_time now);
+/* All there is to say that fits; `whole`: not only what came. */
+void model_packet_fill(struct kith_conn *c, struct model_packet *p, bool whole, kith_time now);
+bool model_must_ack(const struct kith_conn *c, kith_time now);
 
 /* write.c */
 bool model_write(struct kith_conn *c, struct kith_tx_batch *b, kith_time now);

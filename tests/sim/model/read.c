@@ -258,14 +258,10 @@ static void read_short(struct kith_conn *c, const struct kith_path *path, struct
     in.r = kith_reader_on(inner);
     (void)kith_get_span(&in.r, MODEL_HEAD - sizeof(uint32_t));
     const uint32_t number = kith_get_u32(&in.r);
+    if (is_known(c, number)) /* a copy elicits nothing, or two copying links would never rest */
+        return;
     model_heard(c, packet.n, now);
     in.newest = !c->in.any || number > c->in.largest;
-    if (is_known(c, number)) { /* a copy: our word of it may have been lost */
-        c->in.ack_at = c->in.unacked > 0 || c->in.any ? now : c->in.ack_at;
-        c->in.unacked++;
-        model_mark_dirty(c);
-        return;
-    }
     read_frames(c, number, &in);
 }
 
