@@ -263,7 +263,8 @@ void objects_settle(struct kith_node *n, struct node_network *net, struct kith_n
     }
     if (changed && net->taken)
         overlay_members(n, net, now);
-    note_size(n, net, now);
+    if (changed)
+        note_size(n, net, now);
     /* the calendar may jump, so that far-off moments are looked at again every hour */
     net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),
                                kith_after(now.mono, 3600 * KITH_SEC));

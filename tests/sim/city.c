@@ -276,6 +276,7 @@ void city_up(struct city *c, uint64_t seed, size_t n)
     memset(c, 0, sizeof *c);
     ram_disk_register();
     c->net = sim_net_new(seed);
+    sim_net_set_tick(c->net, KITH_MSEC);
     sim_net_default_link(c->net, &(struct sim_link){.cut = true});
     c->n = n;
     c->node = need_array(n, sizeof *c->node);

@@ -45,6 +45,7 @@ struct sim_net {
     sim_filter *filter;
     void *filter_ctx;
     uint8_t ecn; /* of the datagram that the filter sees */
+    kith_dur tick;
     uint64_t delivered, bytes;
 };
 
@@ -139,6 +140,11 @@ void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx)
 {
     n->filter = f;
     n->filter_ctx = ctx;
+}
+
+void sim_net_set_tick(struct sim_net *n, kith_dur tick)
+{
+    n->tick = tick;
 }
 
 uint8_t *sim_net_ecn(struct sim_net *n)
@@ -349,6 +355,8 @@ kith_time sim_net_run(struct sim_net *n, kith_time until)
 {
     kith_time at = kith_due_deadline(&n->heap);
 
+    if (n->tick > 0 && at != KITH_NEVER)
+        at = (at + n->tick - 1) / n->tick * n->tick;
     if (at > until) {
         n->now = until;
         return until;

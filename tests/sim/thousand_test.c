@@ -69,11 +69,66 @@ static void all_begin_at_once(void **state)
     assert_true(all);
 }
 
+/* All pairs that can still reach each other, or fewer. */
+static void all_again(const char *what, kith_dur limit)
+{
+    unsigned long began = now_s();
+    uint32_t largest = 0;
+    kith_dur took;
+
+    (void)city_components(&city, &largest);
+    city_again(&city);
+    bool all = city_talk(&city, MILLION, limit, &took);
+    report(what, took, began);
+    assert_true(all);
+}
+
+static void of_ten_one_vanishes(void **state)
+{
+    (void)state;
+    for (size_t gone = 0; gone < city.n / 10;) {
+        size_t who = (size_t)kith_random_below(sim_net_random(city.net), city.n);
+        if (city.node[who].gone)
+            continue;
+        city_kill(&city, who);
+        gone++;
+    }
+    all_again("of ten one vanished", 30 * KITH_SEC);
+}
+
+/* Through the middle. */
+static void wall(bool stands)
+{
+    for (size_t i = 0; i < city.n_links; i++) {
+        const struct city_node *a = &city.node[city.link[i].a], *b = &city.node[city.link[i].b];
+        if ((a->x < 0.5) != (b->x < 0.5))
+            city_cut(&city, &city.link[i], stands);
+    }
+}
+
+static void two_halves_that_hear_each_other_again_talk(void **state)
+{
+    (void)state;
+    wall(true);
+    city_wait(&city, 60 * KITH_SEC);
+    wall(false);
+    all_again("after 60 s in two halves", 15 * KITH_SEC);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    city_down(&city);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_begin_at_once),
+        cmocka_unit_test(of_ten_one_vanishes),
+        cmocka_unit_test(two_halves_that_hear_each_other_again_talk),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, end);
 }
