@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "node/internal.h"
 #include "sim/home.h"
 
 static struct home h;
@@ -211,6 +212,30 @@ static void whoever_is_gone_is_told_of_no_more_and_found_again(void **state)
     home_down(&h);
 }
 
+/* All is told to one neighbour every 5 s at most: who asks again meanwhile waits for it, and what
+ * is lost while it waits is told all the same. */
+static void what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it(void **state)
+{
+    struct kith_block_info b;
+    struct kith_node_why why;
+
+    (void)state;
+    up(14, 3);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 1);
+    for (int i = 0; i < 2; i++) {
+        routes_ask(h.node[0].node, node_sim_now(&h.node[0]));
+        home_wait(&h, KITH_SEC);
+    }
+    assert_int_equal(
+        kith_node_block(h.node[1].node, "phone", NULL, node_sim_now(&h.node[1]), &b, &why),
+        KITH_OK);
+    home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    home_down(&h);
+}
+
 static void one_that_starts_anew_is_reached_through_others_again(void **state)
 {
     (void)state;
@@ -400,6 +425,7 @@ int main(void)
         cmocka_unit_test(the_second_best_takes_over_when_the_one_in_between_dies),
         cmocka_unit_test(a_chain_of_five_reaches_from_end_to_end),
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
+        cmocka_unit_test(what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it),
         cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
         cmocka_unit_test(traffic_goes_on_soon_after_one_in_the_middle_starts_anew),
         cmocka_unit_test(a_relayed_session_that_falls_silent_is_told_of),
