@@ -169,7 +169,8 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
 }
 
 /* To each neighbour the same news, but for who is the way there. One that could not be told is told
- * all later. */
+ * all later. Who is to be told all anyway hears the news, too, unless it is all anew: a list of all
+ * speaks of no losses. */
 static void tell_news(struct kith_node *n, const struct node_network *net,
                       const struct kith_mesh_advert *news, size_t count, bool self,
                       struct kith_now now)
@@ -178,7 +179,7 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         struct node_peer *p = n->by_handle[i];
         struct list l = {.n = 0};
         struct kith_route_item item = own_item(n);
-        if (!hears(p, net) || (p->mesh.due & 1u << net->slot) != 0)
+        if (!hears(p, net) || (p->mesh.anew & 1u << net->slot) != 0)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
