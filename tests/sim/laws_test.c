@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "sim/dice.h"
 #include "sim/laws.h"
 #include "sim/vandal.h"
 #include "unit/base_lab.h"
@@ -356,6 +357,7 @@ static void begin(uint64_t seed)
     memset(&life, 0, sizeof life);
     life.told = getenv("KITH_SEED") != NULL;
     lab_seed(&life.dice, seed);
+    sim_dice(seed);
     for (size_t a = 0; a < TOWN_MAX; a++) {
         life.start_at[a] = KITH_NEVER;
         for (size_t b = 0; b < TOWN_MAX; b++)
