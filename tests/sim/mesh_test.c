@@ -212,13 +212,20 @@ static void whoever_is_gone_is_told_of_no_more_and_found_again(void **state)
     home_down(&h);
 }
 
-/* All is told to one neighbour every 5 s at most: who asks again meanwhile waits for it, and what
- * is lost while it waits is told all the same. */
-static void what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it(void **state)
+static void desktop_blocks_phone(void)
 {
     struct kith_block_info b;
     struct kith_node_why why;
 
+    assert_int_equal(
+        kith_node_block(h.node[1].node, "phone", NULL, node_sim_now(&h.node[1]), &b, &why),
+        KITH_OK);
+}
+
+/* All is told to one neighbour every 5 s at most: who asks again meanwhile waits for it, and what
+ * is lost while it waits is told all the same. */
+static void what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it(void **state)
+{
     (void)state;
     up(14, 3);
     make_chain();
@@ -228,10 +235,53 @@ static void what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it(void 
         routes_ask(h.node[0].node, node_sim_now(&h.node[0]));
         home_wait(&h, KITH_SEC);
     }
-    assert_int_equal(
-        kith_node_block(h.node[1].node, "phone", NULL, node_sim_now(&h.node[1]), &b, &why),
-        KITH_OK);
+    desktop_blocks_phone();
     home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    home_down(&h);
+}
+
+/* Connections, by what their datagrams begin with after the first byte (RFC 9000 17.3.1). */
+static struct {
+    uint8_t id[64][8];
+    size_t n;
+    bool dead; /* nothing comes through on those that were seen before */
+} seen;
+
+static bool passes(void *ctx, const struct kith_addr *from, const struct kith_addr *to,
+                   uint8_t *data, size_t len)
+{
+    size_t i = 0;
+
+    (void)ctx, (void)from, (void)to;
+    if (len < 1 + sizeof seen.id[0] || (data[0] & 0x80) != 0)
+        return true; /* of a handshake */
+    while (i < seen.n && memcmp(seen.id[i], data + 1, sizeof seen.id[0]) != 0)
+        i++;
+    if (i == seen.n && !seen.dead && seen.n < 64)
+        memcpy(seen.id[seen.n++], data + 1, sizeof seen.id[0]);
+    return i == seen.n || !seen.dead;
+}
+
+/* A connection that takes over does not bring what was lost with the one before it, and the session
+ * goes on all the while. */
+static void what_is_told_on_a_connection_that_dies_is_told_again_on_the_next(void **state)
+{
+    (void)state;
+    up(15, 3);
+    make_chain();
+    home_wait(&h, 85 * KITH_SEC);
+    memset(&seen, 0, sizeof seen);
+    sim_net_set_filter(h.net, passes, NULL);
+    assert_true(home_reaches(&h, 0, 1, 5 * KITH_SEC));
+    home_wait(&h, 5 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 1);
+    unsigned downs = h.node[0].seen[KITH_EV_session_closed];
+    seen.dead = true;
+    desktop_blocks_phone();
+    assert_true(home_reaches(&h, 0, 1, 20 * KITH_SEC)); /* the next one is there */
+    home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(h.node[0].seen[KITH_EV_session_closed], downs);
     assert_int_equal(ways(0, 2), 0);
     home_down(&h);
 }
@@ -426,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_chain_of_five_reaches_from_end_to_end),
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
         cmocka_unit_test(what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it),
+        cmocka_unit_test(what_is_told_on_a_connection_that_dies_is_told_again_on_the_next),
         cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
         cmocka_unit_test(traffic_goes_on_soon_after_one_in_the_middle_starts_anew),
         cmocka_unit_test(a_relayed_session_that_falls_silent_is_told_of),
