@@ -136,6 +136,7 @@ void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used && (p->member_of & 1u << i) != 0)
             gossip_show_membership(n, p, &n->network[i], now);
+    routes_greet(n, p, now); /* of a new acquaintance: once it has proved itself */
     digest_after(n, p, unshown(n, p, now) == 0 ? DIGEST_INTERVAL : SHOW_AGAIN, now);
 }
 

@@ -169,8 +169,8 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
 }
 
 /* To each neighbour the same news, but for who is the way there. One that could not be told is told
- * all later. Who is to be told all anyway hears the news, too, unless it is all anew: a list of all
- * speaks of no losses. */
+ * all later. Who is to be told all anyway hears the news, too, because a list of all speaks of no
+ * losses, unless it comes in this turn and makes void what was told before. */
 static void tell_news(struct kith_node *n, const struct node_network *net,
                       const struct kith_mesh_advert *news, size_t count, bool self,
                       struct kith_now now)
@@ -179,7 +179,8 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         struct node_peer *p = n->by_handle[i];
         struct list l = {.n = 0};
         struct kith_route_item item = own_item(n);
-        if (!hears(p, net) || (p->mesh.anew & 1u << net->slot) != 0)
+        bool all = (p->mesh.anew & 1u << net->slot) != 0 && now.mono >= p->mesh.told_all_at;
+        if (!hears(p, net) || all)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
