@@ -311,7 +311,7 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
         tell_paths(n, m, &item->destination, &offer, now);
 }
 
-void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
                   struct kith_now now)
 {
     struct kith_routes m;
@@ -327,8 +327,15 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         return;
     if ((m.flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(routes_of(n, net)->paths, p->handle, now.mono);
-    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN)
-        tell_all_soon(n, p, net, now); /* it forgot what we told */
+    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
+        p->mesh.anew |= (m.flags & ANEW) != 0 ? 1u << net->slot : 0;
+        tell_all_soon(n, p, net, now); /* it forgot what we told, or does not trust it */
+    }
+    if (late) {
+        p->mesh.want |= 1u << net->slot;
+        p->mesh.anew |= 1u << net->slot;
+        tell_all_soon(n, p, net, now);
+    }
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
         take_item(n, routes_of(n, net), p, &item, now);

@@ -144,9 +144,11 @@ static bool is_of(const struct laws_attempt *a, size_t at, const struct kith_mes
 }
 
 /* Whether the one that the attempt came from before still leads it here, on a session that has not
- * been another since. */
+ * been another since. One that nobody used for long may have been forgotten here. */
 static bool still_leads(const struct laws *l, const struct laws_attempt *a)
 {
+    if (kith_since(sim_net_now(l->t->net), a->used_at) >= KITH_MESH_IDLE)
+        return false;
     if (a->up >= l->t->n || node_at(l, a->up) == NULL)
         return a->up == HERE;
     const struct node_peer *back = known_at(l, a->at, a->up), *to = known_at(l, a->up, a->at);
@@ -171,7 +173,8 @@ static void enters_once(struct laws *l, size_t at, const struct kith_mesh_flow *
                                .attempt = f->attempt,
                                .up = up,
                                .label = f->end[KITH_MESH_UP].label,
-                               .seen = sim_net_now(l->t->net)};
+                               .seen = sim_net_now(l->t->net),
+                               .used_at = f->used_at};
 }
 
 static void flows_go_in_no_circle(struct laws *l, size_t at)

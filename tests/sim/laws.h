@@ -37,7 +37,7 @@ struct laws_attempt {
     uint32_t attempt;
     size_t up; /* the node it came from; LAWS_NODES: it began here, LAWS_NODES + 1: none of ours */
     uint32_t label;
-    kith_time seen;
+    kith_time seen, used_at;
 };
 
 /* What a node has told on of a destination. */

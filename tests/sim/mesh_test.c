@@ -286,6 +286,41 @@ static void what_is_told_on_a_connection_that_dies_is_told_again_on_the_next(voi
     home_down(&h);
 }
 
+/* What the desktop said before it lost its way to the phone comes on a former connection, after it
+ * has said that it lost it. */
+static void desktop_is_heard_late(void)
+{
+    struct kith_route_item item = {.seq = (uint32_t)node_sim_now(&h.node[1]).wall, .hops = 1};
+    struct kith_node *n = h.node[0].node;
+    uint8_t items[22], message[128];
+    struct kith_writer w = kith_writer_on(items, sizeof items);
+    size_t len;
+
+    assert_int_equal(mesh_destination_of(&h.node[2].identity.id, &item.destination), KITH_OK);
+    kith_route_item_put(&w, &item);
+    const struct kith_routes m = {.network = home_info(&h, 0).id,
+                                  .entries = {KITH_SPAN_OF(items), 1}};
+    assert_int_equal(kith_routes_encode(&m, message, sizeof message, &len), KITH_OK);
+    routes_heard(n, peer_find(n, &h.node[1].identity.id), (struct kith_span){message, len}, true,
+                 node_sim_now(&h.node[0]));
+}
+
+static void what_comes_late_on_a_former_connection_does_not_stay(void **state)
+{
+    (void)state;
+    up(16, 3);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    desktop_blocks_phone();
+    home_wait(&h, KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    desktop_is_heard_late();
+    assert_int_equal(ways(0, 2), 1);
+    home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    home_down(&h);
+}
+
 static void one_that_starts_anew_is_reached_through_others_again(void **state)
 {
     (void)state;
@@ -477,6 +512,7 @@ int main(void)
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
         cmocka_unit_test(what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it),
         cmocka_unit_test(what_is_told_on_a_connection_that_dies_is_told_again_on_the_next),
+        cmocka_unit_test(what_comes_late_on_a_former_connection_does_not_stay),
         cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
         cmocka_unit_test(traffic_goes_on_soon_after_one_in_the_middle_starts_anew),
         cmocka_unit_test(a_relayed_session_that_falls_silent_is_told_of),
