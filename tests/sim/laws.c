@@ -458,6 +458,25 @@ size_t laws_wanting(const struct laws *l)
     return n;
 }
 
+/* Who did not show its membership in time, be it for want of a way, is not called for a minute. */
+static kith_time unwelcome_until(const struct laws *l, size_t a, size_t b)
+{
+    const struct node_peer *p = known_at(l, a, b);
+
+    return p == NULL ? 0 : p->unwelcome_until;
+}
+
+kith_time laws_apart_until(const struct laws *l)
+{
+    kith_time last = 0;
+
+    for (size_t a = 0; a < l->t->n; a++)
+        for (size_t b = 0; b < l->t->n; b++)
+            if (is_missing(l, a, b) && unwelcome_until(l, a, b) > last)
+                last = unwelcome_until(l, a, b);
+    return last;
+}
+
 void laws_ask(struct laws *l)
 {
     for (size_t a = 0; a < l->t->n; a++)

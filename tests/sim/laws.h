@@ -80,6 +80,8 @@ bool laws_look(struct laws *l);
 /* From now on each node that runs is to reach each other; how many pairs don't yet. */
 void laws_want_all(struct laws *l);
 size_t laws_wanting(const struct laws *l);
+/* Until when one of those pairs stays apart because one sent the other away; 0: none does. */
+kith_time laws_apart_until(const struct laws *l);
 /* Another packet for each of these. */
 void laws_ask(struct laws *l);
 /* Says which pairs those are, and that the law is broken by it. */

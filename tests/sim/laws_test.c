@@ -30,7 +30,7 @@ enum {
 #define VANDAL_TICK (20 * KITH_MSEC)
 #define LOOK (200 * KITH_MSEC)
 #define STORM (60 * KITH_SEC)
-#define REACH (30 * KITH_SEC)               /* so long after the storm all reach each other */
+#define REACH (30 * KITH_SEC)             /* so long after the storm all reach each other */
 #define QUIET (LAWS_GONE + 20 * KITH_SEC) /* after the storm in all */
 
 static struct life {
@@ -379,15 +379,19 @@ static void end_storm(void)
     tell("the storm is over");
 }
 
-/* Who does not reach whom is asked for twice a second. */
+/* Who does not reach whom is asked for twice a second. Those that one sent away in the storm have
+ * their time from when that is over. */
 static void find_together(kith_dur *ret_took)
 {
-    kith_time from = now();
+    kith_time from = now(), limit = from + REACH, apart;
 
     laws_want_all(&life.laws);
-    while (laws_wanting(&life.laws) > 0 && now() - from < REACH && !life.laws.broken) {
+    while (laws_wanting(&life.laws) > 0 && now() < limit && !life.laws.broken) {
         laws_ask(&life.laws);
         (void)live_for(KITH_SEC / 2);
+        apart = laws_apart_until(&life.laws);
+        limit = apart + REACH > limit ? apart + REACH : limit;
+        limit = limit < from + QUIET ? limit : from + QUIET;
     }
     *ret_took = now() - from;
     if (laws_wanting(&life.laws) > 0 && !life.laws.broken)
