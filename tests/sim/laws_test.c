@@ -29,8 +29,11 @@ enum {
 #define TICK (100 * KITH_MSEC)
 #define VANDAL_TICK (20 * KITH_MSEC)
 #define LOOK (200 * KITH_MSEC)
-#define STORM (60 * KITH_SEC)
-#define REACH (30 * KITH_SEC)             /* so long after the storm all reach each other */
+#define STORM (45 * KITH_SEC)
+/* So long after the storm all reach each other at the latest. Most do within 15 s; a connection
+ * that was cut off for half a minute tries ever less often, and is given up after 60 s. */
+#define REACH (75 * KITH_SEC)
+#define FORGOTTEN (KITH_MESH_IDLE + 5 * KITH_SEC)
 #define QUIET (LAWS_GONE + 20 * KITH_SEC) /* after the storm in all */
 
 static struct life {
@@ -325,13 +328,15 @@ static void tick(void)
     }
 }
 
-static bool live_for(kith_dur d)
+static void live_until(kith_time end)
 {
-    kith_time end = now() + d;
-
     while (now() < end && !life.laws.broken)
         tick();
-    return !life.laws.broken;
+}
+
+static void live_for(kith_dur d)
+{
+    live_until(now() + d);
 }
 
 /* ---- a life ---- */
@@ -388,7 +393,7 @@ static void find_together(kith_dur *ret_took)
     laws_want_all(&life.laws);
     while (laws_wanting(&life.laws) > 0 && now() < limit && !life.laws.broken) {
         laws_ask(&life.laws);
-        (void)live_for(KITH_SEC / 2);
+        live_for(KITH_SEC / 2);
         apart = laws_apart_until(&life.laws);
         limit = apart + REACH > limit ? apart + REACH : limit;
         limit = limit < from + QUIET ? limit : from + QUIET;
@@ -401,17 +406,20 @@ static void find_together(kith_dur *ret_took)
 static bool live(uint64_t seed)
 {
     kith_dur took = 0;
+    kith_time over;
 
     begin(seed);
-    (void)live_for(10 * KITH_SEC);
+    live_for(10 * KITH_SEC);
     if (seed % VANDALS == 0)
         let_vandal_in();
     life.stormy = true;
-    (void)live_for(STORM);
+    live_for(STORM);
     end_storm();
+    over = now();
     find_together(&took);
+    live_until(over + FORGOTTEN); /* what a vandal began is led another way until then */
     life.laws.honest = true;
-    (void)live_for(QUIET - took);
+    live_until(over + QUIET);
     print_message("  %u nodes%s, %u gone; together after %.1f s; %u packets came\n",
                   (unsigned)life.t.n, life.has_vandal ? ", a vandal" : "", (unsigned)life.n_gone,
                   (double)took / 1e9, (unsigned)life.laws.arrived);
