@@ -7,6 +7,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
 SOAK_SECONDS ?= 3600
 SOAK_DAYS ?= 30
+SIM_SEEDS ?= 1000
 KEEP ?=
 # SETUP=no: install and fetch nothing, use what pkg-config finds.
 SETUP ?= yes
@@ -22,7 +23,7 @@ SANITIZERS := -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lund
 NINJA := ninja -j$(JOBS) --quiet
 MAKE_QUIETLY := $(MAKE) --no-print-directory
 
-.PHONY: all demo test bench soak lint asan fuzz install clean distclean help \
+.PHONY: all demo test bench soak sim lint asan fuzz install clean distclean help \
     setup-build setup-demo setup-test check-lint check-gcc check-asan check-fuzz check-lab
 
 all: build/build.ninja ## Build build/kith and libkith (what is missing is installed first)
@@ -31,8 +32,8 @@ all: build/build.ninja ## Build build/kith and libkith (what is missing is insta
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 	@echo
-	@echo 'PREFIX=/usr/local DESTDIR= JOBS=N FUZZ_SECONDS=20 SOAK_SECONDS=3600 SOAK_DAYS=30 KEEP=1 (demo)'
-	@echo 'SETUP=no (install nothing)'
+	@echo 'PREFIX=/usr/local DESTDIR= JOBS=N FUZZ_SECONDS=20 SOAK_SECONDS=3600 SOAK_DAYS=30'
+	@echo 'SIM_SEEDS=1000 KEEP=1 (demo) SETUP=no (install nothing)'
 
 setup-build setup-demo setup-test:
 	@[ "$(SETUP)" = no ] || tools/setup $(@:setup-%=%)
@@ -104,6 +105,14 @@ soak: setup-demo all ## Let nodes live long, simulated and real: nothing grows; 
 	@$(LONG) 'lab/soak.sh, $(SOAK_SECONDS) s' $$(($(SOAK_SECONDS) * 2 + 600)) -- env KITH_SOAK_SECONDS=$(SOAK_SECONDS) \
 	    KITH=$(CURDIR)/build/kith KITH_SOAK_JSON=$(CURDIR)/build/soak/lab.json tests/lab/soak.sh || :
 	@tools/run-tests total soak
+
+# JOBS of them at a time, each with so many seeds in a row. `make test` has the first 20.
+SIM_ROW := 25
+sim: setup-demo all ## Try the laws of the mesh on SIM_SEEDS towns of whole nodes
+	@rm -rf build/test-counts/sim
+	@tools/run-tests long sim 'sim/laws_test, $(SIM_SEEDS) seeds' $$(($(SIM_SEEDS) * 20 + 600)) -- sh -c \
+	    'seq 1 $(SIM_ROW) $(SIM_SEEDS) | xargs -P$(JOBS) -I SEED env KITH_SEED=SEED KITH_SEEDS=$(SIM_ROW) build/tests/sim/laws_test' || :
+	@tools/run-tests total sim
 
 install: ## Install under PREFIX (DESTDIR is honoured), with a systemd unit
 	@[ -x build/kith ] || $(MAKE_QUIETLY) all

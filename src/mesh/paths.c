@@ -632,6 +632,18 @@ void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_adve
     e->seq = a->seq;
 }
 
+bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                             uint32_t *ret_seq, uint8_t *ret_hops)
+{
+    const struct entry *e = find(p, to);
+
+    if (e == NULL || e->least == 0)
+        return false;
+    *ret_seq = e->seq;
+    *ret_hops = e->least;
+    return true;
+}
+
 uint64_t kith_mesh_paths_pushed_out(const struct kith_mesh_paths *p)
 {
     return p->pushed_out;

@@ -124,6 +124,11 @@ bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kit
 void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
                           bool everybody);
 
+/* The newest number that was told on of a destination, and the fewest hops under it; false: nothing
+ * was, or that is forgotten. */
+bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                             uint32_t *ret_seq, uint8_t *ret_hops);
+
 /* Drops what is no longer fresh or has expired. How many destinations are gone. */
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now);
 /* Destinations to which a way is known. */

@@ -535,6 +535,7 @@ static int begin(struct kith_relay *r, struct kith_mesh_neighbour *n,
         return -1;
     }
     if (f->hops == 0) { /* by a shorter way it may come again */
+        r->count.expired++;
         drop_flow(r, f);
         return KITH_MESH_HOPS;
     }
@@ -782,4 +783,10 @@ bool kith_relay_carries(const struct kith_relay *r, uint32_t neighbour)
 size_t kith_relay_flows(const struct kith_relay *r)
 {
     return kith_mesh_flows_count(&r->flows);
+}
+
+struct kith_relay_view kith_relay_view(const struct kith_relay *r)
+{
+    return (struct kith_relay_view){
+        .flows = &r->flows, .neighbours = &r->neighbours, .out = &r->out, .in = &r->in};
 }

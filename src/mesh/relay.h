@@ -64,7 +64,8 @@ struct kith_relay_counters {
     uint64_t malformed; /* datagrams that are none */
     uint64_t no_way;    /* of ours, for destinations nobody leads to */
     uint64_t over_rate; /* datagrams for others beyond what is sent on */
-    uint64_t too_big, dropped, expired;
+    uint64_t too_big, dropped;
+    uint64_t expired; /* datagrams, beginnings of flows among them, whose hops are used up */
 };
 
 struct kith_relay;
@@ -125,6 +126,15 @@ bool kith_relay_route(const struct kith_relay *r, const struct kith_ip *to, uint
 bool kith_relay_carries(const struct kith_relay *r, uint32_t neighbour);
 const struct kith_relay_counters *kith_relay_counters(const struct kith_relay *r);
 size_t kith_relay_flows(const struct kith_relay *r);
+/* What it holds, for those that hold it to its laws; borrowed until anything else is called. */
+struct kith_mesh_neighbours;
+struct kith_shelf;
+struct kith_relay_view {
+    const struct kith_mesh_flows *flows;
+    const struct kith_mesh_neighbours *neighbours;
+    const struct kith_shelf *out, *in;
+};
+struct kith_relay_view kith_relay_view(const struct kith_relay *r);
 
 /* The address of a destination. */
 struct kith_ip kith_mesh_address(const struct kith_destination *to);

@@ -136,6 +136,7 @@ void gossip_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used && (p->member_of & 1u << i) != 0)
             gossip_show_membership(n, p, &n->network[i], now);
+    routes_greet(n, p, now); /* of a new acquaintance: once it has proved itself */
     digest_after(n, p, unshown(n, p, now) == 0 ? DIGEST_INTERVAL : SHOW_AGAIN, now);
 }
 
@@ -339,7 +340,9 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
     case KITH_WIRE_push: digests_pushed(n, p, fx->message, now); return;
     case KITH_WIRE_add_address:
     case KITH_WIRE_remove_address: on_address(n, p, fx->message, now); return;
-    case KITH_WIRE_routes: routes_heard(n, p, fx->message, now); return;
+    case KITH_WIRE_routes:
+        routes_heard(n, p, fx->message, !kith_session_uses(fx->session, fx->conn), now);
+        return;
     case KITH_WIRE_route_request: routes_request(n, p, fx->message, now); return;
     default: gossip_note(n, &from, KITH_OFFENCE_messages, now); /* a later version's: not for us */
     }

@@ -86,7 +86,8 @@ kith_time mesh_deadline(const struct kith_node *n);
 void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now);
 /* It is none any more. */
 void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now);
-void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+/* late: it came by another connection than the one in use, perhaps after what was said since. */
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
                   struct kith_now now);
 void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
                     struct kith_now now);

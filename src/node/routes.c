@@ -169,7 +169,8 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
 }
 
 /* To each neighbour the same news, but for who is the way there. One that could not be told is told
- * all later. */
+ * all later. Who is to be told all anyway hears the news, too, because a list of all speaks of no
+ * losses, unless it comes in this turn and makes void what was told before. */
 static void tell_news(struct kith_node *n, const struct node_network *net,
                       const struct kith_mesh_advert *news, size_t count, bool self,
                       struct kith_now now)
@@ -178,7 +179,8 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         struct node_peer *p = n->by_handle[i];
         struct list l = {.n = 0};
         struct kith_route_item item = own_item(n);
-        if (!hears(p, net) || (p->mesh.due & 1u << net->slot) != 0)
+        bool all = (p->mesh.anew & 1u << net->slot) != 0 && now.mono >= p->mesh.told_all_at;
+        if (!hears(p, net) || all)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
@@ -309,7 +311,7 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
         tell_paths(n, m, &item->destination, &offer, now);
 }
 
-void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message,
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
                   struct kith_now now)
 {
     struct kith_routes m;
@@ -325,8 +327,15 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         return;
     if ((m.flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(routes_of(n, net)->paths, p->handle, now.mono);
-    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN)
-        tell_all_soon(n, p, net, now); /* it forgot what we told */
+    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
+        p->mesh.anew |= (m.flags & ANEW) != 0 ? 1u << net->slot : 0;
+        tell_all_soon(n, p, net, now); /* it forgot what we told, or does not trust it */
+    }
+    if (late) {
+        p->mesh.want |= 1u << net->slot;
+        p->mesh.anew |= 1u << net->slot;
+        tell_all_soon(n, p, net, now);
+    }
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
         take_item(n, routes_of(n, net), p, &item, now);

@@ -196,6 +196,8 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
                                  const struct kith_parts *packets, size_t n, kith_time now);
 /* The largest datagram that goes to it now, bytes; 0 while down. */
 size_t kith_session_room(const struct kith_session *s);
+/* Whether the connection is the one in use: what comes by another may be older than what came. */
+bool kith_session_uses(const struct kith_session *s, const struct kith_conn *c);
 /* Whether the connection in use goes through others: then it leads nobody on. */
 bool kith_session_is_relayed(const struct kith_session *s);
 /* Whether it is up, but owes an answer. */

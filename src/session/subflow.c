@@ -174,6 +174,15 @@ static void remember_totals(struct kith_session *s, const struct subflow *f)
     s->past_lost += stats.packets_lost;
 }
 
+/* Who has no connection is no guest: its time begins when it comes again. */
+static void end_visit(struct kith_session *s)
+{
+    for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++)
+        if (s->flow[i].conn != NULL && s->flow[i].established)
+            return;
+    s->guest_until = KITH_NEVER;
+}
+
 /* A session that nothing keeps goes, also one that never got as far as being up. */
 static void drop_if_idle(struct kith_session *s)
 {
@@ -196,6 +205,7 @@ static void forget_flow(struct kith_session *s, struct subflow *f, kith_time now
         all->held.conn = NULL;
     kith_conn_free(f->conn, now);
     *f = (struct subflow){.control = -1};
+    end_visit(s);
     if (was_used) {
         s->used = NULL;
         subflow_choose(s, now);

@@ -603,6 +603,11 @@ bool kith_session_is_up(const struct kith_session *s)
     return s->used != NULL;
 }
 
+bool kith_session_uses(const struct kith_session *s, const struct kith_conn *c)
+{
+    return s->used != NULL && s->used->conn == c;
+}
+
 bool kith_session_is_relayed(const struct kith_session *s)
 {
     return s->used != NULL && subflow_is_relayed(s->used);

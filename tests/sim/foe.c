@@ -158,7 +158,7 @@ static void on_stream(struct foe *f, const struct kith_session_effect *fx)
     }
 }
 
-static void pump(struct foe *f)
+void foe_pump(struct foe *f)
 {
     struct kith_session_effect fx;
     kith_time now = sim_net_now(f->net);
@@ -190,7 +190,7 @@ static bool pump_all(void *ctx)
     const struct crowd *c = ctx;
 
     for (size_t i = 0; i < c->n; i++)
-        pump(c->foe[i]);
+        foe_pump(c->foe[i]);
     return false;
 }
 

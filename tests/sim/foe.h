@@ -43,6 +43,8 @@ int foe_say(struct foe *f, const struct node_peer_sim *to, const uint8_t *messag
 /* Bytes on the control stream, in no frame. */
 int foe_say_raw(struct foe *f, const struct node_peer_sim *to, const uint8_t *bytes, size_t n);
 int foe_datagram(struct foe *f, const struct node_peer_sim *to, const uint8_t *bytes, size_t n);
+/* It does what is due, takes what came, and what it has to say leaves. */
+void foe_pump(struct foe *f);
 /* Runs nodes and foes for so long. */
 void foes_run(struct node_peer_sim **nodes, size_t n_nodes, struct foe *const *foes, size_t n_foes,
               kith_dur how_long);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "node/internal.h"
 #include "sim/home.h"
 
 static struct home h;
@@ -211,6 +212,115 @@ static void whoever_is_gone_is_told_of_no_more_and_found_again(void **state)
     home_down(&h);
 }
 
+static void desktop_blocks_phone(void)
+{
+    struct kith_block_info b;
+    struct kith_node_why why;
+
+    assert_int_equal(
+        kith_node_block(h.node[1].node, "phone", NULL, node_sim_now(&h.node[1]), &b, &why),
+        KITH_OK);
+}
+
+/* All is told to one neighbour every 5 s at most: who asks again meanwhile waits for it, and what
+ * is lost while it waits is told all the same. */
+static void what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it(void **state)
+{
+    (void)state;
+    up(14, 3);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 1);
+    for (int i = 0; i < 2; i++) {
+        routes_ask(h.node[0].node, node_sim_now(&h.node[0]));
+        home_wait(&h, KITH_SEC);
+    }
+    desktop_blocks_phone();
+    home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    home_down(&h);
+}
+
+/* Connections, by what their datagrams begin with after the first byte (RFC 9000 17.3.1). */
+static struct {
+    uint8_t id[64][8];
+    size_t n;
+    bool dead; /* nothing comes through on those that were seen before */
+} seen;
+
+static bool passes(void *ctx, const struct kith_addr *from, const struct kith_addr *to,
+                   uint8_t *data, size_t len)
+{
+    size_t i = 0;
+
+    (void)ctx, (void)from, (void)to;
+    if (len < 1 + sizeof seen.id[0] || (data[0] & 0x80) != 0)
+        return true; /* of a handshake */
+    while (i < seen.n && memcmp(seen.id[i], data + 1, sizeof seen.id[0]) != 0)
+        i++;
+    if (i == seen.n && !seen.dead && seen.n < 64)
+        memcpy(seen.id[seen.n++], data + 1, sizeof seen.id[0]);
+    return i == seen.n || !seen.dead;
+}
+
+/* A connection that takes over does not bring what was lost with the one before it, and the session
+ * goes on all the while. */
+static void what_is_told_on_a_connection_that_dies_is_told_again_on_the_next(void **state)
+{
+    (void)state;
+    up(15, 3);
+    make_chain();
+    home_wait(&h, 85 * KITH_SEC);
+    memset(&seen, 0, sizeof seen);
+    sim_net_set_filter(h.net, passes, NULL);
+    assert_true(home_reaches(&h, 0, 1, 5 * KITH_SEC));
+    home_wait(&h, 5 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 1);
+    unsigned downs = h.node[0].seen[KITH_EV_session_closed];
+    seen.dead = true;
+    desktop_blocks_phone();
+    assert_true(home_reaches(&h, 0, 1, 20 * KITH_SEC)); /* the next one is there */
+    home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(h.node[0].seen[KITH_EV_session_closed], downs);
+    assert_int_equal(ways(0, 2), 0);
+    home_down(&h);
+}
+
+/* What the desktop said before it lost its way to the phone comes on a former connection, after it
+ * has said that it lost it. */
+static void desktop_is_heard_late(void)
+{
+    struct kith_route_item item = {.seq = (uint32_t)node_sim_now(&h.node[1]).wall, .hops = 1};
+    struct kith_node *n = h.node[0].node;
+    uint8_t items[22], message[128];
+    struct kith_writer w = kith_writer_on(items, sizeof items);
+    size_t len;
+
+    assert_int_equal(mesh_destination_of(&h.node[2].identity.id, &item.destination), KITH_OK);
+    kith_route_item_put(&w, &item);
+    const struct kith_routes m = {.network = home_info(&h, 0).id,
+                                  .entries = {KITH_SPAN_OF(items), 1}};
+    assert_int_equal(kith_routes_encode(&m, message, sizeof message, &len), KITH_OK);
+    routes_heard(n, peer_find(n, &h.node[1].identity.id), (struct kith_span){message, len}, true,
+                 node_sim_now(&h.node[0]));
+}
+
+static void what_comes_late_on_a_former_connection_does_not_stay(void **state)
+{
+    (void)state;
+    up(16, 3);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    desktop_blocks_phone();
+    home_wait(&h, KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    desktop_is_heard_late();
+    assert_int_equal(ways(0, 2), 1);
+    home_wait(&h, 10 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 0);
+    home_down(&h);
+}
+
 static void one_that_starts_anew_is_reached_through_others_again(void **state)
 {
     (void)state;
@@ -400,6 +510,9 @@ int main(void)
         cmocka_unit_test(the_second_best_takes_over_when_the_one_in_between_dies),
         cmocka_unit_test(a_chain_of_five_reaches_from_end_to_end),
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
+        cmocka_unit_test(what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it),
+        cmocka_unit_test(what_is_told_on_a_connection_that_dies_is_told_again_on_the_next),
+        cmocka_unit_test(what_comes_late_on_a_former_connection_does_not_stay),
         cmocka_unit_test(one_that_starts_anew_is_reached_through_others_again),
         cmocka_unit_test(traffic_goes_on_soon_after_one_in_the_middle_starts_anew),
         cmocka_unit_test(a_relayed_session_that_falls_silent_is_told_of),

@@ -263,13 +263,13 @@ static void put16(uint8_t *p, size_t v)
     p[1] = (uint8_t)v;
 }
 
-void node_sim_send_udp(struct node_peer_sim *p, const struct kith_ip *from,
-                       const struct kith_ip *to, size_t len)
+size_t node_sim_udp(const struct kith_ip *from, const struct kith_ip *to, struct kith_span payload,
+                    uint8_t b[NODE_SIM_PACKET_MAX])
 {
-    uint8_t b[2048] = {0};
     struct kith_span src = kith_ip_bytes(from), dst = kith_ip_bytes(to);
-    size_t head = from->family == KITH_FAMILY_IP4 ? 20 : 40, udp = 8 + len;
+    size_t head = from->family == KITH_FAMILY_IP4 ? 20 : 40, udp = 8 + payload.n;
 
+    memset(b, 0, head + 8);
     if (head == 20) {
         b[0] = 0x45;
         put16(b + 2, head + udp);
@@ -290,10 +290,20 @@ void node_sim_send_udp(struct node_peer_sim *p, const struct kith_ip *from,
     put16(b + head, 4000);
     put16(b + head + 2, 5000);
     put16(b + head + 4, udp);
-    for (size_t i = 0; i < len; i++)
-        b[head + 8 + i] = (uint8_t)i;
+    memcpy(b + head + 8, payload.p, payload.n);
     uint32_t sum = add16(0, src.p, src.n);
     sum = add16(sum, dst.p, dst.n) + 17 + (uint32_t)udp;
     put16(b + head + 6, fold(add16(sum, b + head, udp)));
-    kith_node_from_tun(p->node, b, head + udp, node_sim_now(p));
+    return head + udp;
+}
+
+void node_sim_send_udp(struct node_peer_sim *p, const struct kith_ip *from,
+                       const struct kith_ip *to, size_t len)
+{
+    uint8_t payload[NODE_SIM_PACKET_MAX], b[NODE_SIM_PACKET_MAX];
+
+    for (size_t i = 0; i < len; i++)
+        payload[i] = (uint8_t)i;
+    size_t n = node_sim_udp(from, to, (struct kith_span){payload, len}, b);
+    kith_node_from_tun(p->node, b, n, node_sim_now(p));
 }

@@ -73,5 +73,9 @@ bool node_sims_run(struct node_peer_sim **peers, size_t n, bool (*pred)(void *ct
 /* An IPv4 or IPv6 UDP packet with `len` bytes of payload goes into p's TUN device. */
 void node_sim_send_udp(struct node_peer_sim *p, const struct kith_ip *from,
                        const struct kith_ip *to, size_t len);
+/* Such a packet, around this payload; its length. */
+enum { NODE_SIM_PACKET_MAX = 2048 };
+size_t node_sim_udp(const struct kith_ip *from, const struct kith_ip *to, struct kith_span payload,
+                    uint8_t ret[NODE_SIM_PACKET_MAX]);
 
 #endif

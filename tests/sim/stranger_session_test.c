@@ -125,12 +125,42 @@ static void where_a_member_is_said_to_be_is_known(void **state)
     clear_scene(&s);
 }
 
+/* A session that is wanted outlives its connections: who comes again is a guest anew. */
+static void a_guest_that_comes_again_has_its_time_again(void **state)
+{
+    static struct scene s;
+    struct kith_session *wanted;
+
+    (void)state;
+    set_scene(&s, 4);
+    s.door.trusting = false;
+    assert_int_equal(kith_sessions_get(s.door.sessions, &s.a.id, sim_net_now(s.net), &wanted),
+                     KITH_OK);
+    kith_session_set_addrs(wanted, sim_host_addr(s.a.host), 1, sim_net_now(s.net));
+    kith_session_want(wanted, true, sim_net_now(s.net));
+    come(&s, &s.a);
+    assert_true(is_up(&s, &s.a));
+    run(&s, 7 * KITH_SEC);
+    session_peer_restart(&s.a);
+    session_peer_want(&s.a, &s.door);
+    kith_session_close(wanted, KITH_CLOSE_DONE, "", sim_net_now(s.net));
+    kith_session_want(wanted, true, sim_net_now(s.net));
+    assert_true(session_peers_run(s.all, PEERS, a_is_up, &s, 2 * KITH_SEC));
+    run(&s, 4 * KITH_SEC); /* more than ten after it came first */
+    assert_int_equal(s.door.seen[KITH_EV_peer_over_limit], 0);
+    assert_true(is_up(&s, &s.a));
+    run(&s, 7 * KITH_SEC);
+    assert_int_equal(s.door.seen[KITH_EV_peer_over_limit], 1);
+    clear_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_was_a_member_comes_back_when_no_stranger_comes_in),
         cmocka_unit_test(who_was_only_a_guest_has_to_wait),
         cmocka_unit_test(where_a_member_is_said_to_be_is_known),
+        cmocka_unit_test(a_guest_that_comes_again_has_its_time_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,19 +114,29 @@ void town_up(struct town *t, uint64_t seed, size_t n)
     learn(t);
 }
 
-void town_up_row(struct town *t, uint64_t seed, size_t n)
+void town_up_placed(struct town *t, uint64_t seed, size_t n, town_place *place)
 {
     found(t, seed);
     sim_net_default_link(t->net, &(struct sim_link){.cut = true});
     while (t->n < n) {
         add_node(t);
-        town_hear(t, t->n - 2, t->n - 1, true);
-        town_hear(t, 0, t->n - 1, true);
+        place(t, t->n - 1, false);
         join(t);
-        town_hear(t, 0, t->n - 1, t->n == 2);
+        place(t, t->n - 1, true);
     }
     town_wait(t, 5 * KITH_SEC);
     learn(t);
+}
+
+static void place_in_row(struct town *t, size_t who, bool in)
+{
+    town_hear(t, who - 1, who, true);
+    town_hear(t, 0, who, !in || who == 1);
+}
+
+void town_up_row(struct town *t, uint64_t seed, size_t n)
+{
+    town_up_placed(t, seed, n, place_in_row);
 }
 
 void town_down(struct town *t)

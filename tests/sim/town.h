@@ -27,6 +27,10 @@ struct town {
 void town_up(struct town *t, uint64_t seed, size_t n);
 /* The same in a row: each hears its neighbours only, and the first while it is let in. */
 void town_up_row(struct town *t, uint64_t seed, size_t n);
+/* The same where nobody hears anybody until `place` says so: it is called for each but the first,
+ * before it is let in, when it must hear the first, too, and again when it is in. */
+typedef void town_place(struct town *t, size_t who, bool in);
+void town_up_placed(struct town *t, uint64_t seed, size_t n, town_place *place);
 void town_down(struct town *t);
 void town_wait(struct town *t, kith_dur d);
 /* Whether a and b hear each other from now on. */

@@ -300,6 +300,7 @@ static void a_beginning_with_one_hop_left_may_end_here_but_not_go_on(void **s)
     nothing_leaves();
     assert_int_equal(flows(), 0);
     assert_int_equal(counted()->refused, 1);
+    assert_int_equal(counted()->expired, 1);
     m.hops = 2;
     assert_true(hear_open(1, &m));
     assert_int_equal(leaves_open(2).hops, 1);
