@@ -386,6 +386,15 @@ static void on_up(struct kith_node *n, struct kith_session *s, bool anew, struct
         tell_observed(n, s, now);
 }
 
+/* It may be heard again in a moment, but leads nobody on until then. */
+static void on_missed(struct kith_node *n, struct kith_session *s, struct kith_now now)
+{
+    struct node_peer *p = peer_of(n, s);
+
+    if (p != NULL)
+        mesh_session(n, p, false, now);
+}
+
 /* Told to go: coming back at once would only be told again. */
 static bool sends_away(uint64_t code)
 {
@@ -465,6 +474,7 @@ void gossip_effect(struct kith_node *n, const struct kith_session_effect *fx, st
     case KITH_SESSION_UP:
     case KITH_SESSION_RESTARTED: on_up(n, fx->session, true, now); break;
     case KITH_SESSION_MOVED: on_up(n, fx->session, false, now); break;
+    case KITH_SESSION_MISSED: on_missed(n, fx->session, now); break;
     case KITH_SESSION_CONTROL: on_control(n, fx, now); break;
     case KITH_SESSION_STREAM:
         if (fx->stream_kind == KITH_STREAM_ENROL && !kith_conn_is_local(fx->conn, fx->stream))

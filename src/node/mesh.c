@@ -252,7 +252,8 @@ static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct kith_now now)
 {
     const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
-    bool leads = s != NULL && kith_session_is_up(s) && !kith_session_is_relayed(s);
+    bool leads = s != NULL && kith_session_is_up(s) && !kith_session_is_relayed(s) &&
+                 !kith_session_is_missed(s);
 
     if (p->mesh.neighbour && (!leads || anew))
         part(n, p, now);

@@ -20,6 +20,7 @@
 #define STALL_LOOK (30 * KITH_SEC)         /* between two looks at that */
 #define PROBE_INTERVAL KITH_SEC            /* between probes of a connection that owes an answer */
 #define SUSPECT_AFTER (2 * KITH_SEC)       /* owing an answer this long makes it suspect */
+#define MISSED_AFTER (5 * KITH_SEC)        /* and so long makes the session one that leads nobody on */
 #define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
 #define DIAL_BACKOFF_FIRST KITH_SEC
 #define DIAL_BACKOFF_EARLY (2 * KITH_SEC)  /* not beyond this in the first minute */
@@ -65,8 +66,9 @@ struct kith_session {
     struct subflow flow[KITH_SESSION_CONNS_MAX];
     struct subflow *used; /* the one that packets go over; NULL while down */
     bool wanted, trusted, told_up;
+    bool missed;       /* the connection in use has owed an answer for MISSED_AFTER */
     bool silence_told; /* of the connection in use, until it is heard again */
-    bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed;
+    bool tell_up, tell_moved, tell_restarted, tell_down, tell_dial_failed, tell_missed;
     uint64_t capabilities; /* that both have */
     uint64_t boot_id;      /* of the peer's program; 0 before its first hello */
     struct kith_boots boots;

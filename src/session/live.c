@@ -84,6 +84,24 @@ static void note_silence(struct kith_session *s, kith_time now)
     kith_event_session_silent(s->all->env->events, s->peer.b, kith_since(now, heard_at(s->used)));
 }
 
+static kith_time missed_at(const struct kith_session *s)
+{
+    return s->used == NULL || s->used->asked_at == KITH_NEVER
+               ? KITH_NEVER
+               : kith_after(s->used->asked_at, MISSED_AFTER);
+}
+
+static void note_missed(struct kith_session *s, kith_time now)
+{
+    bool is = missed_at(s) <= now;
+
+    if (is == s->missed)
+        return;
+    s->missed = is;
+    s->tell_missed = true;
+    session_mark_ready(s);
+}
+
 void live_tick(struct kith_session *s, kith_time now)
 {
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
@@ -98,6 +116,7 @@ void live_tick(struct kith_session *s, kith_time now)
         if (now >= ask_at(s, f))
             live_probe(s, f, now);
     }
+    note_missed(s, now);
     if (s->used != NULL && subflow_suspect(s->used, now)) {
         subflow_choose(s, now);
         /* one that is relayed looks for the direct way all the time, but not at once */
@@ -109,7 +128,7 @@ void live_tick(struct kith_session *s, kith_time now)
 
 kith_time live_deadline(const struct kith_session *s, kith_time now)
 {
-    kith_time at = KITH_NEVER;
+    kith_time at = s->missed ? KITH_NEVER : missed_at(s);
 
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         const struct subflow *f = &s->flow[i];

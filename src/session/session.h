@@ -68,6 +68,7 @@ struct kith_packet_sink {
 enum kith_session_effect_kind {
     KITH_SESSION_UP,        /* the first connection is established and greeted */
     KITH_SESSION_MOVED,     /* another connection or address carries it now */
+    KITH_SESSION_MISSED,    /* it has owed an answer for 5 s, or owes none any more: is_missed */
     KITH_SESSION_RESTARTED, /* the peer's program started anew: it has forgotten everything */
     KITH_SESSION_CONTROL,   /* a control message for the node: `message` */
     KITH_SESSION_STREAM,    /* news of a stream of kind `stream_kind`: `conn`, `stream`, `flags` */
@@ -202,6 +203,8 @@ bool kith_session_uses(const struct kith_session *s, const struct kith_conn *c);
 bool kith_session_is_relayed(const struct kith_session *s);
 /* Whether it is up, but owes an answer. */
 bool kith_session_is_silent(const struct kith_session *s);
+/* Whether it is up, but has owed an answer for so long that it is no way to anybody. */
+bool kith_session_is_missed(const struct kith_session *s);
 /* Sends whole datagrams of flow kinds, all with these two ECN bits; what congestion holds back
  * waits in a lane (session/lanes.h). Each by itself: how many were taken; the others, for which the
  * lane has no room or which find the session down, are lost and counted. */

@@ -112,6 +112,7 @@ static void become_used(struct kith_session *s, struct subflow *f, kith_time now
     bool was_up = s->used != NULL;
 
     s->used = f;
+    s->missed = false; /* told along with what follows */
     if (!was_up) {
         s->up_since = now;
         s->sent_at = KITH_NEVER;

@@ -449,6 +449,8 @@ static bool session_effect(struct kith_session *s, struct kith_session_effect *r
         tell_up(s);
     } else if (take(&s->tell_moved)) {
         ret->kind = KITH_SESSION_MOVED;
+    } else if (take(&s->tell_missed)) {
+        ret->kind = KITH_SESSION_MISSED;
     } else if (s->n_pong > 0) {
         s->n_pong--;
         ret->kind = KITH_SESSION_PONG;
@@ -601,6 +603,11 @@ const struct kith_peer_id *kith_session_peer(const struct kith_session *s)
 bool kith_session_is_up(const struct kith_session *s)
 {
     return s->used != NULL;
+}
+
+bool kith_session_is_missed(const struct kith_session *s)
+{
+    return s->used != NULL && s->missed;
 }
 
 bool kith_session_uses(const struct kith_session *s, const struct kith_conn *c)

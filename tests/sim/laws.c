@@ -301,8 +301,9 @@ static void relay_is_bounded(struct laws *l, size_t at)
     hold(l, at, r.flows->by_label.n == c.labels, "the count of labels");
     hold(l, at, r.flows->by_destination.n == c.here, "the count of flows begun here");
     hold(l, at, c.here < LAWS_NODES, "flows begun here");
-    hold(l, at, r.out->used <= KITH_SHELF_BYTES && r.in->used <= KITH_SHELF_BYTES, "the shelves");
-    hold(l, at, r.out->taken <= r.out->used && r.in->taken <= r.in->used, "what the shelves hold");
+    hold(l, at,
+         kith_shelf_weight(r.out) <= KITH_SHELF_BYTES && kith_shelf_weight(r.in) <= KITH_SHELF_BYTES,
+         "the shelves");
     neighbours_are_bounded(l, at, &c);
 }
 

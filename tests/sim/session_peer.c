@@ -130,6 +130,7 @@ static void note(struct session_peer *p, enum kith_session_effect_kind kind)
         [KITH_SESSION_MOVED] = 'M',       [KITH_SESSION_CONTROL] = 'C',
         [KITH_SESSION_STREAM] = 'S',      [KITH_SESSION_PONG] = 'P',
         [KITH_SESSION_DIAL_FAILED] = 'F', [KITH_SESSION_DOWN] = 'D',
+        [KITH_SESSION_MISSED] = 'Q',
     };
 
     if (p->n_told < sizeof p->told - 1)
@@ -180,6 +181,7 @@ static void take_effects(struct session_peer *p)
             p->moves++;
             greet(p, fx.session);
             break;
+        case KITH_SESSION_MISSED: break;
         case KITH_SESSION_RESTARTED:
             p->restarts++;
             on_up(p, fx.session);

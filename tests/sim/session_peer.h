@@ -25,7 +25,7 @@ struct session_peer {
     bool reads;            /* take in what streams bring */
     bool greets; /* sends a control message as soon as it is told UP, RESTARTED or MOVED */
     /* a letter for each effect, in order: Up, Restarted, Moved, Control, Stream, Pong, dial Failed,
-     * Down; what does not fit is left out */
+     * Down, missed or not any more (Q); what does not fit is left out */
     char told[128];
     size_t n_told;
     size_t ups, downs, moves, restarts, controls, pongs, dial_failures, stream_news;

@@ -316,6 +316,32 @@ static void after_a_cut_of_thirty_seconds_traffic_is_back_within_three(void **st
     }
 }
 
+static void who_owes_an_answer_for_five_seconds_is_missed_until_it_is_heard(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 10);
+    connect_pair(&p);
+    struct kith_session *s = session_peer_to(&p.a, &p.b);
+    wait_for(&p, KITH_SEC); /* nothing is under way */
+    p.a.n_told = 0;
+    memset(p.a.told, 0, sizeof p.a.told);
+    sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.cut = true});
+    assert_true(send_packet(&p, &p.a, &p.b, 100)); /* a question follows after a second */
+    wait_for(&p, 5900 * KITH_MSEC);
+    assert_false(kith_session_is_missed(s));
+    assert_true(p.a.seen[KITH_EV_session_silent] > 0);
+    wait_for(&p, 200 * KITH_MSEC);
+    assert_true(kith_session_is_missed(s));
+    assert_string_equal(p.a.told, "Q");
+    sim_net_link(p.net, p.a.host, p.b.host, &(struct sim_link){.delay = 10 * KITH_MSEC});
+    wait_for(&p, 2 * KITH_SEC);
+    assert_true(kith_session_is_up(s));
+    assert_false(kith_session_is_missed(s));
+    pair_down(&p);
+}
+
 static void after_a_cut_of_five_minutes_it_reconnects_by_itself(void **state)
 {
     struct pair p;
@@ -589,6 +615,7 @@ int main(void)
         cmocka_unit_test(two_that_dial_at_once_end_with_one_connection),
         cmocka_unit_test(an_idle_session_stays_up_for_an_hour),
         cmocka_unit_test(after_a_cut_of_thirty_seconds_traffic_is_back_within_three),
+        cmocka_unit_test(who_owes_an_answer_for_five_seconds_is_missed_until_it_is_heard),
         cmocka_unit_test(after_a_cut_of_five_minutes_it_reconnects_by_itself),
         cmocka_unit_test(who_is_not_wanted_and_has_no_connection_is_forgotten),
         cmocka_unit_test(a_killed_and_restarted_peer_is_back_within_three_seconds),
