@@ -190,6 +190,7 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
         return KITH_E_NOMEM;
     n->mesh = m;
     m->now = now;
+    kith_list_init(&m->neighbours);
     m->forward = !cfg->forward_nothing;
     m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
@@ -227,6 +228,14 @@ void mesh_free(struct kith_node *n)
 
 /* ---- neighbours ---- */
 
+struct node_peer *mesh_next_neighbour(const struct kith_node *n, const struct node_peer *before)
+{
+    const struct kith_link *all = &n->mesh->neighbours;
+    const struct kith_link *at = before != NULL ? before->mesh.link.next : all->next;
+
+    return at == all ? NULL : KITH_OF(at, struct node_peer, mesh.link);
+}
+
 static void become_neighbour(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     bool high = memcmp(n->identity->id.b, p->id.b, sizeof p->id.b) > 0;
@@ -234,6 +243,7 @@ static void become_neighbour(struct kith_node *n, struct node_peer *p, struct ki
     if (kith_relay_join(n->mesh->relay, p->handle, high) < 0)
         return; /* without memory for it others lead on */
     p->mesh.neighbour = true;
+    kith_list_append(&n->mesh->neighbours, &p->mesh.link);
     p->mesh.since = now.mono;
     p->mesh.told_all_at = 0;
     routes_greet(n, p, now);
@@ -243,6 +253,7 @@ static void become_neighbour(struct kith_node *n, struct node_peer *p, struct ki
 static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     p->mesh.neighbour = false;
+    kith_list_remove(&p->mesh.link);
     p->mesh.due = p->mesh.want = p->mesh.anew = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);

@@ -5,6 +5,7 @@
 #ifndef KITH_NODE_MESH_H
 #define KITH_NODE_MESH_H
 
+#include "base/list.h"
 #include "base/map.h"
 #include "mesh/relay.h"
 #include "node/node.h"
@@ -17,6 +18,7 @@ struct node_network;
 struct peer_mesh {
     struct kith_destination destination; /* the node itself */
     bool neighbour;
+    struct kith_link link; /* node_mesh.neighbours, while it is one */
     kith_time since;       /* it is one */
     kith_time told_all_at; /* it is told all again not before then */
     uint32_t due;          /* bit per slot: it is to be told all we lead to */
@@ -33,7 +35,14 @@ struct mesh_network {
     bool starved;                  /* a newer number was asked for, and may have to be again */
 };
 
-enum { MESH_TAGS = 512 };
+enum { MESH_TAGS = 512, MESH_ASKED = 512 };
+
+/* A number that the network was asked to outdo lately. */
+struct mesh_asked {
+    uint64_t what; /* hash of destination and number */
+    kith_time at;  /* 0: free */
+    uint8_t hops;  /* how far the request could go from here */
+};
 
 struct node_mesh {
     struct kith_relay *relay;
@@ -45,13 +54,18 @@ struct node_mesh {
     struct kith_destination here;
     uint32_t seq;                   /* of our own statements: where we are */
     struct kith_map by_destination; /* -> node_peer */
+    struct kith_link neighbours;    /* node_peer.mesh.link */
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
     uint64_t tag[MESH_TAGS]; /* of requests seen lately */
     size_t n_tags;           /* ever */
-    kith_time ask_paid;      /* requests that we send or pass on */
-    kith_time tick_at;       /* when to clear the tables of what time has ended */
-    kith_time improve_at;    /* when to look for better ways */
+    struct mesh_asked asked[MESH_ASKED];
+    kith_time ask_paid;   /* requests that we send or pass on */
+    kith_time tick_at;    /* when to clear the tables of what time has ended */
+    kith_time improve_at; /* when to look for better ways */
 };
+
+/* The neighbours, one after another; NULL before the first and after the last. */
+struct node_peer *mesh_next_neighbour(const struct kith_node *n, const struct node_peer *before);
 
 /* mesh.c */
 int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kith_now now);

@@ -14,12 +14,14 @@ enum {
     WANT = 2,          /* and the sender wants to hear all */
     REQUEST_BURST = 200,
     ASK_BURST = 150,
+    ASKED_SHORT = 16,     /* hops by which an earlier request may have gone less far */
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
 #define ROUTES_COST (KITH_SEC / 2000)
 #define REQUEST_COST (KITH_SEC / 20)
 #define ASK_COST (KITH_SEC / 15) /* less than others look at */
+#define ASKED_FRESH (20 * KITH_SEC) /* whoever still needs it asks every 30 s */
 #define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
 #define HUNGER_DELAY KITH_SEC     /* who is gone is often not gone alone */
 #define TELL_ALL_AGAIN (5 * KITH_SEC) /* all is told to one neighbour at most so often */
@@ -148,8 +150,7 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
 {
     uint32_t bit = 1u << net->slot;
 
-    for (size_t i = 0; i < n->n_handles; i++) {
-        struct node_peer *p = n->by_handle[i];
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         if ((p->mesh.due & bit) == 0 || !hears(p, net))
             continue;
         if (now.mono < p->mesh.told_all_at) {
@@ -175,9 +176,10 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
                       const struct kith_mesh_advert *news, size_t count, bool self,
                       struct kith_now now)
 {
-    for (size_t i = 0; i < n->n_handles; i++) {
-        struct node_peer *p = n->by_handle[i];
-        struct list l = {.n = 0};
+    struct list l; /* large: not filled with zeros for each */
+
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
+        l.n = l.flags = 0;
         struct kith_route_item item = own_item(n);
         bool all = (p->mesh.anew & 1u << net->slot) != 0 && now.mono >= p->mesh.told_all_at;
         if (!hears(p, net) || all)
@@ -207,14 +209,34 @@ static bool is_seen(struct node_mesh *m, uint64_t tag)
     return false;
 }
 
+/* Whether such a request went from here lately, and about as far: then this one brings nothing new.
+ * Many miss somebody at the same time, and each asks. */
+static bool is_asked(struct kith_node *n, const struct kith_route_request *m, struct kith_now now)
+{
+    struct node_mesh *mesh = n->mesh;
+    uint8_t key[sizeof m->destination + sizeof m->seq];
+
+    memcpy(key, m->destination.b, sizeof m->destination);
+    memcpy(key + sizeof m->destination, &m->seq, sizeof m->seq);
+    uint64_t what =
+        kith_siphash(mesh->by_destination.k0, mesh->by_destination.k1, KITH_SPAN_OF(key));
+    struct mesh_asked *a = &mesh->asked[what % MESH_ASKED];
+    if (a->at != 0 && a->what == what && kith_since(now.mono, a->at) < ASKED_FRESH &&
+        a->hops + ASKED_SHORT >= m->hops)
+        return true;
+    *a = (struct mesh_asked){.what = what, .at = now.mono, .hops = m->hops};
+    return false;
+}
+
 static void pass_on(struct kith_node *n, const struct node_network *net,
                     const struct kith_route_request *m, const struct node_peer *from,
                     struct kith_now now)
 {
+    if (is_asked(n, m, now))
+        return;
     if (!kith_rate_takes(&n->mesh->ask_paid, ASK_COST, 1, ASK_BURST, now.mono))
         return; /* no more than anybody looks at: asked again while it matters */
-    for (size_t i = 0; i < n->n_handles; i++) {
-        const struct node_peer *p = n->by_handle[i];
+    for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         size_t len;
         if (p != from && hears(p, net) &&
             kith_route_request_encode(m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
@@ -414,8 +436,7 @@ static void ask_for_all(struct kith_node *n, const struct node_network *net, str
 {
     const struct kith_routes m = {.network = net->id, .flags = WANT};
 
-    for (size_t i = 0; i < n->n_handles; i++) {
-        const struct node_peer *p = n->by_handle[i];
+    for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         size_t len;
         if (hears(p, net) && kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
             (void)!gossip_send(n, &p->id, len, now); /* what is lost then comes with its news */
