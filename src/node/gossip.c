@@ -22,6 +22,7 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define ADDRESS_BURST 64
 #define GREET_COST (2 * KITH_SEC) /* all that must survive a connection, said again when it moved */
 #define GREET_BURST 8
+enum { LATE_MAX = 2 };
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
 
 void gossip_note(const struct kith_node *n, const struct kith_peer_id *peer, enum kith_offence what,
@@ -159,6 +160,7 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     bool first = p->proved == 0, news = (p->proved & 1u << net->slot) == 0;
 
     p->proved |= 1u << net->slot;
+    p->late = 0;
     if (issue_may(n, net, now.wall))
         issue_claimed(n, net, &p->id);
     if (s == NULL)
@@ -450,6 +452,20 @@ static void on_dial_failed(struct kith_node *n, const struct kith_session_effect
         stay_away(n, fx, now);
 }
 
+/* Whether it ended for a proof that was late, once more: then more than a bad path is behind it. */
+static bool came_too_late(struct node_peer *p, const struct kith_conn_end *end)
+{
+    bool closed = end->kind == KITH_END_LOCAL || end->kind == KITH_END_PEER;
+
+    if (!closed || end->code != KITH_CLOSE_SILENT || p->proved != 0)
+        return false;
+    p->late++;
+    if (p->late < LATE_MAX)
+        return false;
+    p->late = 0;
+    return true;
+}
+
 static void on_down(struct kith_node *n, const struct kith_session_effect *fx, struct kith_now now)
 {
     const struct kith_peer_id *id = kith_session_peer(fx->session);
@@ -457,13 +473,14 @@ static void on_down(struct kith_node *n, const struct kith_session_effect *fx, s
 
     if (p == NULL)
         return;
+    bool again = came_too_late(p, fx->end);
     p->proved = p->shown = 0;
     p->n_lack = p->pulls_out = 0;
     p->digest_at = p->pull_at = p->part_at = KITH_NEVER;
     mesh_session(n, p, false, now);
     if (p->member_of == 0 && !join_is_with(n, id)) /* nothing is left to call it for */
         kith_session_close(fx->session, KITH_CLOSE_DONE, "", now.mono);
-    if (is_over_for_now(n, id, fx->end))
+    if (is_over_for_now(n, id, fx->end) || again)
         stay_away(n, fx, now);
     n->peers_at = now.mono;
 }

@@ -105,6 +105,7 @@ struct node_peer {
     uint32_t handle;           /* the packet core's name for it: index into node.by_handle */
     uint32_t member_of;        /* bit per slot: the view says it is a member */
     uint32_t proved;           /* bit per slot: it showed a valid membership in this session */
+    uint8_t late;              /* sessions in a row that ended before it was proved */
     uint32_t shown;            /* bit per slot: we showed ours */
     kith_time digest_at;       /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */

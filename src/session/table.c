@@ -213,13 +213,24 @@ void session_refresh_due(struct kith_session *s, kith_time now)
         session_mark_ready(s);
 }
 
+/* One that is expected is a member whose proof was late: it may come again at once, and so may we.
+ */
+static void end_guest(struct kith_session *s, kith_time now)
+{
+    const struct kith_sessions_config *cfg = &s->all->cfg;
+    bool late = cfg->expects != NULL && cfg->expects(cfg->ctx, &s->peer);
+
+    s->guest_until = KITH_NEVER;
+    if (!late)
+        kith_event_peer_over_limit(s->all->env->events, s->peer.b, "a guest's time");
+    kith_session_close(s, late ? KITH_CLOSE_SILENT : KITH_CLOSE_NOT_MEMBER,
+                       "no membership was shown in time", now);
+}
+
 static void session_tick(struct kith_session *s, kith_time now)
 {
-    if (now >= s->guest_until && !s->trusted) {
-        s->guest_until = KITH_NEVER;
-        kith_event_peer_over_limit(s->all->env->events, s->peer.b, "a guest's time");
-        kith_session_close(s, KITH_CLOSE_NOT_MEMBER, "no membership was shown in time", now);
-    }
+    if (now >= s->guest_until && !s->trusted)
+        end_guest(s, now);
     judge_conduct(s, now);
     subflow_tick(s, now);
     live_tick(s, now);

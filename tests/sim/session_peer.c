@@ -37,6 +37,14 @@ static void on_packet(void *ctx, struct kith_session *s, uint8_t slot, struct ki
            packet.n < sizeof p->last_packet ? packet.n : sizeof p->last_packet);
 }
 
+static bool expects(void *ctx, const struct kith_peer_id *peer)
+{
+    const struct session_peer *p = ctx;
+
+    (void)peer;
+    return p->expects;
+}
+
 static bool blocks(void *ctx, const struct kith_peer_id *peer)
 {
     const struct session_peer *p = ctx;
@@ -52,6 +60,7 @@ static void start(struct session_peer *p)
                                        .capabilities = p->capabilities,
                                        .quic = p->quic,
                                        .blocks = blocks,
+                                       .expects = expects,
                                        .ctx = p};
     struct kith_packet_sink sink = {.packet = on_packet, .ctx = p};
 

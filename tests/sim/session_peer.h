@@ -20,6 +20,7 @@ struct session_peer {
     uint64_t boots;
     uint64_t capabilities; /* told in hello; from the next start on */
     bool trusting;         /* trust whoever comes up, and let slot 0 through */
+    bool expects;          /* whoever dials it, as a member */
     bool blocks;           /* whoever dials it */
     bool echo;             /* send IP packets back */
     bool reads;            /* take in what streams bring */

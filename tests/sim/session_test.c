@@ -482,6 +482,24 @@ static void a_guest_must_go_after_ten_seconds(void **state)
     pair_down(&p);
 }
 
+static void who_is_expected_and_shows_no_membership_may_come_again_at_once(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 11);
+    p.b.trusting = false;
+    p.b.expects = true;
+    connect_pair(&p);
+    assert_true(run(&p, a_down, 15 * KITH_SEC));
+    assert_int_equal(p.a.last_end.kind, KITH_END_PEER);
+    assert_int_equal(p.a.last_end.code, KITH_CLOSE_SILENT);
+    assert_int_equal(p.b.seen[KITH_EV_peer_over_limit], 0); /* nobody did anything wrong */
+    p.b.trusting = true;
+    assert_true(run(&p, both_up, 2 * KITH_SEC));
+    pair_down(&p);
+}
+
 static void who_is_blocked_is_refused_before_it_is_heard(void **state)
 {
     struct pair p;
@@ -622,6 +640,7 @@ int main(void)
         cmocka_unit_test(either_side_may_change_its_address),
         cmocka_unit_test(new_addresses_are_dialled_at_once_but_do_not_undo_the_wait),
         cmocka_unit_test(a_guest_must_go_after_ten_seconds),
+        cmocka_unit_test(who_is_expected_and_shows_no_membership_may_come_again_at_once),
         cmocka_unit_test(who_is_blocked_is_refused_before_it_is_heard),
         cmocka_unit_test(who_is_refused_dials_no_oftener_than_one_who_hears_nothing),
         cmocka_unit_test(a_shutdown_is_heard_with_its_reason),
