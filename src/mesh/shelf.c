@@ -9,7 +9,8 @@ struct label {
 };
 
 /* The first serves a node through which a little goes; the second holds the largest datagram. */
-static const size_t board_bytes[KITH_SHELF_BOARDS] = {32 * 1024, 96 * 1024, 384 * 1024, 512 * 1024};
+static const uint32_t board_bytes[KITH_SHELF_BOARDS] = {32 * 1024, 96 * 1024, 384 * 1024,
+                                                        512 * 1024};
 
 void kith_shelf_fini(struct kith_shelf *s)
 {

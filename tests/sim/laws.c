@@ -302,7 +302,8 @@ static void relay_is_bounded(struct laws *l, size_t at)
     hold(l, at, r.flows->by_destination.n == c.here, "the count of flows begun here");
     hold(l, at, c.here < LAWS_NODES, "flows begun here");
     hold(l, at,
-         kith_shelf_weight(r.out) <= KITH_SHELF_BYTES && kith_shelf_weight(r.in) <= KITH_SHELF_BYTES,
+         kith_shelf_weight(r.out) <= KITH_SHELF_BYTES &&
+             kith_shelf_weight(r.in) <= KITH_SHELF_BYTES,
          "the shelves");
     neighbours_are_bounded(l, at, &c);
 }

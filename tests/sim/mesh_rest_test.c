@@ -1,5 +1,5 @@
-/* What a mesh says when nobody wants anything of it: how much on each of its links. 24 nodes for five
- * minutes; with the model engine 50 for an hour. KITH_NODES=N: another number of nodes. */
+/* What a mesh says when nobody wants anything of it: how much on each of its links. 24 nodes for
+ * five minutes; with the model engine 50 for an hour. KITH_NODES=N: another number of nodes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
