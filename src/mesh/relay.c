@@ -301,6 +301,19 @@ void kith_relay_part(struct kith_relay *r, uint32_t neighbour, kith_time now)
     kith_mesh_neighbour_free(&r->neighbours, n);
 }
 
+void kith_relay_end_to(struct kith_relay *r, const struct kith_destination *to, kith_time now)
+{
+    for (struct kith_link *l = r->flows.used.next, *next; l != &r->flows.used; l = next) {
+        struct kith_mesh_flow *f = KITH_OF(l, struct kith_mesh_flow, used);
+        next = l->next;
+        if (is_self(f, KITH_MESH_UP) || !kith_destination_equal(&f->to, to))
+            continue;
+        send_end(r, f->end[KITH_MESH_DOWN], KITH_MESH_GONE, now); /* where it is a neighbour */
+        send_end(r, f->end[KITH_MESH_UP], KITH_MESH_NO_WAY, now);
+        drop_refused(r, f);
+    }
+}
+
 /* ---- from this node ---- */
 
 static bool is_silent(const struct kith_mesh_flow *f, kith_time now)

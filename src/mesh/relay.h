@@ -99,6 +99,10 @@ int kith_relay_join(struct kith_relay *r, uint32_t neighbour, bool high) KITH_MU
 /* The session is over, or its other end forgot everything: its flows go other ways, or end. */
 void kith_relay_part(struct kith_relay *r, uint32_t neighbour, kith_time now);
 
+/* No flow of others to the destination passes here any more; both sides are told. One that begins
+ * here is left, for what this node still has to say to end it. */
+void kith_relay_end_to(struct kith_relay *r, const struct kith_destination *to, kith_time now);
+
 /* A datagram of a flow kind (wire/datagram.def) from a neighbour. False: it is malformed, or from
  * none. */
 bool kith_relay_heard(struct kith_relay *r, uint32_t neighbour, struct kith_span datagram,

@@ -412,6 +412,7 @@ void routes_blocked(struct kith_node *n, const struct kith_destination *to, stru
         if (count > 0)
             m->tell_at = now.mono;
     }
+    kith_relay_end_to(n->mesh->relay, to, now.mono);
 }
 
 void routes_ask(struct kith_node *n, struct kith_now now)

@@ -27,6 +27,28 @@ static void where_nobody_leads_there_it_is_refused(void **s)
     assert_int_equal(counted()->forwarded_flows, 0);
 }
 
+static void flows_to_whom_nobody_may_reach_any_more_end_at_both_sides(void **s)
+{
+    (void)s;
+    join(2);
+    LEADS(2);
+    uint32_t on = through(1, HIGH | 1, 1, 2), other = through(1, HIGH | 2, 2, 2);
+    send(77, "ours");
+    const struct kith_destination to = dest(77);
+    drain();
+    assert_int_equal(flows(), 3);
+    leads(0, NULL);
+    kith_relay_end_to(lab.r, &to, lab.now);
+    drain();
+    assert_int_equal(flows(), 1); /* it may have to say that it ends */
+    assert_true(hear_packet(1, HIGH | 1, "late"));
+    leaves_over(1, HIGH | 1, KITH_MESH_UNKNOWN);
+    assert_true(hear_packet(2, on, "late") && hear_packet(2, other, "late"));
+    leaves_over(2, on, KITH_MESH_UNKNOWN);
+    leaves_over(2, other, KITH_MESH_UNKNOWN);
+    nothing_arrives();
+}
+
 /* Else one packet for somebody who is gone walks every path of the mesh. */
 static void an_attempt_that_was_refused_is_refused_by_whatever_way_it_comes_again(void **s)
 {
@@ -451,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(where_nobody_leads_there_it_is_refused),
+        T(flows_to_whom_nobody_may_reach_any_more_end_at_both_sides),
         T(an_attempt_that_was_refused_is_refused_by_whatever_way_it_comes_again),
         T(a_refusal_makes_it_try_the_next_until_three_were_tried),
         T(after_a_refusal_packets_go_the_other_way),
