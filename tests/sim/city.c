@@ -217,6 +217,7 @@ static uint32_t number_of(const uint8_t *ip4)
     return (uint32_t)(ip4[2] << 8 | ip4[3]) - 1;
 }
 
+/* In any thread, but in one at a time for each node. */
 static void on_packet(void *ctx, struct node_peer_sim *p)
 {
     struct city *c = ctx;
@@ -226,11 +227,11 @@ static void on_packet(void *ctx, struct node_peer_sim *p)
     struct city_pair *pair = from < c->n ? (struct city_pair *)pair_of(c, from, to) : NULL;
 
     if (pair == NULL || number_of(p->last_packet + 16) != to) {
-        c->wrong++;
+        c->node[to].wrong++;
         return;
     }
-    c->n_heard += !pair->heard;
-    pair->heard = true;
+    if (pair->heard_at == 0)
+        pair->heard_at = sim_net_now(c->net);
 }
 
 static void prepare(struct city *c, uint32_t i)
@@ -248,6 +249,7 @@ static void prepare(struct city *c, uint32_t i)
     node_sim_prepare(&m->peer, c->net, m->name, m->addr, &seed, &kith_heap);
     m->peer.on_packet = on_packet;
     m->peer.ctx = c;
+    crowd_prepare(&c->crowd, &m->place, &m->peer);
 }
 
 static void remember(const struct city *c, uint32_t who, uint32_t other)
@@ -259,18 +261,23 @@ static void remember(const struct city *c, uint32_t who, uint32_t other)
          "an address");
 }
 
-/* The template's copy has no file of its own: its path says whose memory it is. */
-static void give_store(struct city_node *m)
+/* The template's copy has no file of its own: its path says whose memory it is. In any thread. */
+static void give_store(void *ctx, size_t i)
 {
+    struct city *c = ctx;
+    struct city_node *m = &c->node[i];
     char from[256], to[256];
 
     path_of(TEMPLATE, from, sizeof from);
     path_of(m->name, to, sizeof to);
     ram_disk_copy(from, to);
     m->peer.store = open_store(m->name, &m->peer.env);
+    for (size_t l = 0; l < c->n_links; l++)
+        if (c->link[l].a == i || c->link[l].b == i)
+            remember(c, (uint32_t)i, c->link[l].a == i ? c->link[l].b : c->link[l].a);
 }
 
-void city_up(struct city *c, uint64_t seed, size_t n)
+void city_up(struct city *c, uint64_t seed, size_t n, unsigned threads)
 {
     printf("seed %u, %zu nodes\n", (unsigned)seed, n);
     memset(c, 0, sizeof *c);
@@ -278,6 +285,7 @@ void city_up(struct city *c, uint64_t seed, size_t n)
     c->net = sim_net_new(seed);
     sim_net_set_tick(c->net, KITH_MSEC);
     sim_net_default_link(c->net, &(struct sim_link){.cut = true});
+    crowd_begin(&c->crowd, c->net, threads);
     c->n = n;
     c->node = need_array(n, sizeof *c->node);
     c->pairs_of = need_array(n + 1, sizeof *c->pairs_of);
@@ -287,21 +295,23 @@ void city_up(struct city *c, uint64_t seed, size_t n)
     for (size_t i = 0; i < c->n_links; i++)
         city_cut(c, &c->link[i], false);
     write_template(c);
-    for (uint32_t i = 0; i < n; i++)
-        give_store(&c->node[i]);
-    for (size_t i = 0; i < c->n_links; i++) {
-        remember(c, c->link[i].a, c->link[i].b);
-        remember(c, c->link[i].b, c->link[i].a);
-    }
-    crowd_begin(&c->crowd, c->net);
+    workers_run(c->crowd.workers, n, give_store, c);
+}
+
+/* In any thread. */
+static void start(void *ctx, size_t i)
+{
+    struct city_node *m = &((struct city *)ctx)->node[i];
+
+    m->err = node_sim_try_start(&m->peer);
 }
 
 void city_begin(struct city *c)
 {
+    workers_run(c->crowd.workers, c->n, start, c);
     for (size_t i = 0; i < c->n; i++) {
-        struct city_node *m = &c->node[i];
-        need(node_sim_try_start(&m->peer) == KITH_OK, m->peer.last_why.text);
-        crowd_add(&c->crowd, &m->place, &m->peer);
+        need(c->node[i].err == KITH_OK, c->node[i].peer.last_why.text);
+        crowd_add(&c->node[i].place);
     }
 }
 
@@ -317,6 +327,15 @@ void city_kill(struct city *c, size_t who)
 void city_wait(struct city *c, kith_dur d)
 {
     crowd_run(&c->crowd, d);
+}
+
+uint64_t city_wrong(const struct city *c)
+{
+    uint64_t wrong = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        wrong += c->node[i].wrong;
+    return wrong;
 }
 
 void city_down(struct city *c)
@@ -410,11 +429,20 @@ static void ask(struct city *c)
     for (size_t i = 0; i < c->n_pairs; i++) {
         const struct city_pair *p = &c->pair[i];
         struct city_node *from = &c->node[p->from];
-        if (p->heard)
+        if (p->heard_at != 0)
             continue;
         node_sim_send_udp(&from->peer, &from->ip4, &c->node[p->to].ip4, PAYLOAD);
         crowd_stir(&from->place);
     }
+}
+
+static size_t count_heard(const struct city *c)
+{
+    size_t heard = 0;
+
+    for (size_t i = 0; i < c->n_pairs; i++)
+        heard += c->pair[i].heard_at != 0;
+    return heard;
 }
 
 bool city_talk(struct city *c, unsigned share, kith_dur limit, kith_dur *ret_took)
@@ -423,6 +451,7 @@ bool city_talk(struct city *c, unsigned share, kith_dur limit, kith_dur *ret_too
 
     for (;;) {
         *ret_took = sim_net_now(c->net) - from;
+        c->n_heard = count_heard(c);
         if ((uint64_t)c->n_heard * MILLION >= (uint64_t)share * c->n_pairs)
             return true;
         if (*ret_took >= limit)

@@ -16,6 +16,8 @@ struct city_node {
     struct kith_ip ip4;
     double x, y; /* in a square of 1 by 1 */
     bool gone;
+    int err;            /* of its start */
+    uint64_t wrong;     /* packets that came out of it and were not sent by a pair */
     uint32_t component; /* a node of it: who can be reached by whom at all */
 };
 
@@ -23,10 +25,10 @@ struct city_link {
     uint32_t a, b;
 };
 
-/* Two that talk, and whether the message came. */
+/* Two that talk, and when the message came. */
 struct city_pair {
     uint32_t from, to;
-    bool heard;
+    kith_time heard_at; /* 0: not yet; written in the turn of `to` only */
 };
 
 struct city {
@@ -39,15 +41,17 @@ struct city {
     struct city_pair *pair; /* n_pairs of them, by from and to */
     size_t n_pairs, n_heard;
     size_t *pairs_of; /* n + 1 of them: where those from a node begin */
-    uint64_t wrong;   /* packets that came out and were not sent by that pair */
 };
 
-/* n nodes of mean degree 10, links of 100 Mbit/s and 10 ms; nobody runs yet. Prints the seed. */
-void city_up(struct city *c, uint64_t seed, size_t n);
+/* n nodes of mean degree 10, links of 100 Mbit/s and 10 ms, and so many threads that look after
+ * them; nobody runs yet. Prints the seed. */
+void city_up(struct city *c, uint64_t seed, size_t n, unsigned threads);
 void city_down(struct city *c);
 /* All nodes start. */
 void city_begin(struct city *c);
 void city_wait(struct city *c, kith_dur d);
+/* Packets that came out somewhere and were not sent by a pair. */
+uint64_t city_wrong(const struct city *c);
 /* Whether a link carries anything from now on. */
 void city_cut(struct city *c, const struct city_link *l, bool cut);
 /* A node's power fails, for good. */

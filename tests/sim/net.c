@@ -3,51 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/due.h"
-#include "base/map.h"
+#include "sim/net_inside.h"
 
 enum { PAIRS_MAX = 1 << 24, ADDR_KEY = 1 + 16 + 2 + 4 }; /* family, address, port, scope */
-
-struct packet {
-    struct kith_due due; /* first, so that a pointer to it is one to the packet */
-    struct kith_addr from, to;
-    uint8_t ecn;
-    size_t len;
-    uint8_t data[];
-};
-
-struct direction { /* between two hosts */
-    struct sim_link model;
-    bool own;
-    struct sim_pipe pipe;
-};
-
-struct sim_host {
-    struct sim_net *net;
-    uint32_t index;
-    struct kith_addr addr, public_addr;
-    bool off, any_source;
-    sim_deliver *deliver;
-    void *ctx;
-};
-
-struct sim_net {
-    kith_time now;
-    struct kith_random_seeded seeded;
-    struct kith_random random;
-    struct kith_due_heap heap;
-    struct sim_host **host;
-    uint32_t hosts, cap_hosts;
-    struct kith_map by_addr;    /* what datagrams are sent to -> sim_host */
-    struct kith_map directions; /* two indices -> direction: those over which something went, or
-                                   that have a model of their own */
-    struct sim_link standard;
-    sim_filter *filter;
-    void *filter_ctx;
-    uint8_t ecn; /* of the datagram that the filter sees */
-    kith_dur tick;
-    uint64_t delivered, bytes;
-};
 
 struct sim_net *sim_net_new(uint64_t seed)
 {
@@ -69,6 +27,14 @@ struct sim_net *sim_net_new(uint64_t seed)
     return n;
 }
 
+static void packets_free(struct sim_packets *l)
+{
+    for (struct sim_packet *next; l->first != NULL; l->first = next) {
+        next = l->first->next;
+        free(l->first);
+    }
+}
+
 void sim_net_free(struct sim_net *n)
 {
     struct kith_due *d;
@@ -78,13 +44,17 @@ void sim_net_free(struct sim_net *n)
         free(d);
     }
     kith_due_fini(&n->heap);
-    struct direction *way;
+    struct sim_direction *way;
     for (size_t at = 0; (way = kith_map_next(&n->directions, &at)) != NULL;)
         free(way);
     kith_map_fini(&n->directions);
     kith_map_fini(&n->by_addr);
-    for (uint32_t i = 0; i < n->hosts; i++)
+    for (uint32_t i = 0; i < n->hosts; i++) {
+        packets_free(&n->host[i]->inbox);
+        packets_free(&n->host[i]->outbox);
+        packets_free(&n->host[i]->spare);
         free(n->host[i]);
+    }
     free(n->host);
     free(n);
 }
@@ -105,19 +75,19 @@ void sim_net_default_link(struct sim_net *n, const struct sim_link *l)
 }
 
 /* NULL: nothing went there yet, and it has no model of its own. */
-static struct direction *direction_find(struct sim_net *n, const struct sim_host *from,
-                                        const struct sim_host *to)
+static struct sim_direction *direction_find(struct sim_net *n, const struct sim_host *from,
+                                            const struct sim_host *to)
 {
     const uint32_t key[2] = {from->index, to->index};
 
     return kith_map_find(&n->directions, key);
 }
 
-static struct direction *direction_get(struct sim_net *n, const struct sim_host *from,
-                                       const struct sim_host *to)
+static struct sim_direction *direction_get(struct sim_net *n, const struct sim_host *from,
+                                           const struct sim_host *to)
 {
     const uint32_t key[2] = {from->index, to->index};
-    struct direction *d = kith_map_find(&n->directions, key);
+    struct sim_direction *d = kith_map_find(&n->directions, key);
 
     if (d != NULL)
         return d;
@@ -127,10 +97,15 @@ static struct direction *direction_get(struct sim_net *n, const struct sim_host 
     return d;
 }
 
+static const struct sim_link *link_of(const struct sim_net *n, const struct sim_direction *d)
+{
+    return d != NULL && d->own ? &d->model : &n->standard;
+}
+
 void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
                   const struct sim_link *l)
 {
-    struct direction *there = direction_get(n, a, b), *back = direction_get(n, b, a);
+    struct sim_direction *there = direction_get(n, a, b), *back = direction_get(n, b, a);
 
     there->model = back->model = *l;
     there->own = back->own = true;
@@ -182,6 +157,7 @@ static void settle(struct sim_host *h, const char *public_addr)
 {
     uint8_t key[ADDR_KEY];
 
+    h->net->moves++;
     h->public_addr = parse(public_addr);
     addr_key(&h->public_addr, key);
     if (host_at(h->net, &h->public_addr) == NULL && kith_map_put(&h->net->by_addr, key, h) < 0)
@@ -203,22 +179,6 @@ static void leave_place(struct sim_host *h)
                 abort();
             return;
         }
-}
-
-struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx)
-{
-    if (n->hosts == n->cap_hosts) {
-        n->cap_hosts = n->cap_hosts == 0 ? 16 : 2 * n->cap_hosts;
-        n->host = realloc(n->host, n->cap_hosts * sizeof *n->host);
-    }
-    struct sim_host *h = calloc(1, sizeof *h);
-    if (n->host == NULL || h == NULL)
-        abort();
-    *h = (struct sim_host){.net = n, .index = n->hosts, .deliver = deliver, .ctx = ctx};
-    h->addr = parse(addr);
-    settle(h, addr);
-    n->host[n->hosts++] = h;
-    return h;
 }
 
 const struct kith_addr *sim_host_addr(const struct sim_host *h)
@@ -248,64 +208,140 @@ void sim_host_keep_sources(struct sim_host *h)
     h->any_source = true;
 }
 
-static void schedule(struct sim_net *n, const struct kith_addr *from, const struct kith_addr *to,
-                     uint8_t ecn, const uint8_t *data, size_t len, kith_time at)
+/* False: it goes nowhere. Nobody can send from an address it does not have, and who hears nobody
+ * needs no memory for each of them. */
+static bool route_find(const struct sim_host *h, const struct kith_path *path,
+                       struct sim_route *ret)
 {
-    struct packet *p = malloc(sizeof *p + len);
+    struct sim_net *n = h->net;
+    const struct kith_ip *local = &path->local.ip;
+    struct sim_host *to = host_at(n, &path->remote);
+
+    bool foreign =
+        !h->any_source && local->family != KITH_FAMILY_NONE && !kith_ip_equal(local, &h->addr.ip);
+    if (h->off || to == NULL || foreign)
+        return false;
+    *ret = (struct sim_route){.to = to, .way = direction_find(n, h, to)};
+    return !link_of(n, ret->way)->cut;
+}
+
+struct sim_packet *sim_packet_new(size_t cap)
+{
+    struct sim_packet *p = malloc(sizeof *p + cap);
 
     if (p == NULL)
         abort();
-    *p = (struct packet){.from = *from, .to = *to, .ecn = ecn, .len = len};
+    *p = (struct sim_packet){.cap = cap};
+    return p;
+}
+
+void sim_packet_fill(struct sim_packet *p, const struct sim_host *h, const struct kith_tx *run,
+                     const struct sim_route *route, const uint8_t *data, size_t len)
+{
+    *p = (struct sim_packet){.route = *route,
+                             .moves = h->net->moves,
+                             .from = h->public_addr,
+                             .to = run->path.remote,
+                             .ecn = run->ecn,
+                             .len = len,
+                             .cap = p->cap};
     memcpy(p->data, data, len);
+}
+
+static void schedule(struct sim_net *n, struct sim_packet *p, kith_time at)
+{
     if (kith_due_set(&n->heap, &p->due, at) < 0)
         abort();
 }
 
-static void send_one(struct sim_host *h, const struct kith_tx *run, uint8_t *data, size_t len)
+static void schedule_copy(struct sim_net *n, const struct sim_packet *p, kith_time at)
+{
+    struct sim_packet *copy = sim_packet_new(p->len);
+
+    *copy = (struct sim_packet){.route = p->route,
+                                .moves = p->moves,
+                                .from = p->from,
+                                .to = p->to,
+                                .ecn = p->ecn,
+                                .len = p->len,
+                                .cap = copy->cap};
+    memcpy(copy->data, p->data, p->len);
+    schedule(n, copy, at);
+}
+
+/* Whether it gets through the link, and when. */
+static bool passes(struct sim_host *h, struct sim_packet *p, kith_time ret_at[2])
 {
     struct sim_net *n = h->net;
-    struct sim_host *to = host_at(n, &run->path.remote);
+    struct sim_direction *d = p->route.way;
 
-    bool foreign = !h->any_source && run->path.local.ip.family != KITH_FAMILY_NONE &&
-                   !kith_ip_equal(&run->path.local.ip, &h->addr.ip);
-    if (h->off || to == NULL || foreign) /* nobody can send from an address it does not have */
-        return;
-    struct direction *d = direction_find(n, h, to);
-    const struct sim_link *l = d != NULL && d->own ? &d->model : &n->standard;
-    if (l->cut) /* who hears nobody needs no memory for each of them */
-        return;
     if (d == NULL)
-        d = direction_get(n, h, to);
-    if (sim_pipe_enter(&d->pipe, l, len, &n->random) != SIM_PASSES)
-        return;
-    n->ecn = run->ecn;
-    if (n->filter != NULL &&
-        !n->filter(n->filter_ctx, &h->public_addr, &run->path.remote, data, len))
-        return;
+        d = direction_get(n, h, p->route.to);
+    const struct sim_link *l = link_of(n, d);
+    if (sim_pipe_enter(&d->pipe, l, p->len, &n->random) != SIM_PASSES)
+        return false;
+    n->ecn = p->ecn;
+    if (n->filter != NULL && !n->filter(n->filter_ctx, &p->from, &p->to, p->data, p->len))
+        return false;
+    p->ecn = n->ecn;
+    return sim_pipe_pass(&d->pipe, l, p->len, &n->random, n->now, ret_at) == SIM_PASSES;
+}
+
+void sim_packet_pass(struct sim_host *h, struct sim_packet *p)
+{
     kith_time at[2];
-    if (sim_pipe_pass(&d->pipe, l, len, &n->random, n->now, at) != SIM_PASSES)
+
+    if (!passes(h, p, at)) {
+        free(p);
         return;
-    for (size_t i = 0; i < 2 && at[i] != KITH_NEVER; i++)
-        schedule(n, &h->public_addr, &run->path.remote, n->ecn, data, len, at[i]);
+    }
+    schedule(h->net, p, at[0]);
+    if (at[1] != KITH_NEVER)
+        schedule_copy(h->net, p, at[1]);
+}
+
+static void send_now(struct sim_host *h, const struct kith_tx *run, const struct sim_route *route,
+                     const uint8_t *data, size_t len)
+{
+    struct sim_packet *p = sim_packet_new(len);
+
+    sim_packet_fill(p, h, run, route, data, len);
+    sim_packet_pass(h, p);
 }
 
 static size_t host_send(void *ctx, const struct kith_tx *runs, size_t n)
 {
-    uint8_t copy[2048];
+    struct sim_host *h = ctx;
+    struct sim_route route;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         for (size_t at = 0; at < runs[i].len; at += runs[i].segment) {
-            size_t len = runs[i].len - at < runs[i].segment ? runs[i].len - at : runs[i].segment;
-            if (len > sizeof copy)
-                abort();
-            memcpy(copy, runs[i].data + at, len);
-            send_one(ctx, &runs[i], copy, len);
+            size_t rest = runs[i].len - at;
+            if (route_find(h, &runs[i].path, &route))
+                h->send(h, &runs[i], &route, runs[i].data + at,
+                        rest < runs[i].segment ? rest : runs[i].segment);
         }
-    }
     return n;
 }
 
 static const struct kith_transport_ops host_ops = {.send = host_send};
+
+struct sim_host *sim_host_add(struct sim_net *n, const char *addr, sim_deliver *deliver, void *ctx)
+{
+    if (n->hosts == n->cap_hosts) {
+        n->cap_hosts = n->cap_hosts == 0 ? 16 : 2 * n->cap_hosts;
+        n->host = realloc(n->host, n->cap_hosts * sizeof *n->host);
+    }
+    struct sim_host *h = calloc(1, sizeof *h);
+    if (n->host == NULL || h == NULL)
+        abort();
+    *h = (struct sim_host){
+        .net = n, .index = n->hosts, .deliver = deliver, .ctx = ctx, .send = send_now};
+    h->addr = parse(addr);
+    settle(h, addr);
+    n->host[n->hosts++] = h;
+    return h;
+}
 
 struct kith_transport sim_host_transport(struct sim_host *h)
 {
@@ -333,12 +369,8 @@ void sim_host_trace(const struct sim_host *h, const char *name, const struct kit
     fprintf(stderr, "%.6f %-8s %s\n", (double)h->net->now / 1e9, name != NULL ? name : addr, line);
 }
 
-static void arrive(struct sim_net *n, struct packet *p)
+void sim_packet_deliver(struct sim_host *h, struct sim_packet *p)
 {
-    struct sim_host *h = host_at(n, &p->to);
-
-    if (h == NULL || h->off)
-        return;
     struct kith_rx rx = {
         .path = {.transport = 0, .local = h->addr, .remote = p->from},
         .data = p->data,
@@ -346,26 +378,52 @@ static void arrive(struct sim_net *n, struct packet *p)
         .segment = p->len,
         .ecn = p->ecn,
     };
-    n->delivered++;
-    n->bytes += p->len;
-    h->deliver(h->ctx, &rx, n->now);
+
+    h->deliver(h->ctx, &rx, h->net->now);
+}
+
+kith_time sim_net_tick_at(const struct sim_net *n, kith_time at)
+{
+    return n->tick > 0 && at != KITH_NEVER ? (at + n->tick - 1) / n->tick * n->tick : at;
+}
+
+bool sim_net_advance(struct sim_net *n, kith_time until)
+{
+    kith_time at = sim_net_tick_at(n, kith_due_deadline(&n->heap));
+
+    if (at > until) {
+        n->now = until;
+        return false;
+    }
+    n->now = at > n->now ? at : n->now;
+    return true;
+}
+
+struct sim_packet *sim_net_take(struct sim_net *n, struct sim_host **ret_to)
+{
+    if (kith_due_deadline(&n->heap) > n->now)
+        return NULL;
+    struct sim_packet *p = (struct sim_packet *)(void *)kith_due_first(&n->heap);
+    kith_due_remove(&n->heap, &p->due);
+    struct sim_host *to = p->moves == n->moves ? p->route.to : host_at(n, &p->to);
+    *ret_to = to == NULL || to->off ? NULL : to;
+    if (*ret_to != NULL) {
+        n->delivered++;
+        n->bytes += p->len;
+    }
+    return p;
 }
 
 kith_time sim_net_run(struct sim_net *n, kith_time until)
 {
-    kith_time at = kith_due_deadline(&n->heap);
+    struct sim_packet *p;
+    struct sim_host *to;
 
-    if (n->tick > 0 && at != KITH_NEVER)
-        at = (at + n->tick - 1) / n->tick * n->tick;
-    if (at > until) {
-        n->now = until;
-        return until;
-    }
-    n->now = at > n->now ? at : n->now;
-    while (kith_due_deadline(&n->heap) <= n->now) {
-        struct packet *p = (struct packet *)(void *)kith_due_first(&n->heap);
-        kith_due_remove(&n->heap, &p->due);
-        arrive(n, p);
+    if (!sim_net_advance(n, until))
+        return n->now;
+    while ((p = sim_net_take(n, &to)) != NULL) {
+        if (to != NULL)
+            sim_packet_deliver(to, p);
         free(p);
     }
     return n->now;

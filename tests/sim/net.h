@@ -31,9 +31,11 @@ void sim_net_default_link(struct sim_net *n, const struct sim_link *l);
 void sim_net_link(struct sim_net *n, struct sim_host *a, struct sim_host *b,
                   const struct sim_link *l);
 void sim_net_set_filter(struct sim_net *n, sim_filter *f, void *ctx);
-/* What arrives is handed over at multiples of `tick` only: many nodes then have fewer turns, in each
- * of which more has come. 0, as at first: at its time. */
+/* What arrives is handed over at multiples of `tick` only: many nodes then have fewer turns, in
+ * each of which more has come. 0, as at first: at its time. */
 void sim_net_set_tick(struct sim_net *n, kith_dur tick);
+/* The first of those multiples that is not before `at`. */
+kith_time sim_net_tick_at(const struct sim_net *n, kith_time at);
 /* In a filter: the two ECN bits of the datagram, which it may change. */
 uint8_t *sim_net_ecn(struct sim_net *n);
 

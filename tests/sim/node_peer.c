@@ -31,8 +31,6 @@ static void on_deliver(void *ctx, const struct kith_rx *run, kith_time now)
         return;
     kith_node_receive(p->node, run, node_sim_now(p));
     p->stirred = true;
-    if (p->on_stir != NULL)
-        p->on_stir(p->stir_ctx);
 }
 
 static bool on_tun(void *ctx, const struct kith_span *parts, size_t n)

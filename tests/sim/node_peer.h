@@ -27,8 +27,7 @@ struct node_peer_sim {
     bool asleep;                     /* its lid is closed: time passes it by */
     bool stirred;                    /* something came since it was looked at */
     kith_time next_at;               /* when it is to be looked at again, if nothing comes */
-    void (*on_stir)(void *ctx);      /* told when something has come; may be NULL */
-    void *stir_ctx;
+    void *place;                     /* in a crowd, which looks after it; or NULL */
     /* what happened */
     uint64_t tun_packets;
     uint8_t last_packet[2048];
