@@ -36,7 +36,7 @@ static void *need_array(size_t n, size_t size)
 
 static double place(struct city *c)
 {
-    return (double)kith_random_below(sim_net_random(c->net), MILLION) / MILLION;
+    return (double)kith_random_below(sim_net_random(c->net), MILLION) / 1e6;
 }
 
 static double distance2(const struct city_node *a, const struct city_node *b)
