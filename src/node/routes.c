@@ -209,9 +209,9 @@ static bool is_seen(struct node_mesh *m, uint64_t tag)
     return false;
 }
 
-/* Whether such a request went from here lately, and about as far: then this one brings nothing new.
- * Many miss somebody at the same time, and each asks. */
-static bool is_asked(struct kith_node *n, const struct kith_route_request *m, struct kith_now now)
+/* What is remembered of requests for that destination and number, or of others in its place. */
+static struct mesh_asked asked_for(const struct kith_node *n, const struct kith_route_request *m,
+                                   struct mesh_asked **ret_place)
 {
     struct node_mesh *mesh = n->mesh;
     uint8_t key[sizeof m->destination + sizeof m->seq];
@@ -220,22 +220,30 @@ static bool is_asked(struct kith_node *n, const struct kith_route_request *m, st
     memcpy(key + sizeof m->destination, &m->seq, sizeof m->seq);
     uint64_t what =
         kith_siphash(mesh->by_destination.k0, mesh->by_destination.k1, KITH_SPAN_OF(key));
-    struct mesh_asked *a = &mesh->asked[what % MESH_ASKED];
-    if (a->at != 0 && a->what == what && kith_since(now.mono, a->at) < ASKED_FRESH &&
-        a->hops + ASKED_SHORT >= m->hops)
-        return true;
-    *a = (struct mesh_asked){.what = what, .at = now.mono, .hops = m->hops};
-    return false;
+    *ret_place = &mesh->asked[what % MESH_ASKED];
+    return (struct mesh_asked){.what = what, .hops = m->hops};
+}
+
+/* Many miss somebody at the same time, and each asks: one that goes about as far as another did
+ * lately brings nothing new. */
+static bool is_repeated(const struct mesh_asked *before, const struct mesh_asked *now, kith_time at)
+{
+    return before->at != 0 && before->what == now->what &&
+           kith_since(at, before->at) < ASKED_FRESH && before->hops + ASKED_SHORT >= now->hops;
 }
 
 static void pass_on(struct kith_node *n, const struct node_network *net,
                     const struct kith_route_request *m, const struct node_peer *from,
                     struct kith_now now)
 {
-    if (is_asked(n, m, now))
+    struct mesh_asked *place, asked = asked_for(n, m, &place);
+
+    if (is_repeated(place, &asked, now.mono))
         return;
     if (!kith_rate_takes(&n->mesh->ask_paid, ASK_COST, 1, ASK_BURST, now.mono))
         return; /* no more than anybody looks at: asked again while it matters */
+    asked.at = now.mono;
+    *place = asked;
     for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         size_t len;
         if (p != from && hears(p, net) &&
