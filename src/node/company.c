@@ -15,6 +15,7 @@ enum {
 };
 #define TRY_TIME (6 * KITH_SEC)         /* for one: its addresses, and a second attempt of each */
 #define SEARCH_AGAIN (600 * KITH_SEC)   /* after all were tried */
+#define MISSED_TIME (600 * KITH_SEC)    /* for one that was kept, and lost */
 #define REVIEW (60 * KITH_SEC)          /* between two looks at the company kept */
 #define SETTLE KITH_SEC                 /* what changed may change again */
 
@@ -34,26 +35,33 @@ static bool is_sole_way(const struct kith_node *n, const struct node_network *ne
            !kith_mesh_paths_best(paths, &p->mesh.destination, p->handle, now.mono, &other);
 }
 
-/* Chooses anew whom to keep; how many. Those that were kept stay, so that the others can go. */
-static size_t choose(struct kith_node *n, const struct node_network *net, struct kith_now now)
+/* Those that are kept, or all others, are looked at anew; how many are kept then besides `kept`. */
+static size_t choose_of(struct kith_node *n, const struct node_network *net, bool old, size_t kept,
+                        struct kith_now now)
 {
     uint32_t bit = 1u << net->slot;
-    size_t kept = 0;
+    size_t more = 0;
 
-    for (int old = 1; old >= 0; old--)
-        for (size_t i = 0; i < n->n_handles; i++) {
-            struct node_peer *p = n->by_handle[i];
-            bool was = (p->kept & bit) != 0;
-            if (was != (old == 1))
-                continue;
-            bool is = p->mesh.neighbour && (p->proved & bit) != 0 &&
-                      (kept < n->company_size || is_sole_way(n, net, p, now));
-            p->kept = is ? p->kept | bit : p->kept & ~bit;
-            kept += is;
-            if (is != was)
-                n->peers_at = now.mono;
-        }
-    return kept;
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
+        bool was = (p->company.kept & bit) != 0;
+        if (was != old || (p->proved & bit) == 0)
+            continue;
+        bool is = kept + more < n->company_size || is_sole_way(n, net, p, now);
+        more += is;
+        p->company.kept = is ? p->company.kept | bit : p->company.kept & ~bit;
+        if (is != was)
+            n->peers_at = now.mono;
+    }
+    return more;
+}
+
+/* Whom to keep of the neighbours; how many. Those that were kept come first, so that the others can
+ * go. */
+static size_t choose(struct kith_node *n, const struct node_network *net, struct kith_now now)
+{
+    size_t kept = choose_of(n, net, true, 0, now);
+
+    return kept + choose_of(n, net, false, kept, now);
 }
 
 /* ---- looking for more ---- */
@@ -64,7 +72,7 @@ static size_t under_way(const struct kith_node *n, struct kith_now now)
 
     for (size_t i = 0; i < n->n_handles; i++) {
         const struct node_peer *p = n->by_handle[i];
-        count += p->tried_until > now.mono && !p->mesh.neighbour;
+        count += p->company.tried_until > now.mono && !p->mesh.neighbour;
     }
     return count;
 }
@@ -76,15 +84,15 @@ static bool is_worth_a_try(struct kith_node *n, const struct node_network *net,
     struct kith_addr through_others;
 
     return (p->member_of & 1u << net->slot) != 0 && !peer_is_self(n, &p->id) && !p->blocked &&
-           !p->mesh.neighbour && p->tried_until <= now.mono &&
+           !p->mesh.neighbour && p->company.tried_until <= now.mono &&
            (lonely || !mesh_reaches(n, p, now, &through_others));
 }
 
 static void try_one(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
-    p->tried_until = kith_after(now.mono, TRY_TIME);
+    p->company.tried_until = kith_after(now.mono, TRY_TIME);
     peer_refresh(n, p, now);
-    n->peers_at = kith_sooner(n->peers_at, p->tried_until);
+    n->peers_at = kith_sooner(n->peers_at, p->company.tried_until);
 }
 
 static int remember(void *ctx, const uint8_t peer[32])
@@ -95,7 +103,7 @@ static int remember(void *ctx, const uint8_t peer[32])
     memcpy(id.b, peer, sizeof id.b);
     struct node_peer *p = peer_find(n, &id);
     if (p != NULL)
-        p->reached = true;
+        p->company.reached = true;
     return 0;
 }
 
@@ -103,7 +111,7 @@ static int remember(void *ctx, const uint8_t peer[32])
 static void begin_round(struct kith_node *n, struct network_company *c, struct kith_now now)
 {
     for (size_t i = 0; i < n->n_handles; i++)
-        n->by_handle[i]->reached = false;
+        n->by_handle[i]->company.reached = false;
     (void)!kith_store_address_reached(n->store, REACHED_MAX, remember, n); /* the store tells */
     c->next = (size_t)kith_random_below(n->env->random, n->n_handles);
     c->left = n->n_handles;
@@ -124,7 +132,7 @@ static struct node_peer *next_of_round(const struct kith_node *n, struct network
         }
         c->left--;
         struct node_peer *p = n->by_handle[c->next++ % n->n_handles];
-        if (p->reached != c->strangers)
+        if (p->company.reached != c->strangers)
             return p;
     }
 }
@@ -165,15 +173,32 @@ static void search(struct kith_node *n, struct node_network *net, size_t missing
 
 bool company_wants(const struct node_peer *p, size_t slot, struct kith_now now)
 {
-    return (p->kept & 1u << slot) != 0 || now.mono < p->tried_until;
+    const struct peer_company *c = &p->company;
+
+    return (c->kept & 1u << slot) != 0 || now.mono < c->tried_until || now.mono < c->missed_until;
 }
 
-void company_changed(struct kith_node *n, struct kith_now now)
+static void look_soon(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         struct network_company *c = &n->network[i].company;
         c->at = kith_sooner(c->at, kith_after(now.mono, SETTLE));
     }
+}
+
+void company_met(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    p->company.missed_until = 0;
+    p->company.tried_until = kith_after(now.mono, TRY_TIME); /* it is not sent away before a look */
+    look_soon(n, now);
+}
+
+void company_parted(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    if (p->company.kept != 0)
+        p->company.missed_until = kith_after(now.mono, MISSED_TIME);
+    p->company.kept = 0;
+    look_soon(n, now);
 }
 
 void company_moved(struct kith_node *n, struct kith_now now)

@@ -100,6 +100,14 @@ struct told_addr {
     struct kith_addr addr;
 };
 
+/* Of a peer, in networks that large. */
+struct peer_company {
+    uint32_t kept;          /* bit per slot: a neighbour that is to stay one */
+    kith_time missed_until; /* it was kept until it was lost, and is dialled until then */
+    kith_time tried_until;  /* looked for as a neighbour until then */
+    bool reached;           /* its address worked before; of the search under way */
+};
+
 struct node_peer {
     struct kith_peer_id id;
     uint32_t handle;           /* the packet core's name for it: index into node.by_handle */
@@ -110,9 +118,6 @@ struct node_peer {
     kith_time digest_at;       /* when to send digests again; KITH_NEVER while down */
     kith_time unwelcome_until; /* it sent us away; not before then again */
     kith_time needed_until;    /* traffic or a request wants a session until then */
-    uint32_t kept;             /* bit per slot: a neighbour that is kept in a large network */
-    bool reached;              /* its address worked before; of the search under way */
-    kith_time tried_until;     /* looked for as a neighbour */
     kith_time part_at;         /* the session ends then: no common network is left; KITH_NEVER */
     uint64_t part_code;        /* with this close code */
     kith_time pull_at;         /* when to go on pulling: it may push only so fast; KITH_NEVER */
@@ -128,6 +133,7 @@ struct node_peer {
     unsigned pulls_out;  /* asked for, not yet come */
     kith_time pulled_at; /* when that was */
     struct peer_mesh mesh;
+    struct peer_company company;
     struct told_addr *told; /* where it says it is, in this session; n_told of them */
     size_t n_told;
 };
@@ -310,8 +316,9 @@ bool peer_is_self(const struct kith_node *n, const struct kith_peer_id *id);
 /* company.c */
 /* Whether a session with the peer is wanted in a large network. */
 bool company_wants(const struct node_peer *p, size_t slot, struct kith_now now);
-/* A neighbour came or went. */
-void company_changed(struct kith_node *n, struct kith_now now);
+/* It is a neighbour now, or no more. */
+void company_met(struct kith_node *n, struct node_peer *p, struct kith_now now);
+void company_parted(struct kith_node *n, struct node_peer *p, struct kith_now now);
 /* This host is elsewhere now: others may be near. */
 void company_moved(struct kith_node *n, struct kith_now now);
 void company_tick(struct kith_node *n, struct kith_now now);

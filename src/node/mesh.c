@@ -247,7 +247,7 @@ static void become_neighbour(struct kith_node *n, struct node_peer *p, struct ki
     p->mesh.since = now.mono;
     p->mesh.told_all_at = 0;
     routes_greet(n, p, now);
-    company_changed(n, now);
+    company_met(n, p, now);
 }
 
 static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
@@ -257,7 +257,7 @@ static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
     p->mesh.due = p->mesh.want = p->mesh.anew = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);
-    company_changed(n, now);
+    company_parted(n, p, now);
 }
 
 void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct kith_now now)

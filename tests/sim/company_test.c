@@ -111,11 +111,35 @@ static void the_only_link_between_two_halves_is_kept_and_found_again(void **stat
     town_down(&t);
 }
 
+/* Longer than a connection lasts, and nobody else leads there. */
+static void a_neighbour_that_was_lost_is_looked_for_at_once(void **state)
+{
+    static struct town t;
+    kith_dur took;
+
+    (void)state;
+    town_up(&t, 74, NODES);
+    only_a_ring(&t);
+    begin_large(&t, COMPANY);
+    town_wait(&t, 240 * KITH_SEC);
+    town_hear(&t, 2, 3, false); /* 3 to 9, and the others, with the admin among them */
+    town_hear(&t, 9, 10, false);
+    town_wait(&t, 150 * KITH_SEC);
+    town_hear(&t, 2, 3, true);
+    town_hear(&t, 9, 10, true);
+    town_wait(&t, 65 * KITH_SEC); /* the longest wait between two rounds of dialling, and some */
+    town_want_none(&t);
+    town_want(&t, 6, 12); /* those at the borders are asked for nothing */
+    assert_true(town_talk(&t, 30 * KITH_SEC, &took));
+    town_down(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(some_neighbours_are_enough_and_who_is_needed_no_more_is_let_go),
         cmocka_unit_test(who_hears_two_only_finds_them_and_everybody_through_them),
+        cmocka_unit_test(a_neighbour_that_was_lost_is_looked_for_at_once),
         cmocka_unit_test(the_only_link_between_two_halves_is_kept_and_found_again),
     };
 
