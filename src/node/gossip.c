@@ -22,8 +22,9 @@ int gossip_send(struct kith_node *n, const struct kith_peer_id *to, size_t len, 
 #define ADDRESS_BURST 64
 #define GREET_COST (2 * KITH_SEC) /* all that must survive a connection, said again when it moved */
 #define GREET_BURST 8
-enum { LATE_MAX = 2 };
 #define SHOW_AGAIN (2 * KITH_SEC) /* a membership for which there was no room */
+
+enum { LATE_MAX = 2 }; /* sessions in a row that may end for a proof that was late */
 
 void gossip_note(const struct kith_node *n, const struct kith_peer_id *peer, enum kith_offence what,
                  struct kith_now now)

@@ -212,6 +212,26 @@ static void whoever_is_gone_is_told_of_no_more_and_found_again(void **state)
     home_down(&h);
 }
 
+/* QUIC gives up after a minute of silence; others need to know before. */
+static void a_silent_neighbour_leads_nobody_on_and_does_again_once_it_is_heard(void **state)
+{
+    (void)state;
+    up(17, 3);
+    make_chain();
+    home_wait(&h, 90 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 1);
+    unsigned downs = h.node[1].seen[KITH_EV_session_closed];
+    cut(1, 2);
+    assert_false(home_reaches(&h, 1, 2, 8 * KITH_SEC));
+    assert_int_equal(ways(0, 2), 0);
+    assert_int_equal(h.node[1].seen[KITH_EV_session_closed], downs);
+    mend(1, 2);
+    assert_true(home_reaches(&h, 1, 2, 3 * KITH_SEC));
+    home_wait(&h, 6 * KITH_SEC);
+    assert_int_equal(ways(0, 2), 1);
+    home_down(&h);
+}
+
 static void desktop_blocks_phone(void)
 {
     struct kith_block_info b;
@@ -510,6 +530,7 @@ int main(void)
         cmocka_unit_test(the_second_best_takes_over_when_the_one_in_between_dies),
         cmocka_unit_test(a_chain_of_five_reaches_from_end_to_end),
         cmocka_unit_test(whoever_is_gone_is_told_of_no_more_and_found_again),
+        cmocka_unit_test(a_silent_neighbour_leads_nobody_on_and_does_again_once_it_is_heard),
         cmocka_unit_test(what_is_lost_while_a_neighbour_waits_to_be_told_all_is_told_it),
         cmocka_unit_test(what_is_told_on_a_connection_that_dies_is_told_again_on_the_next),
         cmocka_unit_test(what_comes_late_on_a_former_connection_does_not_stay),
