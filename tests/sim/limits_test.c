@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "identity/object.h"
+#include "node/internal.h"
 #include "sim/home.h"
 
 enum { N = 3, FOE = 2 };
@@ -382,6 +383,36 @@ static void what_never_comes_holds_up_what_is_asked_for_next_for_ten_seconds(voi
     home_down(&h);
 }
 
+/* Ends the session with the other, as one in which no membership came in time. */
+static void ends_late(struct home *h, struct node_peer *p)
+{
+    struct kith_node *n = h->node[0].node;
+    const struct kith_conn_end end = {.kind = KITH_END_PEER, .code = KITH_CLOSE_SILENT};
+    const struct kith_session_effect fx = {
+        .kind = KITH_SESSION_DOWN, .session = kith_sessions_find(n->sessions, &p->id), .end = &end};
+
+    p->proved = 0;
+    gossip_effect(n, &fx, node_sim_now(&h->node[0]));
+}
+
+static void whose_membership_is_late_twice_in_a_row_is_left_alone_for_a_minute(void **state)
+{
+    struct home h;
+
+    (void)state;
+    home_up(&h, 909, N);
+    home_wait(&h, 5 * KITH_SEC);
+    struct node_peer *p = peer_find(h.node[0].node, &h.node[1].identity.id);
+    ends_late(&h, p);
+    assert_true(p->unwelcome_until <= sim_net_now(h.net)); /* a bad path */
+    p->late = 0;                                           /* as when it has proved itself since */
+    ends_late(&h, p);
+    assert_true(p->unwelcome_until <= sim_net_now(h.net));
+    ends_late(&h, p);
+    assert_int_equal(p->unwelcome_until, sim_net_now(h.net) + UNWELCOME_TIME);
+    home_down(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +423,7 @@ int main(void)
         cmocka_unit_test(of_many_addresses_members_say_they_saw_four_count_and_one_a_minute),
         cmocka_unit_test(what_never_comes_holds_up_what_is_asked_for_next_for_ten_seconds),
         cmocka_unit_test(of_a_long_pull_only_the_first_keys_are_answered),
+        cmocka_unit_test(whose_membership_is_late_twice_in_a_row_is_left_alone_for_a_minute),
         cmocka_unit_test(who_pulls_all_the_time_is_answered_at_the_rate_of_pushes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
