@@ -167,58 +167,31 @@ static void leave_flight(struct model_flight_control *f, struct model_sent *p)
     f->eliciting--;
 }
 
+static bool carries_stream(const struct model_item *i)
+{
+    return i->frame == MODEL_STREAM || i->frame == MODEL_STREAM_FIN ||
+           i->frame == MODEL_RESET_STREAM;
+}
+
 /* What was in a packet that arrived. */
 static int item_acked(struct kith_conn *c, const struct model_item *i)
 {
-    struct model_stream *s;
+    struct model_stream *s = carries_stream(i) ? model_stream_find(c, i->stream) : NULL;
 
-    switch ((enum model_frame)i->frame) {
-    case MODEL_STREAM:
-    case MODEL_STREAM_FIN:
-    case MODEL_RESET_STREAM:
-        s = model_stream_find(c, i->stream);
-        return s != NULL ? model_stream_acked(s, i) : KITH_OK;
-    case MODEL_DONE:
-    case MODEL_MAX_DATA:
-    case MODEL_MAX_STREAMS:
-    case MODEL_MAX_STREAM_DATA:
-    case MODEL_STOP_SENDING:
-    case MODEL_PADDING:
-    case MODEL_PING:
-    case MODEL_ACK:
-    case MODEL_DATAGRAM:
-    case MODEL_CHALLENGE:
-    case MODEL_RESPONSE:
-    case MODEL_CLOSE: break;
-    }
-    return KITH_OK;
+    return s != NULL ? model_stream_acked(s, i) : KITH_OK;
 }
 
 /* What was in a packet that did not, and is to be sent again as it is now. */
 static int item_lost(struct kith_conn *c, const struct model_item *i)
 {
-    struct model_stream *s;
+    bool of_stream =
+        carries_stream(i) || i->frame == MODEL_MAX_STREAM_DATA || i->frame == MODEL_STOP_SENDING;
+    struct model_stream *s = of_stream ? model_stream_find(c, i->stream) : NULL;
 
-    switch ((enum model_frame)i->frame) {
-    case MODEL_DONE: c->done_owed = true; break;
-    case MODEL_MAX_DATA: c->flow.max_owed = true; break;
-    case MODEL_MAX_STREAMS: c->flow.max_streams_owed = true; break;
-    case MODEL_STREAM:
-    case MODEL_STREAM_FIN:
-    case MODEL_RESET_STREAM:
-    case MODEL_MAX_STREAM_DATA:
-    case MODEL_STOP_SENDING:
-        s = model_stream_find(c, i->stream);
-        return s != NULL ? model_stream_lost(s, i) : KITH_OK;
-    case MODEL_PADDING:
-    case MODEL_PING:
-    case MODEL_ACK:
-    case MODEL_DATAGRAM:
-    case MODEL_CHALLENGE:
-    case MODEL_RESPONSE:
-    case MODEL_CLOSE: break;
-    }
-    return KITH_OK;
+    c->done_owed |= i->frame == MODEL_DONE;
+    c->flow.max_owed |= i->frame == MODEL_MAX_DATA;
+    c->flow.max_streams_owed |= i->frame == MODEL_MAX_STREAMS;
+    return s != NULL ? model_stream_lost(s, i) : KITH_OK;
 }
 
 static int items_lost(struct kith_conn *c, const struct model_sent *p)
