@@ -7,7 +7,9 @@ enum {
     RTT_PART = 8, /* of a new sample, one in so many (RFC 6298) */
     LOSS_PART = 16,
     LOSS_ALL = 65535,
-    LOSS_WEIGHT = 8, /* a way that loses all counts as so many times slower, and one more */
+    LOSS_WEIGHT = 8,   /* a way that loses all counts as so many times slower, and one more */
+    ASKS_MAX = 5,      /* after which the wait for the next is as long as it gets */
+    ASK_WAIT_MAX = 30, /* seconds */
 };
 
 /* More than any round trip with any loss. */
@@ -22,10 +24,12 @@ struct entry {
     uint32_t told_by;  /* the neighbour that led there when everybody was told last */
     uint32_t told_seq; /* the number then */
     uint32_t lost_at;  /* without a way: since when, seconds of the node's monotonic clock */
+    uint32_t asked_at; /* for a newer number last: the same clock */
     struct kith_mesh_way way[KITH_MESH_WAYS];
     uint8_t n;
     uint8_t told_hops; /* everybody was told last; 0: that there is no way, or nothing yet */
     uint8_t least;     /* the fewest hops told on under seq; 0: nothing was told on yet */
+    uint8_t asks;      /* for a newer number, since it is starved */
     bool more;         /* a way was told that was not kept */
 };
 
@@ -234,13 +238,37 @@ static const struct kith_mesh_way *best_of(const struct entry *e, uint32_t not_b
     return best;
 }
 
-static struct kith_mesh_way *worst_of(struct entry *e, kith_time now)
+/* RFC 8966 3.5.1, with what the neighbour has told: w->hops counts one more. */
+static bool is_feasible(const struct entry *e, const struct kith_mesh_way *w)
 {
-    struct kith_mesh_way *worst = &e->way[0];
+    return e->least == 0 || w->seq > e->seq || (w->seq == e->seq && w->hops <= e->least);
+}
 
-    for (uint8_t i = 1; i < e->n; i++) {
+/* The best of those that may be told on; NULL. */
+static const struct kith_mesh_way *feasible_of(const struct entry *e, kith_time now)
+{
+    const struct kith_mesh_way *best = NULL;
+
+    for (uint8_t i = 0; i < e->n; i++) {
+        const struct kith_mesh_way *w = &e->way[i];
+        if (is_fresh(w, now) && is_feasible(e, w) && (best == NULL || is_better(w, best, now)))
+            best = w;
+    }
+    return best;
+}
+
+/* The worst but for one; NULL when there is no other. */
+static struct kith_mesh_way *worst_of(struct entry *e, const struct kith_mesh_way *but_for,
+                                      kith_time now)
+{
+    struct kith_mesh_way *worst = NULL;
+
+    for (uint8_t i = 0; i < e->n; i++) {
         struct kith_mesh_way *w = &e->way[i];
-        if (is_fresh(w, now) != is_fresh(worst, now) ? !is_fresh(w, now) : is_better(worst, w, now))
+        if (w == but_for)
+            continue;
+        if (worst == NULL || (is_fresh(w, now) != is_fresh(worst, now) ? !is_fresh(w, now)
+                                                                       : is_better(worst, w, now)))
             worst = w;
     }
     return worst;
@@ -267,6 +295,7 @@ static void lose(struct kith_mesh_paths *p, struct entry *e, kith_time now)
 {
     p->lost++;
     e->lost_at = seconds(now);
+    e->asks = 0;
     if (e->least == 0)
         drop(p, e);
     else
@@ -292,7 +321,8 @@ static bool take_out(struct kith_mesh_paths *p, struct entry *e, struct kith_mes
 
 /* ---- hearing ---- */
 
-/* The place for a way by this neighbour: its own, a free one, or that of a worse. NULL: none. */
+/* The place for a way by this neighbour: its own, a free one, or that of a worse. NULL: none. The
+ * best of those that may be told on is not given up for one that may not, however short. */
 static struct kith_mesh_way *place_for(struct kith_mesh_paths *p, struct entry *e,
                                        const struct kith_mesh_way *w, kith_time now)
 {
@@ -305,8 +335,12 @@ static struct kith_mesh_way *place_for(struct kith_mesh_paths *p, struct entry *
     p->lost -= e->n == 0;
     if (e->n < KITH_MESH_WAYS)
         return &e->way[e->n++];
-    struct kith_mesh_way *worst = worst_of(e, now);
-    bool kept = !is_fresh(worst, now) || is_better(w, worst, now), lacked = p->lacks;
+    const struct kith_mesh_way *feasible = feasible_of(e, now);
+    bool may = is_feasible(e, w), first = feasible == NULL && may;
+    if (may && !first && is_better(w, feasible, now))
+        feasible = NULL; /* it is no longer the best of its kind */
+    struct kith_mesh_way *worst = worst_of(e, feasible, now);
+    bool kept = first || !is_fresh(worst, now) || is_better(w, worst, now), lacked = p->lacks;
     if (kept && !take_out(p, e, worst, now))
         return NULL;   /* never: three were there */
     p->lacks = lacked; /* it is given up for a better one */
@@ -549,22 +583,11 @@ size_t kith_mesh_paths_count(const struct kith_mesh_paths *p)
 
 /* ---- telling on ---- */
 
-/* RFC 8966 3.5.1, with what the neighbour has told: w->hops counts one more. */
-static bool is_feasible(const struct entry *e, const struct kith_mesh_way *w)
-{
-    return e->least == 0 || w->seq > e->seq || (w->seq == e->seq && w->hops <= e->least);
-}
-
 static struct kith_mesh_advert advert_of(const struct entry *e, kith_time now)
 {
     struct kith_mesh_advert a = {.to = e->to, .seq = e->seq, .by = KITH_MESH_NOBODY};
-    const struct kith_mesh_way *best = NULL;
+    const struct kith_mesh_way *best = feasible_of(e, now);
 
-    for (uint8_t i = 0; i < e->n; i++) {
-        const struct kith_mesh_way *w = &e->way[i];
-        if (is_fresh(w, now) && is_feasible(e, w) && (best == NULL || is_better(w, best, now)))
-            best = w;
-    }
     a.starved = e->n > 0 && best == NULL;
     if (best == NULL)
         return a;
@@ -627,9 +650,28 @@ void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_adve
     }
     if (a->hops == 0)
         return;
+    e->asks = 0;
     if (a->seq > e->seq || e->least == 0 || a->hops < e->least)
         e->least = a->hops;
     e->seq = a->seq;
+}
+
+bool kith_mesh_paths_asks(struct kith_mesh_paths *p, const struct kith_destination *to,
+                          kith_time now)
+{
+    struct entry *e = find(p, to);
+
+    if (e == NULL)
+        return false;
+    uint32_t wait = e->asks == 0         ? 0
+                    : e->asks < ASKS_MAX ? (uint32_t)1 << e->asks
+                                         : (uint32_t)ASK_WAIT_MAX;
+    if (seconds(now) - e->asked_at < wait)
+        return false;
+    e->asked_at = seconds(now);
+    if (e->asks < ASKS_MAX)
+        e->asks++;
+    return true;
 }
 
 bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_destination *to,

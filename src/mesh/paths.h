@@ -124,6 +124,10 @@ bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kit
 void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
                           bool everybody);
 
+/* Whether it is time to ask for a newer number of a destination that is starved: at once, and
+ * then after 2, 4, 8, 16 and every 30 s for as long as it is. Then that was done. */
+bool kith_mesh_paths_asks(struct kith_mesh_paths *p, const struct kith_destination *to,
+                          kith_time now);
 /* The newest number that was told on of a destination, and the fewest hops under it; false: nothing
  * was, or that is forgotten. */
 bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_destination *to,

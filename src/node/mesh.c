@@ -192,11 +192,11 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
     m->now = now;
     kith_list_init(&m->neighbours);
     m->forward = !cfg->forward_nothing;
-    m->seq = (uint32_t)now.wall; /* newer than what was said before the last start */
+    m->seqno.own = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     m->improve_at = KITH_NEVER;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        m->net[i].tell_at = m->net[i].hunger_at = KITH_NEVER;
+        m->net[i].tell_at = m->net[i].hunger_at = m->net[i].seqno_at = KITH_NEVER;
     kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
                   sizeof(struct kith_destination), n->peers_max);
     int err = mesh_destination_of(&n->identity->id, &m->here);
@@ -449,7 +449,6 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
         if (m->net[i].paths != NULL)
             (void)kith_mesh_paths_tick(m->net[i].paths, now);
     measure(n, now);
-    routes_ask_again(n, now);
 }
 
 kith_time mesh_deadline(const struct kith_node *n)

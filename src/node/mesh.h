@@ -32,7 +32,7 @@ struct mesh_network {
     kith_time tell_at;             /* when to tell what changed; KITH_NEVER: nothing did */
     bool self_news;                /* our own number is another */
     kith_time hunger_at;           /* when all neighbours are to be asked for all; KITH_NEVER */
-    bool starved;                  /* a newer number was asked for, and may have to be again */
+    kith_time seqno_at;            /* when to look who is starved; KITH_NEVER: nobody was */
 };
 
 enum { MESH_TAGS = 512, MESH_ASKED = 512 };
@@ -44,6 +44,16 @@ struct mesh_asked {
     uint8_t hops;  /* how far the request could go from here */
 };
 
+/* Of the numbers of statements. */
+struct mesh_seqno {
+    uint32_t own;            /* of our own statements: where we are */
+    uint64_t tag[MESH_TAGS]; /* of requests seen lately */
+    size_t n_tags;           /* ever */
+    struct mesh_asked asked[MESH_ASKED];
+    kith_time ask_paid;   /* requests that we send or pass on */
+    kith_time newer_paid; /* newer numbers that others asked us for */
+};
+
 struct node_mesh {
     struct kith_relay *relay;
     uint32_t transport; /* its index in the batch, once registered there */
@@ -52,14 +62,10 @@ struct node_mesh {
     uint64_t over_rate_told; /* of relay's counter */
     struct kith_now now;     /* of this turn: a transport is not told the time */
     struct kith_destination here;
-    uint32_t seq;                   /* of our own statements: where we are */
+    struct mesh_seqno seqno;
     struct kith_map by_destination; /* -> node_peer */
     struct kith_link neighbours;    /* node_peer.mesh.link */
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
-    uint64_t tag[MESH_TAGS]; /* of requests seen lately */
-    size_t n_tags;           /* ever */
-    struct mesh_asked asked[MESH_ASKED];
-    kith_time ask_paid;   /* requests that we send or pass on */
     kith_time tick_at;    /* when to clear the tables of what time has ended */
     kith_time improve_at; /* when to look for better ways */
 };
@@ -103,8 +109,6 @@ void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now);
 /* late: it came by another connection than the one in use, perhaps after what was said since. */
 void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
                   struct kith_now now);
-void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
-                    struct kith_now now);
 /* It no longer counts as a member of the network in this session: it leads nobody on there. */
 void routes_unproved(struct kith_node *n, const struct node_network *net, struct node_peer *p,
                      struct kith_now now);
@@ -120,9 +124,19 @@ void routes_blocked(struct kith_node *n, const struct kith_destination *to, stru
 void routes_ask(struct kith_node *n, struct kith_now now);
 /* This node has left the network. */
 void routes_forget(struct kith_node *n, const struct node_network *net);
-/* Asks once more for the newer numbers that were asked for and did not come. */
-void routes_ask_again(struct kith_node *n, struct kith_now now);
+/* Whether it is told of the network: both have shown that they are members. */
+bool routes_hears(const struct node_peer *p, const struct node_network *net);
+void routes_tell_soon(struct mesh_network *m, struct kith_now now);
 void routes_tick(struct kith_node *n, struct kith_now now);
 kith_time routes_deadline(const struct kith_node *n);
+
+/* seqno.c */
+#define MESH_SEQ_AHEAD 86400 /* seconds: a number further ahead of the calendar is none */
+/* Our own number becomes newer than that, unless it is one that nobody would believe. */
+void seqno_outdo(struct kith_node *n, struct mesh_network *m, uint32_t seq, struct kith_now now);
+void seqno_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                   struct kith_now now);
+/* Asks for newer numbers of whom ways are known that may not be told on, when it is time. */
+void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_now now);
 
 #endif

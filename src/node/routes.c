@@ -6,26 +6,19 @@
 #include "node/internal.h"
 
 enum {
-    PATHS_MAX = 10000, /* destinations of one network */
-    ITEMS_MAX = 500,   /* of one message */
-    GONE = 255,        /* in the place of hops */
-    ITEM = 22,         /* bytes */
-    ANEW = 1,          /* flags of a message: what was told before is void */
-    WANT = 2,          /* and the sender wants to hear all */
-    REQUEST_BURST = 200,
-    ASK_BURST = 150,
-    ASKED_SHORT = 16,     /* hops by which an earlier request may have gone less far */
+    PATHS_MAX = 10000,    /* destinations of one network */
+    ITEMS_MAX = 500,      /* of one message */
+    GONE = 255,           /* in the place of hops */
+    ITEM = 22,            /* bytes */
+    ANEW = 1,             /* flags of a message: what was told before is void */
+    WANT = 2,             /* and the sender wants to hear all */
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
 #define ROUTES_COST (KITH_SEC / 2000)
-#define REQUEST_COST (KITH_SEC / 20)
-#define ASK_COST (KITH_SEC / 15) /* less than others look at */
-#define ASKED_FRESH (20 * KITH_SEC) /* whoever still needs it asks every 30 s */
 #define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
 #define HUNGER_DELAY KITH_SEC     /* who is gone is often not gone alone */
 #define TELL_ALL_AGAIN (5 * KITH_SEC) /* all is told to one neighbour at most so often */
-#define SEQ_AHEAD 86400 /* seconds: a number further ahead of the calendar is none */
 
 /* A message under construction. */
 struct list {
@@ -39,13 +32,12 @@ static struct mesh_network *routes_of(const struct kith_node *n, const struct no
     return &n->mesh->net[net->slot];
 }
 
-static void tell_soon(struct mesh_network *m, struct kith_now now)
+void routes_tell_soon(struct mesh_network *m, struct kith_now now)
 {
     m->tell_at = kith_sooner(m->tell_at, kith_after(now.mono, TELL_DELAY));
 }
 
-/* Whether it is told of the network: both have shown that they are members. */
-static bool hears(const struct node_peer *p, const struct node_network *net)
+bool routes_hears(const struct node_peer *p, const struct node_network *net)
 {
     return p->mesh.neighbour && (p->proved & p->shown & 1u << net->slot) != 0;
 }
@@ -91,7 +83,8 @@ static struct kith_route_item item_for(const struct node_peer *p, const struct k
 
 static struct kith_route_item own_item(const struct kith_node *n)
 {
-    return (struct kith_route_item){.destination = n->mesh->here, .seq = n->mesh->seq, .hops = 0};
+    return (struct kith_route_item){
+        .destination = n->mesh->here, .seq = n->mesh->seqno.own, .hops = 0};
 }
 
 /* Others hear of members only, whoever told us what. */
@@ -151,7 +144,7 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
     uint32_t bit = 1u << net->slot;
 
     for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
-        if ((p->mesh.due & bit) == 0 || !hears(p, net))
+        if ((p->mesh.due & bit) == 0 || !routes_hears(p, net))
             continue;
         if (now.mono < p->mesh.told_all_at) {
             routes_of(n, net)->tell_at =
@@ -159,7 +152,7 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
             continue;
         }
         if (tell_all(n, p, net, now) < 0) {
-            tell_soon(routes_of(n, net), now);
+            routes_tell_soon(routes_of(n, net), now);
             continue;
         }
         p->mesh.told_all_at = kith_after(now.mono, TELL_ALL_AGAIN);
@@ -182,7 +175,7 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         l.n = l.flags = 0;
         struct kith_route_item item = own_item(n);
         bool all = (p->mesh.anew & 1u << net->slot) != 0 && now.mono >= p->mesh.told_all_at;
-        if (!hears(p, net) || all)
+        if (!routes_hears(p, net) || all)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
@@ -196,103 +189,6 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
             tell_all_soon(n, p, net, now);
         }
     }
-}
-
-/* ---- requests for newer numbers ---- */
-
-static bool is_seen(struct node_mesh *m, uint64_t tag)
-{
-    for (size_t i = 0; i < MESH_TAGS && i < m->n_tags; i++)
-        if (m->tag[i] == tag)
-            return true;
-    m->tag[m->n_tags++ % MESH_TAGS] = tag;
-    return false;
-}
-
-/* What is remembered of requests for that destination and number, or of others in its place. */
-static struct mesh_asked asked_for(const struct kith_node *n, const struct kith_route_request *m,
-                                   struct mesh_asked **ret_place)
-{
-    struct node_mesh *mesh = n->mesh;
-    uint8_t key[sizeof m->destination + sizeof m->seq];
-
-    memcpy(key, m->destination.b, sizeof m->destination);
-    memcpy(key + sizeof m->destination, &m->seq, sizeof m->seq);
-    uint64_t what =
-        kith_siphash(mesh->by_destination.k0, mesh->by_destination.k1, KITH_SPAN_OF(key));
-    *ret_place = &mesh->asked[what % MESH_ASKED];
-    return (struct mesh_asked){.what = what, .hops = m->hops};
-}
-
-/* Many miss somebody at the same time, and each asks: one that goes about as far as another did
- * lately brings nothing new. */
-static bool is_repeated(const struct mesh_asked *before, const struct mesh_asked *now, kith_time at)
-{
-    return before->at != 0 && before->what == now->what &&
-           kith_since(at, before->at) < ASKED_FRESH && before->hops + ASKED_SHORT >= now->hops;
-}
-
-static void pass_on(struct kith_node *n, const struct node_network *net,
-                    const struct kith_route_request *m, const struct node_peer *from,
-                    struct kith_now now)
-{
-    struct mesh_asked *place, asked = asked_for(n, m, &place);
-
-    if (is_repeated(place, &asked, now.mono))
-        return;
-    if (!kith_rate_takes(&n->mesh->ask_paid, ASK_COST, 1, ASK_BURST, now.mono))
-        return; /* no more than anybody looks at: asked again while it matters */
-    asked.at = now.mono;
-    *place = asked;
-    for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
-        size_t len;
-        if (p != from && hears(p, net) &&
-            kith_route_request_encode(m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-            (void)!gossip_send(n, &p->id, len, now);
-    }
-}
-
-static void ask_for_newer(struct kith_node *n, const struct node_network *net,
-                          const struct kith_mesh_advert *a, struct kith_now now)
-{
-    const struct kith_route_request m = {.network = net->id,
-                                         .tag = kith_random_u64(n->env->random),
-                                         .destination = a->to,
-                                         .seq = a->seq,
-                                         .hops = KITH_MESH_HOPS_MAX};
-
-    (void)is_seen(n->mesh, m.tag);
-    pass_on(n, net, &m, NULL, now);
-}
-
-/* Our own number becomes newer than that, unless it is one that nobody would believe. */
-static void outdo(struct kith_node *n, struct mesh_network *m, uint32_t seq, struct kith_now now)
-{
-    if (seq < n->mesh->seq || seq >= now.wall + SEQ_AHEAD)
-        return;
-    n->mesh->seq = seq + 1;
-    m->self_news = true;
-    tell_soon(m, now);
-}
-
-void routes_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
-                    struct kith_now now)
-{
-    struct kith_route_request m;
-
-    if (kith_route_request_decode(message, &m) < 0)
-        return;
-    struct node_network *net = gossip_shared_network(n, &m.network, p);
-    if (net == NULL ||
-        !gossip_affords(n, p, &p->mesh.request_paid, REQUEST_COST, 1, REQUEST_BURST, now) ||
-        is_seen(n->mesh, m.tag))
-        return;
-    if (kith_destination_equal(&m.destination, &n->mesh->here)) {
-        outdo(n, routes_of(n, net), m.seq, now);
-        return;
-    }
-    if (n->mesh->forward && --m.hops > 0)
-        pass_on(n, net, &m, p, now);
 }
 
 /* ---- hearing ---- */
@@ -327,8 +223,8 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
                                     .expires = now.wall + ANNOUNCEMENT_VALID};
 
     if (kith_destination_equal(&item->destination, &n->mesh->here)) {
-        if (item->seq > n->mesh->seq)
-            outdo(n, m, item->seq, now); /* of a former life, or a lie */
+        if (item->seq > n->mesh->seqno.own)
+            seqno_outdo(n, m, item->seq, now); /* of a former life, or a lie */
         return;
     }
     if (item->hops == GONE) {
@@ -337,7 +233,7 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
     }
     if (blocks_leads_to(n, &item->destination))
         return; /* spec mesh 2.9 */
-    if (item->hops < KITH_MESH_HOPS_MAX && item->seq <= now.wall + SEQ_AHEAD)
+    if (item->hops < KITH_MESH_HOPS_MAX && item->seq <= now.wall + MESH_SEQ_AHEAD)
         tell_paths(n, m, &item->destination, &offer, now);
 }
 
@@ -369,7 +265,7 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
         take_item(n, routes_of(n, net), p, &item, now);
-    tell_soon(routes_of(n, net), now);
+    routes_tell_soon(routes_of(n, net), now);
 }
 
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
@@ -406,7 +302,7 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
         kith_mesh_paths_forget(m->paths, &p->mesh.destination);
     if (!is)
         routes_unproved(n, net, p, now);
-    tell_soon(m, now); /* what was heard of it before it was one is news now */
+    routes_tell_soon(m, now); /* what was heard of it before it was one is news now */
 }
 
 void routes_blocked(struct kith_node *n, const struct kith_destination *to, struct kith_now now)
@@ -435,7 +331,8 @@ void routes_forget(struct kith_node *n, const struct node_network *net)
     struct mesh_network *m = routes_of(n, net);
 
     kith_mesh_paths_free(m->paths);
-    *m = (struct mesh_network){.tell_at = KITH_NEVER, .hunger_at = KITH_NEVER};
+    *m = (struct mesh_network){
+        .tell_at = KITH_NEVER, .hunger_at = KITH_NEVER, .seqno_at = KITH_NEVER};
 }
 
 /* ---- time ---- */
@@ -447,7 +344,8 @@ static void ask_for_all(struct kith_node *n, const struct node_network *net, str
 
     for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         size_t len;
-        if (hears(p, net) && kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
+        if (routes_hears(p, net) &&
+            kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
             (void)!gossip_send(n, &p->id, len, now); /* what is lost then comes with its news */
     }
 }
@@ -478,9 +376,6 @@ static void tell_changes(struct kith_node *n, const struct node_network *net, st
         if (!is_told_on(n, net, &a))
             continue;
         kith_mesh_paths_told(m->paths, &a, true);
-        if (a.starved)
-            ask_for_newer(n, net, &a, now);
-        m->starved |= a.starved;
         news[count++] = a;
         if (count == ITEMS_MAX) {
             tell_news(n, net, news, count, self, now);
@@ -492,35 +387,28 @@ static void tell_changes(struct kith_node *n, const struct node_network *net, st
         tell_news(n, net, news, count, self, now);
 }
 
-void routes_ask_again(struct kith_node *n, struct kith_now now)
-{
-    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
-        struct mesh_network *m = &n->mesh->net[i];
-        struct kith_mesh_advert a;
-        size_t at = 0;
-        bool starved = false;
-        while (m->starved && m->paths != NULL &&
-               kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_STARVED, now.mono, &a)) {
-            starved = true;
-            ask_for_newer(n, &n->network[i], &a, now);
-        }
-        m->starved = starved;
-    }
-}
-
 void routes_tick(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
         struct mesh_network *m = &n->mesh->net[i];
-        if (net->used)
-            feel_hunger(n, net, now);
-        if (!net->used || now.mono < m->tell_at)
+        if (!net->used)
+            continue;
+        feel_hunger(n, net, now);
+        if (now.mono >= m->seqno_at)
+            seqno_ask(n, net, now);
+        if (now.mono < m->tell_at)
             continue;
         m->tell_at = KITH_NEVER;
         tell_changes(n, net, now);
         tell_due(n, net, now);
+        seqno_ask(n, net, now);
     }
+}
+
+static kith_time network_deadline(const struct mesh_network *m)
+{
+    return kith_sooner(kith_sooner(m->tell_at, m->hunger_at), m->seqno_at);
 }
 
 kith_time routes_deadline(const struct kith_node *n)
@@ -529,6 +417,6 @@ kith_time routes_deadline(const struct kith_node *n)
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)
-            at = kith_sooner(at, kith_sooner(n->mesh->net[i].tell_at, n->mesh->net[i].hunger_at));
+            at = kith_sooner(at, network_deadline(&n->mesh->net[i]));
     return at;
 }

@@ -1,7 +1,8 @@
-/* Requests for newer numbers (docs/spec/mesh.md 2.6): passed on, but not by each who misses
- * somebody.
+/* Requests for newer numbers (docs/spec/mesh.md 2.6): passed on to the best way, but not by each
+ * who misses somebody, and asked again while they matter.
  *
- * The laptop asks the desktop, which passes it on to the phone; nobody has such a destination. */
+ * A star: the laptop, the phone and the tablet have no link but to the desktop. The phone says that
+ * it leads to destinations that nobody has, and the tablet that it does, in more hops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,19 +13,66 @@
 #include "node/internal.h"
 #include "sim/home.h"
 
-enum { LAPTOP, DESKTOP, PHONE, NODES, FAR = 64, NEAR = 10, BUDGET = 150 /* at once */ };
+enum {
+    LAPTOP,
+    DESKTOP,
+    PHONE,
+    TABLET,
+    NODES,
+    FAR = 64,
+    NEAR = 10,
+    BUDGET = 1000,  /* at once */
+    NUMBERS = 20,   /* at once */
+    ITEM = 22,      /* bytes */
+    A_MESSAGE = 400 /* items */
+};
 
 static struct home h;
 
-static int up(void **state)
+static void cut(size_t a, size_t b)
 {
     const struct sim_link none = {.cut = true};
 
+    sim_net_link(h.net, h.node[a].host, h.node[b].host, &none);
+}
+
+static struct kith_destination dest(unsigned about)
+{
+    return (struct kith_destination){{0xaa, (uint8_t)(about >> 8), (uint8_t)about}};
+}
+
+/* The desktop hears of destinations from..below from a neighbour. */
+static void leads(size_t who, unsigned from, unsigned below, uint8_t hops, uint32_t seq)
+{
+    struct kith_node *n = h.node[DESKTOP].node;
+    uint8_t items[A_MESSAGE * ITEM], message[sizeof items + 64];
+    size_t len;
+
+    for (unsigned at = from; at < below;) {
+        struct kith_writer w = kith_writer_on(items, sizeof items);
+        uint16_t count = 0;
+        for (; at < below && count < A_MESSAGE; at++, count++)
+            kith_route_item_put(
+                &w, &(struct kith_route_item){.destination = dest(at), .hops = hops, .seq = seq});
+        const struct kith_routes m = {.network = h.info.id,
+                                      .entries = {{items, count * (size_t)ITEM}, count}};
+        assert_int_equal(kith_routes_encode(&m, message, sizeof message, &len), KITH_OK);
+        routes_heard(n, peer_find(n, &h.node[who].identity.id), (struct kith_span){message, len},
+                     false, node_sim_now(&h.node[DESKTOP]));
+    }
+}
+
+static int up(void **state)
+{
     (void)state;
     home_up(&h, 1801, NODES);
     home_wait(&h, 5 * KITH_SEC);
-    sim_net_link(h.net, h.node[LAPTOP].host, h.node[PHONE].host, &none);
+    cut(LAPTOP, PHONE);
+    cut(LAPTOP, TABLET);
+    cut(PHONE, TABLET);
     home_wait(&h, 120 * KITH_SEC);
+    leads(PHONE, 0, 2 * BUDGET, 1, 1);
+    leads(TABLET, 0, 2 * BUDGET, 4, 1);
     return 0;
 }
 
@@ -35,81 +83,173 @@ static int down(void **state)
     return 0;
 }
 
-/* Each has a tag of its own, as if another node asked. */
-static void asks(uint8_t about, uint32_t seq, uint8_t hops)
+/* Of the desktop, by a neighbour. Each has a tag of its own, as if another node asked. */
+static void asks_for(size_t who, const struct kith_destination *to, uint32_t seq, uint8_t hops)
 {
     static uint64_t tag;
-    const struct kith_route_request m = {.network = h.info.id,
-                                         .tag = ++tag,
-                                         .destination = {{0xaa, about}},
-                                         .seq = seq,
-                                         .hops = hops};
+    const struct kith_route_request m = {
+        .network = h.info.id, .tag = ++tag, .destination = *to, .seq = seq, .hops = hops};
     struct kith_node *n = h.node[DESKTOP].node;
     uint8_t message[128];
     size_t len;
 
     assert_int_equal(kith_route_request_encode(&m, message, sizeof message, &len), KITH_OK);
-    routes_request(n, peer_find(n, &h.node[LAPTOP].identity.id), (struct kith_span){message, len},
-                   node_sim_now(&h.node[DESKTOP]));
+    seqno_request(n, peer_find(n, &h.node[who].identity.id), (struct kith_span){message, len},
+                  node_sim_now(&h.node[DESKTOP]));
 }
 
-/* Requests that have come to the phone since the last call. */
-static size_t came(void)
+static void asks(unsigned about, uint32_t seq, uint8_t hops)
 {
-    static size_t before;
+    const struct kith_destination to = dest(about);
+
+    asks_for(LAPTOP, &to, seq, hops);
+}
+
+/* Requests that have come to it since the last call. */
+static size_t came(size_t who)
+{
+    static size_t before[NODES];
 
     home_wait(&h, KITH_SEC / 2);
-    size_t all = h.node[PHONE].node->mesh->n_tags, news = all - before;
-    before = all;
+    size_t all = h.node[who].node->mesh->seqno.n_tags, news = all - before[who];
+    before[who] = all;
     return news;
+}
+
+static void none_yet(void)
+{
+    for (size_t i = 0; i < NODES; i++)
+        (void)came(i);
+}
+
+static void it_goes_to_the_best_way_alone_and_never_back(void **state)
+{
+    const struct kith_destination to = dest(1);
+
+    (void)state;
+    none_yet();
+    asks(1, 7, FAR);
+    assert_int_equal(came(PHONE), 1);
+    asks_for(PHONE, &to, 8, FAR);
+    assert_int_equal(came(TABLET), 1); /* the second best: the best one asks */
+    asks(3 * BUDGET, 7, FAR);          /* nobody leads there */
+    assert_int_equal(came(PHONE), 0);
+    assert_int_equal(came(TABLET), 0);
+    assert_int_equal(came(LAPTOP), 0);
 }
 
 static void what_was_asked_for_lately_is_not_asked_for_again(void **state)
 {
     (void)state;
-    (void)came();
+    none_yet();
     asks(1, 7, FAR);
-    assert_int_equal(came(), 1);
+    assert_int_equal(came(PHONE), 1);
     asks(1, 7, FAR);
-    assert_int_equal(came(), 0);
+    assert_int_equal(came(PHONE), 0);
     asks(1, 8, FAR); /* a newer number is another matter, and so is another destination */
     asks(2, 7, FAR);
-    assert_int_equal(came(), 2);
-    home_wait(&h, 20 * KITH_SEC);
+    assert_int_equal(came(PHONE), 2);
+    home_wait(&h, 2 * KITH_SEC);
     asks(1, 7, FAR);
-    assert_int_equal(came(), 1);
+    assert_int_equal(came(PHONE), 1);
 }
 
 /* Else a member could keep others from asking. */
 static void one_that_could_not_go_far_does_not_stand_for_one_that_can(void **state)
 {
     (void)state;
-    (void)came();
+    none_yet();
     asks(3, 7, NEAR);
     asks(3, 7, FAR);
-    assert_int_equal(came(), 2);
+    assert_int_equal(came(PHONE), 2);
 }
 
 static void one_that_was_not_passed_on_for_its_rate_is_when_it_comes_again(void **state)
 {
     (void)state;
-    (void)came();
+    none_yet();
     for (unsigned i = 0; i < BUDGET; i++)
-        asks((uint8_t)i, 9, FAR);
-    asks(200, 9, FAR);
-    assert_int_equal(came(), BUDGET);
+        asks(i, 9, FAR);
+    asks(BUDGET, 9, FAR);
+    assert_int_equal(came(PHONE), BUDGET);
     home_wait(&h, KITH_SEC);
-    asks(200, 9, FAR);
-    assert_int_equal(came(), 1);
+    asks(BUDGET, 9, FAR);
+    assert_int_equal(came(PHONE), 1);
+}
+
+static uint32_t own_number(size_t who)
+{
+    return h.node[who].node->mesh->seqno.own;
+}
+
+static void a_number_that_all_were_told_is_not_asked_for(void **state)
+{
+    const struct kith_destination phone = h.node[PHONE].node->mesh->here;
+    const uint32_t number = own_number(PHONE);
+
+    (void)state;
+    none_yet();
+    asks_for(TABLET, &phone, number - 1, FAR);
+    assert_int_equal(came(PHONE), 0);
+    asks_for(TABLET, &phone, number, FAR);
+    assert_int_equal(came(PHONE), 1);
+    assert_int_equal(own_number(PHONE), number + 1);
+}
+
+/* Each is told to everybody: one a second. */
+static void a_node_takes_newer_numbers_at_a_rate(void **state)
+{
+    const struct kith_destination desktop = h.node[DESKTOP].node->mesh->here;
+    const uint32_t number = own_number(DESKTOP);
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * NUMBERS; i++)
+        asks_for(LAPTOP, &desktop, own_number(DESKTOP), FAR);
+    assert_int_equal(own_number(DESKTOP), number + NUMBERS);
+    home_wait(&h, KITH_SEC);
+    asks_for(LAPTOP, &desktop, own_number(DESKTOP), FAR);
+    assert_int_equal(own_number(DESKTOP), number + NUMBERS + 1);
+}
+
+/* It was told to be gone, and is no news while it may not be told on: a newer number is asked for
+ * all the same, again and again. */
+static void one_that_was_lost_and_may_not_be_told_on_is_asked_for(void **state)
+{
+    struct kith_mesh_paths *paths = h.node[DESKTOP].node->mesh->net[0].paths;
+    const struct kith_destination laptop = h.node[LAPTOP].node->mesh->here;
+    uint8_t item[ITEM], message[128], hops;
+    struct kith_writer w = kith_writer_on(item, sizeof item);
+    uint32_t seq;
+    size_t len;
+
+    (void)state;
+    cut(LAPTOP, DESKTOP);
+    home_wait(&h, 90 * KITH_SEC);
+    assert_true(kith_mesh_paths_told_on(paths, &laptop, &seq, &hops));
+    none_yet();
+    kith_route_item_put(&w,
+                        &(struct kith_route_item){.destination = laptop, .hops = 9, .seq = seq});
+    const struct kith_routes m = {.network = h.info.id, .entries = {KITH_SPAN_OF(item), 1}};
+    assert_int_equal(kith_routes_encode(&m, message, sizeof message, &len), KITH_OK);
+    routes_heard(h.node[DESKTOP].node, peer_find(h.node[DESKTOP].node, &h.node[TABLET].identity.id),
+                 (struct kith_span){message, len}, false, node_sim_now(&h.node[DESKTOP]));
+    assert_int_equal(came(TABLET), 1);
+    home_wait(&h, 16 * KITH_SEC);
+    assert_int_equal(came(TABLET), 3); /* after 2, 4 and 8 s more */
+    assert_int_equal(came(PHONE), 0);
 }
 
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, up, down)
     const struct CMUnitTest tests[] = {
+        T(it_goes_to_the_best_way_alone_and_never_back),
         T(what_was_asked_for_lately_is_not_asked_for_again),
         T(one_that_could_not_go_far_does_not_stand_for_one_that_can),
         T(one_that_was_not_passed_on_for_its_rate_is_when_it_comes_again),
+        T(a_number_that_all_were_told_is_not_asked_for),
+        T(a_node_takes_newer_numbers_at_a_rate),
+        T(one_that_was_lost_and_may_not_be_told_on_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -400,6 +400,64 @@ static void a_way_that_is_not_feasible_is_used_but_not_told_on(void **state)
     assert_true(nothing_to_tell(1, KITH_MESH_STARVED));
 }
 
+/* Else neighbours that may all be behind this node would push out the one that others can go by. */
+static void the_best_that_may_be_told_on_stays_among_shorter_ones(void **state)
+{
+    (void)state;
+    tell_numbered(1, 7, 2, 5);
+    tell_everybody(1); /* from now on: 2 hops under 5, or a newer number */
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    tell_numbered(1, 11, 3, 5);
+    tell_numbered(1, 12, 3, 5);
+    tell_numbered(1, 13, 3, 5);
+    assert_true(news(1, KITH_MESH_STARVED).starved);
+    tell_numbered(1, 14, 9, 6); /* far, and feasible: kept in the place of one of these */
+    assert_int_equal(ways(1), KITH_MESH_WAYS);
+    assert_int_equal(news(1, KITH_MESH_NEWS).by, 14);
+    tell_numbered(1, 15, 3, 5); /* shorter, and not feasible */
+    assert_int_equal(news(1, KITH_MESH_NEWS).by, 14);
+    tell_numbered(1, 16, 4, 6); /* a better one of its kind */
+    assert_int_equal(news(1, KITH_MESH_NEWS).by, 16);
+    assert_int_equal(ways(1), KITH_MESH_WAYS);
+    assert_int_not_equal(best(1, KITH_MESH_NOBODY), 16); /* for own flows the shortest is best */
+}
+
+static bool asks(uint32_t to)
+{
+    const struct kith_destination d = dest(to);
+
+    return kith_mesh_paths_asks(p, &d, now.mono);
+}
+
+static void one_that_is_starved_is_asked_for_at_once_and_then_ever_more_rarely(void **state)
+{
+    static const unsigned wait[] = {2, 4, 8, 16, 30, 30};
+
+    (void)state;
+    assert_false(asks(1)); /* not known at all */
+    tell_numbered(1, 7, 2, 5);
+    tell_everybody(1);
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    tell_numbered(1, 8, 3, 5);
+    assert_true(asks(1));
+    for (size_t i = 0; i < KITH_COUNT(wait); i++) {
+        assert_false(asks(1));
+        pass(wait[i] * KITH_SEC - KITH_SEC);
+        assert_false(asks(1));
+        pass(KITH_SEC);
+        assert_true(asks(1));
+    }
+    tell_numbered(1, 8, 3, 6); /* it came; the next time is another */
+    tell_everybody(1);
+    (void)kith_mesh_paths_gone(p, 8, now.mono);
+    tell_numbered(1, 9, 4, 6);
+    assert_true(asks(1));
+    assert_false(asks(1));
+    (void)kith_mesh_paths_gone(p, 9, now.mono); /* lost, and known again */
+    tell_numbered(1, 10, 4, 6);
+    assert_true(asks(1));
+}
+
 static void what_was_told_of_one_that_is_lost_counts_for_three_minutes(void **state)
 {
     (void)state;
@@ -464,6 +522,8 @@ int main(void)
         T(what_is_asked_for_stays),
         T(news_is_what_everybody_was_told_differently_last),
         T(a_way_that_is_not_feasible_is_used_but_not_told_on),
+        T(the_best_that_may_be_told_on_stays_among_shorter_ones),
+        T(one_that_is_starved_is_asked_for_at_once_and_then_ever_more_rarely),
         T(what_was_told_of_one_that_is_lost_counts_for_three_minutes),
         T(who_loses_a_way_lacks_those_that_were_not_kept),
         T(a_neighbour_that_is_heard_keeps_what_it_told_fresh),
