@@ -154,8 +154,10 @@ int kith_conn_packet_send(struct kith_conn *c, struct kith_tx_batch *b,
                           kith_time now) KITH_MUST_CHECK;
 /* Whether the peer is owed a report of what came by the second plane; then what it says. */
 bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_time now);
-/* It is on its way; until then it stays due. */
-void kith_conn_report_left(struct kith_conn *c, kith_time now);
+/* Sends it, encoded as `plane_report`, by the second plane where that serves and is reported
+ * itself, else as a datagram, with its errors. Until one has left it stays due. */
+int kith_conn_report_send(struct kith_conn *c, struct kith_tx_batch *b, struct kith_span report,
+                          kith_time now) KITH_MUST_CHECK;
 /* The peer's report. KITH_E_PROTOCOL: it speaks of packets that were never sent. KITH_E_STATE. */
 int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r,
                        kith_time now) KITH_MUST_CHECK;

@@ -36,19 +36,19 @@ static kith_dur report_takes(const struct kith_gauge *g)
     return g->asked < KITH_GAUGE_MANY ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY;
 }
 
-/* Whether it is odd that nobody has reported: QUIC was heard since. */
-static bool is_odd(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+/* Whether it is odd that nobody has reported: the peer was heard since. */
+static bool is_odd(const struct kith_gauge *g, kith_time heard_at, kith_time now)
 {
     return g->asked_at != KITH_NEVER && g->asked >= KITH_GAUGE_SILENT &&
            kith_since(now, g->asked_at) >= report_takes(g) + KITH_GAUGE_SILENCE + g->rtt &&
-           quic_heard_at != KITH_NEVER && quic_heard_at > g->asked_at;
+           heard_at != KITH_NEVER && heard_at > g->asked_at;
 }
 
-bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+bool kith_gauge_serves(struct kith_gauge *g, kith_time heard_at, kith_time now)
 {
     if (g->state != KITH_GAUGE_ON)
         return false;
-    if (!is_odd(g, quic_heard_at, now))
+    if (!is_odd(g, heard_at, now))
         return true;
     if (g->doubt_at == KITH_NEVER)
         g->doubt_at = now;
@@ -84,13 +84,8 @@ bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now)
 
 /* ---- what was sent ---- */
 
-void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
+static void sample(struct kith_gauge *g, uint64_t number, kith_time now)
 {
-    if (g->asked_at == KITH_NEVER) {
-        g->asked_at = now;
-        g->asked = 0;
-    }
-    g->asked++;
     const size_t latest = (g->sampled + KITH_GAUGE_SAMPLES - 1) % KITH_GAUGE_SAMPLES;
     kith_dur every = g->rtt / 16;
     if (every < KITH_GAUGE_SAMPLE_EVERY)
@@ -99,6 +94,22 @@ void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
         return;
     g->sample[g->sampled % KITH_GAUGE_SAMPLES].number = number;
     g->sample[g->sampled++ % KITH_GAUGE_SAMPLES].at = now;
+}
+
+void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
+{
+    if (g->asked_at == KITH_NEVER) {
+        g->asked_at = now;
+        g->asked = 0;
+    }
+    g->asked++;
+    g->said = true;
+    sample(g, number, now);
+}
+
+void kith_gauge_sent_report(struct kith_gauge *g, uint64_t number, kith_time now)
+{
+    sample(g, number, now);
 }
 
 /* When the packet that was reported left, or the sampled one just before it. For one older than all
@@ -194,6 +205,22 @@ void kith_gauge_opened(struct kith_gauge *g, bool highest, size_t n, kith_time n
         g->highest_at = now;
 }
 
+void kith_gauge_opened_report(struct kith_gauge *g, bool highest, kith_time now)
+{
+    if (highest)
+        g->highest_at = now;
+}
+
+/* That packets of ours went by it says that, should it cease to serve, the silence about them
+ * tells.
+ */
+bool kith_gauge_takes_report(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
+{
+    return g->state == KITH_GAUGE_ON && g->doubt_at == KITH_NEVER && g->said && !g->probed &&
+           kith_gauge_delay(g, now) < KITH_GAUGE_LULL &&
+           kith_since(now, quic_heard_at) < KITH_GAUGE_QUIC_EVERY;
+}
+
 kith_time kith_gauge_report_at(const struct kith_gauge *g)
 {
     if (g->news == 0)
@@ -221,6 +248,6 @@ kith_dur kith_gauge_delay(const struct kith_gauge *g, kith_time now)
 void kith_gauge_report_left(struct kith_gauge *g, kith_time now)
 {
     g->news = 0;
-    g->large = g->probed = false;
+    g->large = g->probed = g->said = false;
     g->reported_at = now;
 }

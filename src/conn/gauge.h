@@ -1,6 +1,7 @@
 /* gauge.h: whether the second packet plane serves, by what both ends count.
  *
- * The receiver of plane packets reports, over QUIC, the highest number it opened and how many. From
+ * The receiver of plane packets reports the highest number it opened and how many: over QUIC, or by
+ * the plane itself where packets go that way, too, and are reported. From
  * that the sender knows loss and round-trip time, and whether packets of the plane get through at
  * all: something on the way may let QUIC pass and nothing else. It starts with a probe, an empty
  * packet; only a report of it turns the plane on. What turns it off: silence about several packets
@@ -43,6 +44,11 @@ enum {
 /* And where one of the few is large: whether it arrives is what conn/mtu.h waits for, and beside it
  * a report is cheap. */
 #define KITH_GAUGE_REPORT_LARGE (250 * KITH_MSEC)
+/* QUIC is to bring something at least so often: it stays in charge of the connection's life. */
+#define KITH_GAUGE_QUIC_EVERY (10 * KITH_SEC)
+/* Nor does the plane take a report where no packet came for so long: we may have been given another
+ * address, which the peer learns of QUIC only. */
+#define KITH_GAUGE_LULL (250 * KITH_MSEC)
 
 /* What a receiver tells. */
 struct kith_gauge_report {
@@ -85,6 +91,7 @@ struct kith_gauge { /* init before use; by value */
     kith_time reported_at; /* when the last report left; 0: none has */
     uint32_t news;         /* packets that came since */
     bool large, probed;    /* a large one, a probe among them */
+    bool said;             /* a packet of ours went since */
     kith_time highest_at;
 };
 
@@ -92,13 +99,15 @@ void kith_gauge_init(struct kith_gauge *g);
 
 /* The path changed: what is known of it is void, and it is tried anew. */
 void kith_gauge_moved(struct kith_gauge *g, kith_time now);
-/* Whether packets are to go by the plane now. `quic_heard_at`: when QUIC last brought anything. */
-bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time now);
+/* Whether packets are to go by the plane now. `heard_at`: when anything of the peer came last. */
+bool kith_gauge_serves(struct kith_gauge *g, kith_time heard_at, kith_time now);
 /* Whether an empty packet is to be sent now to try the plane; it then counts as sent. `number` is
  * the one that it will have. */
 bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now);
 /* A packet with this number was sent. */
 void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
+/* A report went by the plane, under this number: nobody reports that. */
+void kith_gauge_sent_report(struct kith_gauge *g, uint64_t number, kith_time now);
 /* The peer reported; `next` is the number of our next packet. KITH_E_PROTOCOL: it reports what was
  * never sent, or more packets than there are numbers. One that was overtaken changes nothing. */
 int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,
@@ -107,6 +116,10 @@ int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r,
 /* A packet with n bytes of payload was opened, a probe if it was empty; `highest`: none before had
  * so high a number. */
 void kith_gauge_opened(struct kith_gauge *g, bool highest, size_t n, kith_time now);
+/* The same of a packet with a report, which is not reported itself. */
+void kith_gauge_opened_report(struct kith_gauge *g, bool highest, kith_time now);
+/* Whether a report that leaves now may go by the plane; else QUIC takes it. */
+bool kith_gauge_takes_report(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now);
 /* When a report is due; KITH_NEVER. */
 kith_time kith_gauge_report_at(const struct kith_gauge *g);
 /* Whether a report is due. */

@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "transport/transport.h"
 
-#define KITH_GATHER_REST (500 * KITH_USEC)
+#define KITH_GATHER_REST KITH_MSEC
 #define KITH_GATHER_WINDOW (10 * KITH_MSEC)
 
 enum {

@@ -15,8 +15,8 @@
  *   metrics.c    how much there is of everything
  *   endpoints.c  where this node can be reached
  *   overlay.c    between the packet core and the sessions
- *   mesh.c       between the relay engine and the sessions; routes.c: who leads where; seqno.c:
- *                requests for newer statements
+ *   mesh.c       between the relay engine and the sessions
+ *   routes.c     who leads where; seqno.c: newer numbers for that
  *   ping.c       round trips on request */
 #ifndef KITH_NODE_INTERNAL_H
 #define KITH_NODE_INTERNAL_H

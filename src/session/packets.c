@@ -246,9 +246,8 @@ static void send_report(struct subflow *f, struct kith_tx_batch *b, kith_time no
     struct kith_plane_report report = {.highest = r.highest,
                                        .received = r.received,
                                        .delay = delay < UINT32_MAX ? (uint32_t)delay : UINT32_MAX};
-    if (kith_plane_report_encode(&report, buf, sizeof buf, &n) >= 0 &&
-        kith_conn_datagram_send(f->conn, b, &(struct kith_span){buf, n}, 1, now) >= 0)
-        kith_conn_report_left(f->conn, now); /* else WRITABLE brings us back */
+    if (kith_plane_report_encode(&report, buf, sizeof buf, &n) >= 0)
+        (void)!kith_conn_report_send(f->conn, b, (struct kith_span){buf, n}, now); /* or WRITABLE */
 }
 
 /* A question of the size that is in doubt. Its answer says no more than its acknowledgement. */

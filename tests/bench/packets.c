@@ -8,6 +8,7 @@
 
 #include "report.h"
 #include "sim/conn_peer.h"
+#include "wire/datagram.h"
 
 enum { BATCH = 32, BATCHES = 400, ROUNDS = 9, WARM_UP = 200 };
 #define STEP (200 * KITH_USEC) /* one way: a round trip of 0.4 ms, as between rooms of one house */
@@ -165,15 +166,19 @@ static size_t send_batch(struct pair *p, size_t size)
     return n;
 }
 
-/* What the reports say goes from hand to hand: coding them is the session's. */
-static void hand_report(struct pair *p)
+static void send_report(struct pair *p)
 {
     struct kith_gauge_report r;
+    uint8_t buf[32];
+    size_t n;
 
     if (!kith_conn_report(p->b.conn, &r, p->now))
         return;
-    kith_conn_report_left(p->b.conn, p->now);
-    bench_must(kith_conn_reported(p->a.conn, &r, p->now), "a report");
+    const struct kith_plane_report said = {r.highest, r.received, (uint32_t)(r.delay / KITH_USEC)};
+    bench_must(kith_plane_report_encode(&said, buf, sizeof buf, &n), "a report's bytes");
+    bench_must(kith_conn_report_send(p->b.conn, &p->b.batch, (struct kith_span){buf, n}, p->now),
+               "a report");
+    (void)settle(&p->b, p->now);
 }
 
 static void one_batch(struct pair *p, size_t size, struct cost *c)
@@ -188,7 +193,7 @@ static void one_batch(struct pair *p, size_t size, struct cost *c)
     bool owed = settle(&p->b, p->now);
     t[2] = bench_now();
     if (owed)
-        hand_report(p);
+        send_report(p);
     p->now += STEP;
     t[3] = bench_now();
     land(&p->a, p->b.out, p->now);

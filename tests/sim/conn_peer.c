@@ -49,12 +49,10 @@ static void send_report(struct conn_peer *p)
     struct kith_plane_report report = {r.highest, r.received, (uint32_t)(r.delay / KITH_USEC)};
     if (kith_plane_report_encode(&report, buf, sizeof buf, &n) < 0)
         abort();
-    if (kith_conn_datagram_send(c, &p->batch, &(struct kith_span){buf, n}, 1, now) == KITH_OK) {
-        kith_conn_report_left(c, now);
+    if (kith_conn_report_send(c, &p->batch, (struct kith_span){buf, n}, now) == KITH_OK)
         p->reports_sent++;
-    } else {
+    else
         p->owes = c;
-    }
 }
 
 static void on_datagram(void *ctx, struct kith_conn *c, struct kith_span payload, uint8_t ecn,

@@ -599,6 +599,82 @@ static void the_delay_counts_from_the_highest_packet(void **state)
     assert_int_equal(kith_gauge_delay(&p.g, T0 + 50 * KITH_MSEC), 50 * KITH_MSEC);
 }
 
+/* ---- reports by the plane ---- */
+
+/* It serves, a packet of ours went by it, and one of the peer's came just now. */
+static struct play in_talk(void)
+{
+    struct play p = begin();
+
+    assert_true(probe(&p));
+    all_came(&p);
+    kith_gauge_opened(&p.g, true, 0, p.now);
+    kith_gauge_report_left(&p.g, p.now);
+    p.now += KITH_SEC;
+    send(&p);
+    kith_gauge_opened(&p.g, true, 200, p.now);
+    return p;
+}
+
+static void a_report_goes_by_the_plane_while_packets_go_both_ways(void **state)
+{
+    (void)state;
+    struct play p = in_talk();
+    assert_true(kith_gauge_takes_report(&p.g, p.now, p.now));
+    kith_gauge_report_left(&p.g, p.now);
+    kith_gauge_opened(&p.g, true, 200, p.now);
+    assert_false(kith_gauge_takes_report(&p.g, p.now, p.now)); /* we have said nothing since */
+    send(&p);
+    assert_true(kith_gauge_takes_report(&p.g, p.now, p.now));
+    p.now += 250 * KITH_MSEC - 1;
+    assert_true(kith_gauge_takes_report(&p.g, p.now, p.now));
+    p.now++; /* nothing came any more */
+    assert_false(kith_gauge_takes_report(&p.g, p.now, p.now));
+}
+
+static void a_report_goes_by_quic_where_it_is_needed_there(void **state)
+{
+    (void)state;
+    struct play p = in_talk();
+    assert_true(kith_gauge_takes_report(&p.g, p.now - 10 * KITH_SEC + 1, p.now));
+    assert_false(kith_gauge_takes_report(&p.g, p.now - 10 * KITH_SEC, p.now)); /* to be heard */
+    kith_gauge_opened(&p.g, true, 0, p.now); /* the answer to a probe turns the plane on */
+    assert_false(kith_gauge_takes_report(&p.g, p.now, p.now));
+    p = in_talk();
+    kith_gauge_moved(&p.g, p.now); /* a path that nothing is known of */
+    assert_false(kith_gauge_takes_report(&p.g, p.now, p.now));
+}
+
+static void reports_are_not_reported(void **state)
+{
+    (void)state;
+    struct play p = in_talk();
+    kith_gauge_report_left(&p.g, p.now);
+    kith_gauge_opened_report(&p.g, true, p.now + 40 * KITH_MSEC);
+    assert_true(kith_gauge_report_at(&p.g) == KITH_NEVER);
+    assert_int_equal(kith_gauge_delay(&p.g, p.now + 50 * KITH_MSEC), 10 * KITH_MSEC);
+    all_came(&p);
+    for (int i = 0; i < 100; i++) { /* and nobody wonders that they are not */
+        kith_gauge_sent_report(&p.g, p.next++, p.now);
+        p.now += 100 * KITH_MSEC;
+        assert_true(serves(&p));
+    }
+}
+
+/* Else the round trip would be counted from the packet before, long ago. */
+static void the_round_trip_of_a_report_that_is_the_highest_counts_from_it(void **state)
+{
+    (void)state;
+    struct play p = in_talk();
+    all_came(&p);
+    p.now += 700 * KITH_MSEC;
+    p.g.rtt = 0;
+    kith_gauge_sent_report(&p.g, p.next++, p.now);
+    p.now += 30 * KITH_MSEC;
+    all_came(&p);
+    assert_int_equal(p.g.rtt, 30 * KITH_MSEC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +708,10 @@ int main(void)
         cmocka_unit_test(a_large_one_is_reported_after_a_quarter_of_a_second),
         cmocka_unit_test(a_probe_is_reported_as_soon_as_many_packets_would_be),
         cmocka_unit_test(the_delay_counts_from_the_highest_packet),
+        cmocka_unit_test(a_report_goes_by_the_plane_while_packets_go_both_ways),
+        cmocka_unit_test(a_report_goes_by_quic_where_it_is_needed_there),
+        cmocka_unit_test(reports_are_not_reported),
+        cmocka_unit_test(the_round_trip_of_a_report_that_is_the_highest_counts_from_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -419,8 +419,10 @@ static void establish(struct kith_conn *c)
 {
     if (c->state != CONN_HANDSHAKE)
         return;
+    const ngtcp2_transport_params *p = ngtcp2_conn_get_remote_transport_params(c->nc);
     load_end(c);
     c->state = CONN_ESTABLISHED;
+    c->takes_datagrams = p != NULL && p->max_datagram_frame_size >= 1200;
     c->tell_established = c->owned = true;
     c->q->count.established++;
     conn_mark_ready(c);
@@ -680,10 +682,7 @@ void *kith_conn_owner(const struct kith_conn *c)
 
 size_t kith_conn_datagram_max(const struct kith_conn *c)
 {
-    if (c->state != CONN_ESTABLISHED)
-        return 0;
-    const ngtcp2_transport_params *p = ngtcp2_conn_get_remote_transport_params(c->nc);
-    if (p == NULL || p->max_datagram_frame_size < 1200)
+    if (c->state != CONN_ESTABLISHED || !c->takes_datagrams)
         return 0;
     return size_of_datagrams(c) - DATAGRAM_OVERHEAD;
 }

@@ -118,7 +118,9 @@ struct kith_conn {
     bool tell_established, tell_moved, tell_writable, tell_report, tell_probe, tell_closed;
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
+    bool spoke;          /* since the last burst ended: by QUIC, or by large packets of the plane */
     bool handshake_done, confirmed;
+    bool takes_datagrams;     /* the peer does, of any size that fits a packet */
     bool has_say;             /* TLS has something to say, or to say again */
     kith_time gathers_until;  /* what came so far is acknowledged then, at the latest; 0: nothing */
     struct kith_peer_id peer; /* proved, or expected while dialling */

@@ -6,6 +6,7 @@
 #include "conn/quic/internal.h"
 
 #include "crypto/hash.h"
+#include "wire/datagram.h"
 
 /* ---- routing ---- */
 
@@ -136,7 +137,10 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     (void)kith_plane_highest(c->sealed.plane, &after);
     const bool highest = !any || after > before;
     c->sealed.heard_at = now;
-    kith_gauge_opened(&c->sealed.gauge, highest, payload.n, now);
+    if (payload.n > 0 && payload.p[0] == KITH_WIRE_plane_report)
+        kith_gauge_opened_report(&c->sealed.gauge, highest, now);
+    else
+        kith_gauge_opened(&c->sealed.gauge, highest, payload.n, now);
     call_for_report(c, now);
     if (c->dialled && highest) /* the accepting side may be heard by no other packets */
         conn_notice_stray(c, path, now);
@@ -146,8 +150,10 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
 
 /* ---- out ---- */
 
+typedef void gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
+
 static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_span *parts,
-                size_t n, uint8_t ecn, kith_time now)
+                size_t n, uint8_t ecn, gauge_sent *sent, kith_time now)
 {
     uint64_t number = kith_plane_next(c->sealed.plane);
     uint8_t *room = kith_tx_room(b);
@@ -162,7 +168,8 @@ static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_
     if (err < 0)
         return err;
     kith_tx_commit(b, paths_current(&c->paths), ecn, len);
-    kith_gauge_sent(&c->sealed.gauge, number, now);
+    c->spoke |= len >= KITH_MTU_PRESSED;
+    sent(&c->sealed.gauge, number, now);
     size_sealed(c, number, len, now);
     c->q->count.sealed_out++;
     return KITH_OK;
@@ -176,14 +183,16 @@ int kith_conn_packet_send(struct kith_conn *c, struct kith_tx_batch *b,
     if (c->sealed.plane == NULL || c->state != CONN_ESTABLISHED)
         return kith_conn_datagram_send(c, b, parts, n, now);
     if (kith_gauge_probes(&c->sealed.gauge, kith_plane_next(c->sealed.plane), now))
-        (void)!seal(c, b, NULL, 0, 0, now); /* one that does not go is one that is lost */
-    if (!kith_gauge_serves(&c->sealed.gauge, c->heard_at, now))
+        (void)!seal(c, b, NULL, 0, 0, kith_gauge_sent,
+                    now); /* one that does not go is one that is lost */
+    const kith_time heard_at = c->sealed.heard_at > c->heard_at ? c->sealed.heard_at : c->heard_at;
+    if (!kith_gauge_serves(&c->sealed.gauge, heard_at, now))
         return kith_conn_datagram_send(c, b, parts, n, now);
     for (size_t i = 0; i < n; i++)
         len += parts[i].n;
     if (len > kith_conn_datagram_max(c))
         return KITH_E_TOOBIG;
-    int err = seal(c, b, parts, n, ecn, now);
+    int err = seal(c, b, parts, n, ecn, kith_gauge_sent, now);
     return err == KITH_OK || err == KITH_E_AGAIN ? err
                                                  : kith_conn_datagram_send(c, b, parts, n, now);
 }
@@ -203,12 +212,24 @@ bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_t
     return true;
 }
 
-void kith_conn_report_left(struct kith_conn *c, kith_time now)
+static void report_left(struct kith_conn *c, kith_time now)
 {
-    if (c->sealed.plane == NULL)
-        return;
     kith_gauge_report_left(&c->sealed.gauge, now);
     c->sealed.called = false;
+}
+
+int kith_conn_report_send(struct kith_conn *c, struct kith_tx_batch *b, struct kith_span report,
+                          kith_time now)
+{
+    int err = KITH_E_STATE;
+
+    if (c->sealed.plane != NULL && kith_gauge_takes_report(&c->sealed.gauge, c->heard_at, now))
+        err = seal(c, b, &report, 1, 0, kith_gauge_sent_report, now);
+    if (err != KITH_OK && err != KITH_E_AGAIN)
+        err = kith_conn_datagram_send(c, b, &report, 1, now);
+    if (err >= 0)
+        report_left(c, now);
+    return err;
 }
 
 int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, kith_time now)

@@ -239,6 +239,7 @@ int conn_write_datagram(struct kith_conn *c, struct kith_tx_batch *b, const stru
         return KITH_E_INVAL;
     for (size_t i = 0; i < n; i++)
         vec[i] = (ngtcp2_vec){(uint8_t *)(uintptr_t)parts[i].p, parts[i].n};
+    c->spoke = true; /* or wants to */
     packet_begin(&p, 0);
     if (!streams_first(c, b, &p, now) || !repeats_first(c, b, most, &p, now))
         return KITH_E_STATE;
@@ -273,8 +274,9 @@ int conn_write_datagram(struct kith_conn *c, struct kith_tx_batch *b, const stru
 
 void kith_conn_burst_end(struct kith_conn *c, kith_time now)
 {
-    if (c->state != CONN_ESTABLISHED)
+    if (c->state != CONN_ESTABLISHED || !c->spoke)
         return;
+    c->spoke = false;
     ngtcp2_conn_update_pkt_tx_time(c->nc, now);
     size_turned(c, now);
     conn_refresh_due(c, now);

@@ -21,9 +21,10 @@ bool kith_conn_report(struct kith_conn *c, struct kith_gauge_report *ret, kith_t
     return false;
 }
 
-void kith_conn_report_left(struct kith_conn *c, kith_time now)
+int kith_conn_report_send(struct kith_conn *c, struct kith_tx_batch *b, struct kith_span report,
+                          kith_time now)
 {
-    (void)c, (void)now;
+    return kith_conn_datagram_send(c, b, &report, 1, now);
 }
 
 int kith_conn_reported(struct kith_conn *c, const struct kith_gauge_report *r, kith_time now)
