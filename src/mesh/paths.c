@@ -4,7 +4,8 @@
 #include "base/map.h"
 
 enum {
-    RTT_PART = 8, /* of a new sample, one in so many (RFC 6298) */
+    MEASURED_MAX = 1024, /* ways of which it is remembered what they were like */
+    RTT_PART = 8,        /* of a new sample, one in so many (RFC 6298) */
     LOSS_PART = 16,
     LOSS_ALL = 65535,
     LOSS_WEIGHT = 8,   /* a way that loses all counts as so many times slower, and one more */
@@ -46,7 +47,8 @@ struct kith_mesh_paths {
     struct kith_map by_destination; /* entry */
     struct kith_map by_neighbour;   /* owner */
     struct kith_link owners;
-    size_t max, lost; /* lost: destinations without a way */
+    struct kith_mesh_measured *measured; /* NULL until something is */
+    size_t max, lost;                    /* lost: destinations without a way */
     uint64_t pushed_out;
     bool lacks;
 };
@@ -139,6 +141,7 @@ void kith_mesh_paths_free(struct kith_mesh_paths *p)
     }
     kith_map_fini(&p->by_destination);
     kith_map_fini(&p->by_neighbour);
+    kith_mesh_measured_free(p->measured);
     kith_free(p->env->alloc, p);
 }
 
@@ -348,6 +351,20 @@ static struct kith_mesh_way *place_for(struct kith_mesh_paths *p, struct entry *
     return kept ? &e->way[e->n++] : NULL;
 }
 
+/* What was measured over the neighbour stays, whatever it takes back and tells anew. */
+static void recall(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                   struct kith_mesh_way *w, kith_time now)
+{
+    const struct kith_mesh_measure *m =
+        p->measured == NULL ? NULL : kith_mesh_measured_find(p->measured, to, w->neighbour, now);
+
+    if (m == NULL)
+        return;
+    w->rtt = m->rtt;
+    w->loss = m->loss;
+    w->avoid_until = m->avoid_until;
+}
+
 int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destination *to,
                          const struct kith_mesh_offer *offer, struct kith_now now,
                          enum kith_mesh_told *ret)
@@ -367,6 +384,7 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
         return KITH_E_EXPIRED;
     if (e == NULL && (e = add(p, to, offer->neighbour)) == NULL)
         return KITH_E_NOMEM;
+    recall(p, to, &w, now.mono);
     const struct kith_mesh_way *best = best_of(e, KITH_MESH_NOBODY, now.mono);
     const uint32_t before = best == NULL ? KITH_MESH_NOBODY : best->neighbour;
     const uint8_t hops = best == NULL ? 0 : best->hops;
@@ -375,7 +393,7 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
         *ret = KITH_MESH_TOLD_WORSE;
         return KITH_OK;
     }
-    if (at->neighbour == w.neighbour && at->hops != 0) { /* what was measured stays */
+    if (at->neighbour == w.neighbour && at->hops != 0) {
         w.rtt = at->rtt;
         w.loss = at->loss;
         w.avoid_until = at->avoid_until;
@@ -390,16 +408,24 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
     return KITH_OK;
 }
 
-void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_destination *to,
-                              uint32_t neighbour, kith_dur rtt, kith_time now)
+static void note(struct kith_mesh_paths *p, const struct kith_destination *to,
+                 const struct kith_mesh_way *w, kith_time now)
 {
-    struct entry *e = find(p, to);
-    struct kith_mesh_way *w = e == NULL ? NULL : way_by(e, neighbour);
-    uint64_t us = rtt / KITH_USEC;
+    /* without memory for it, it is measured again one day */
+    (void)!kith_mesh_paths_remember(p, &(struct kith_mesh_measure){.to = *to,
+                                                                   .neighbour = w->neighbour,
+                                                                   .rtt = w->rtt,
+                                                                   .loss = w->loss,
+                                                                   .avoid_until = w->avoid_until,
+                                                                   .at = seconds(now)});
+}
 
-    if (w == NULL)
-        return;
+/* Smoothed, of the microseconds or the loss of one more. */
+static void take_sample(struct kith_mesh_way *w, kith_dur rtt, kith_time now)
+{
+    uint64_t us = rtt / KITH_USEC;
     uint32_t lost = rtt == 0 ? LOSS_ALL : 0;
+
     w->loss = (uint16_t)(((LOSS_PART - 1) * (uint32_t)w->loss + lost) / LOSS_PART);
     if (rtt == 0)
         return;
@@ -413,14 +439,45 @@ void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_desti
                          : (uint32_t)(((RTT_PART - 1) * (uint64_t)w->rtt + us) / RTT_PART);
 }
 
+void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_destination *to,
+                              uint32_t neighbour, kith_dur rtt, kith_time now)
+{
+    struct entry *e = find(p, to);
+    struct kith_mesh_way *w = e == NULL ? NULL : way_by(e, neighbour);
+
+    if (w == NULL)
+        return;
+    take_sample(w, rtt, now);
+    note(p, to, w, now);
+}
+
 void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destination *to,
                             uint32_t neighbour, kith_time now)
 {
     struct entry *e = find(p, to);
     struct kith_mesh_way *w = e == NULL ? NULL : way_by(e, neighbour);
 
-    if (w != NULL)
-        w->avoid_until = seconds(kith_after(now, KITH_MESH_AVOID));
+    if (w == NULL)
+        return;
+    w->avoid_until = seconds(kith_after(now, KITH_MESH_AVOID));
+    note(p, to, w, now);
+}
+
+int kith_mesh_paths_remember(struct kith_mesh_paths *p, const struct kith_mesh_measure *what)
+{
+    if (p->measured == NULL) {
+        int err = kith_mesh_measured_new(p->env, MEASURED_MAX, &p->measured);
+        if (err < 0)
+            return err;
+    }
+    kith_mesh_measured_note(p->measured, what);
+    return KITH_OK;
+}
+
+const struct kith_mesh_measure *kith_mesh_paths_next_measure(const struct kith_mesh_paths *p,
+                                                             size_t *at, kith_time now)
+{
+    return p->measured == NULL ? NULL : kith_mesh_measured_next(p->measured, at, now);
 }
 
 /* Takes out the ways by that neighbour, or (KITH_MESH_NOBODY) what time has ended. */

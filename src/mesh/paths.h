@@ -7,6 +7,9 @@
  * as long as it is told again or used; an entry ends with its last way, or with the signed
  * statement it rests on.
  *
+ * What was measured over a neighbour outlives its ways for an hour (measured.h), so that it cannot
+ * be washed off by telling anew.
+ *
  * What may be told on is less than what may be used. A destination numbers its statements; a way is
  * *feasible* if it was told under a newer number than this node has told on itself, or leads there
  * in no more hops than it has (the condition of RFC 8966 3.5.1). Only feasible ways are told on, so
@@ -22,8 +25,7 @@
 #ifndef KITH_MESH_PATHS_H
 #define KITH_MESH_PATHS_H
 
-#include "base/env.h"
-#include "wire/ids.h"
+#include "mesh/measured.h"
 
 #define KITH_MESH_NOBODY UINT32_MAX /* as a neighbour: none, or any */
 
@@ -88,6 +90,13 @@ void kith_mesh_paths_measured(struct kith_mesh_paths *p, const struct kith_desti
 /* The neighbour took it back, or could not go on: this way comes last for a while. */
 void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destination *to,
                             uint32_t neighbour, kith_time now);
+/* What was measured before a restart: it counts as soon as such a way is told. KITH_E_NOMEM. */
+int kith_mesh_paths_remember(struct kith_mesh_paths *p,
+                             const struct kith_mesh_measure *what) KITH_MUST_CHECK;
+/* Walks what was measured in the last hour: start with *at = 0; NULL at the end. Nothing else in
+ * between. */
+const struct kith_mesh_measure *kith_mesh_paths_next_measure(const struct kith_mesh_paths *p,
+                                                             size_t *at, kith_time now);
 /* The neighbour is there, and takes back nothing of what it told. */
 void kith_mesh_paths_refresh(struct kith_mesh_paths *p, uint32_t neighbour, kith_time now);
 /* The neighbour is none any more. How many destinations lost a way. */

@@ -17,6 +17,7 @@
  *   overlay.c    between the packet core and the sessions
  *   mesh.c       between the relay engine and the sessions
  *   routes.c     who leads where; seqno.c: newer numbers for that
+ *   recall.c     what ways were like before a restart
  *   ping.c       round trips on request */
 #ifndef KITH_NODE_INTERNAL_H
 #define KITH_NODE_INTERNAL_H

@@ -195,6 +195,7 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
     m->seqno.own = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     m->improve_at = KITH_NEVER;
+    m->save_at = kith_after(now.mono, MESH_SAVE_INTERVAL);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         m->net[i].tell_at = m->net[i].hunger_at = m->net[i].seqno_at = KITH_NEVER;
     kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
@@ -449,6 +450,8 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
         if (m->net[i].paths != NULL)
             (void)kith_mesh_paths_tick(m->net[i].paths, now);
     measure(n, now);
+    if (now.mono >= m->save_at)
+        recall_save(n, now);
 }
 
 kith_time mesh_deadline(const struct kith_node *n)

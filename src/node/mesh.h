@@ -68,6 +68,7 @@ struct node_mesh {
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
     kith_time tick_at;    /* when to clear the tables of what time has ended */
     kith_time improve_at; /* when to look for better ways */
+    kith_time save_at;    /* when to keep what was measured */
 };
 
 /* The neighbours, one after another; NULL before the first and after the last. */
@@ -122,6 +123,8 @@ void routes_refresh(struct kith_node *n, const struct node_network *net, const s
 void routes_blocked(struct kith_node *n, const struct kith_destination *to, struct kith_now now);
 /* All neighbours are asked for all they lead to. */
 void routes_ask(struct kith_node *n, struct kith_now now);
+/* The table of a network, made if there is none. KITH_E_NOMEM. */
+int routes_paths(struct kith_node *n, const struct node_network *net, struct kith_mesh_paths **ret);
 /* This node has left the network. */
 void routes_forget(struct kith_node *n, const struct node_network *net);
 /* Whether it is told of the network: both have shown that they are members. */
@@ -138,5 +141,11 @@ void seqno_request(struct kith_node *n, struct node_peer *p, struct kith_span me
                    struct kith_now now);
 /* Asks for newer numbers of whom ways are known that may not be told on, when it is time. */
 void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_now now);
+
+/* recall.c */
+#define MESH_SAVE_INTERVAL (3600 * KITH_SEC)
+/* What was measured before the last stop. Errors of the store, KITH_E_NOMEM. */
+int recall_load(struct kith_node *n, const struct node_network *net, struct kith_now now);
+void recall_save(struct kith_node *n, struct kith_now now);
 
 #endif

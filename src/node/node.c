@@ -278,6 +278,7 @@ void kith_node_stop(struct kith_node *n, struct kith_now now)
     n->stopping = true;
     n->stop_at = kith_after(now.mono, STOP_PATIENCE);
     kith_event_node_stopping(n->env->events);
+    recall_save(n, now);
     kith_sessions_shutdown(n->sessions, now.mono);
 }
 

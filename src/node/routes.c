@@ -193,9 +193,13 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
 
 /* ---- hearing ---- */
 
-static int paths_get(struct kith_node *n, struct mesh_network *m)
+int routes_paths(struct kith_node *n, const struct node_network *net, struct kith_mesh_paths **ret)
 {
-    return m->paths != NULL ? KITH_OK : kith_mesh_paths_new(n->env, PATHS_MAX, &m->paths);
+    struct mesh_network *m = routes_of(n, net);
+    int err = m->paths != NULL ? KITH_OK : kith_mesh_paths_new(n->env, PATHS_MAX, &m->paths);
+
+    *ret = m->paths;
+    return err;
 }
 
 /* A way through others is one more place to dial, now or when it falls silent. */
@@ -246,13 +250,14 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
     if (kith_routes_decode(message, &m) < 0)
         return;
     struct node_network *net = gossip_shared_network(n, &m.network, p);
+    struct kith_mesh_paths *paths;
     if (net == NULL || !p->mesh.neighbour ||
         !gossip_affords(n, p, &p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
                         now) ||
-        paths_get(n, routes_of(n, net)) < 0)
+        routes_paths(n, net, &paths) < 0)
         return;
     if ((m.flags & ANEW) != 0)
-        (void)kith_mesh_paths_gone(routes_of(n, net)->paths, p->handle, now.mono);
+        (void)kith_mesh_paths_gone(paths, p->handle, now.mono);
     if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
         p->mesh.anew |= (m.flags & ANEW) != 0 ? 1u << net->slot : 0;
         tell_all_soon(n, p, net, now); /* it forgot what we told, or does not trust it */

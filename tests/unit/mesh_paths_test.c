@@ -134,6 +134,66 @@ static void whoever_lies_about_hops_is_demoted_by_what_is_measured(void **state)
     assert_int_equal(best(2, KITH_MESH_NOBODY), 7); /* but better times do */
 }
 
+/* Else whoever draws packets and loses them would only have to say that it tells anew. */
+static void what_was_measured_is_not_washed_off_by_telling_anew(void **state)
+{
+    const struct kith_destination d = dest(1);
+
+    (void)state;
+    tell(1, 7, 1); /* the liar */
+    tell(1, 8, 3);
+    measured(1, 7, 20 * KITH_MSEC);
+    for (int i = 0; i < 20; i++)
+        measured(1, 7, 0);
+    measured(1, 8, 60 * KITH_MSEC);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8);
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    tell(1, 7, 1);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8);
+    kith_mesh_paths_withdrawn(p, &d, 7, now.mono);
+    tell(1, 7, 1);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 8);
+    kith_mesh_paths_failed(p, &d, 8, now.mono); /* nor that it failed a moment ago */
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+    (void)kith_mesh_paths_gone(p, 8, now.mono);
+    tell(1, 8, 3);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    pass(3600 * KITH_SEC); /* for ever would be unjust */
+    tell(1, 8, 3);
+    tell(1, 7, 1);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7);
+}
+
+static void what_was_measured_before_a_restart_counts_when_the_way_is_told(void **state)
+{
+    const struct kith_destination d = dest(1);
+    struct kith_mesh_way w[KITH_MESH_WAYS];
+    size_t at = 0;
+
+    (void)state;
+    tell(1, 7, 1);
+    measured(1, 7, 250 * KITH_MSEC);
+    measured(1, 7, 0);
+    pass(100 * KITH_SEC);
+    struct kith_mesh_measure kept = *kith_mesh_paths_next_measure(p, &at, now.mono);
+    assert_null(kith_mesh_paths_next_measure(p, &at, now.mono));
+    assert_int_equal(kept.neighbour, 7);
+    assert_int_equal(kept.rtt, 250000);
+    kith_mesh_paths_free(p);
+    assert_int_equal(kith_mesh_paths_new(&env, MAX, &p), KITH_OK);
+    kept.neighbour = 3; /* numbers are others now, and the clock begins at 0 */
+    now.mono = KITH_SEC;
+    kept.at = (uint32_t)1 - 100;
+    kept.avoid_until = 0;
+    assert_int_equal(kith_mesh_paths_remember(p, &kept), KITH_OK);
+    assert_int_equal(ways(1), 0); /* a memory is no way */
+    tell(1, 3, 1);
+    assert_int_equal(kith_mesh_paths_ways(p, &d, now.mono, w), 1);
+    assert_int_equal(w[0].rtt, 250000);
+    assert_int_equal(w[0].loss, 65535 / 16);
+}
+
 static void three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place(void **state)
 {
     const struct kith_destination d = dest(1);
@@ -512,6 +572,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_fewest_hops_are_best_until_more_is_known),
         T(whoever_lies_about_hops_is_demoted_by_what_is_measured),
+        T(what_was_measured_is_not_washed_off_by_telling_anew),
+        T(what_was_measured_before_a_restart_counts_when_the_way_is_told),
         T(three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place),
         T(a_way_that_failed_comes_last_for_a_while),
         T(a_way_lasts_as_long_as_it_is_told_or_used),

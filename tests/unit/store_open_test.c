@@ -59,7 +59,7 @@ static void make_filled(struct store_lab *lab)
     kith_store_close(s);
 }
 
-static void a_new_store_is_private_and_of_version_3(void **state)
+static void a_new_store_is_private_and_of_version_4(void **state)
 {
     struct store_lab *lab = *state;
     struct stat st;
@@ -73,7 +73,7 @@ static void a_new_store_is_private_and_of_version_3(void **state)
     uint8_t *file = store_lab_read(lab->path, &len);
     assert_memory_equal(file, "SQLite format 3", 16);
     assert_memory_equal(file + 18, "\2\2", 2);
-    assert_memory_equal(file + 60, "\0\0\0\3", 4);
+    assert_memory_equal(file + 60, "\0\0\0\4", 4);
     assert_memory_equal(file + 68, "Kith", 4);
     free(file);
 }
@@ -196,7 +196,7 @@ static void a_newer_schema_is_refused_and_kept(void **state)
     struct store_lab *lab = *state;
 
     make_filled(lab);
-    store_lab_sql(lab->path, "PRAGMA user_version = 4");
+    store_lab_sql(lab->path, "PRAGMA user_version = 5");
     expect_refused_untouched(lab, KITH_E_VERSION, "newer kith");
 }
 
@@ -209,7 +209,7 @@ static void a_refused_file_keeps_its_log_as_well(void **state)
 
     make_filled(lab);
     assert_int_equal(sqlite3_open(lab->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 5", NULL, NULL, NULL), SQLITE_OK);
     struct store_snapshot before = store_lab_snapshot(lab), after;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_lab_restore(lab, &before);
@@ -467,7 +467,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, store_lab_setup, store_lab_teardown)
     const struct CMUnitTest tests[] = {
-        T(a_new_store_is_private_and_of_version_3),
+        T(a_new_store_is_private_and_of_version_4),
         T(every_file_of_an_open_store_is_private),
         T(a_mode_too_wide_is_narrowed),
         T(what_was_kept_is_there_after_reopening),
