@@ -1,7 +1,7 @@
 /* recall.c: what ways through others were measured to be like, over restarts.
  *
  * The ways themselves are not kept: neighbours tell them within a round trip of being there, and
- * without its neighbour a way leads nowhere (docs/adr/010-ways-are-not-kept.md). */
+ * without its neighbour a way leads nowhere (docs/adr/007-path-tables-are-not-saved.md). */
 #include "node/internal.h"
 #include "store/measured.h"
 
