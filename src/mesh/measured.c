@@ -99,6 +99,12 @@ static bool is_recent(const struct kith_mesh_measure *w, kith_time now)
     return (uint32_t)(now / KITH_SEC) - w->at < KITH_MESH_MEASURED_FOR / KITH_SEC;
 }
 
+void kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now)
+{
+    while (!kith_list_empty(&m->by_age) && !is_recent(&oldest(m)->what, now))
+        drop(m, oldest(m));
+}
+
 const struct kith_mesh_measure *kith_mesh_measured_find(const struct kith_mesh_measured *m,
                                                         const struct kith_destination *to,
                                                         uint32_t neighbour, kith_time now)

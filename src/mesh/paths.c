@@ -551,6 +551,8 @@ size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour, kith_
 
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now)
 {
+    if (p->measured != NULL)
+        kith_mesh_measured_tick(p->measured, now.mono);
     return sweep(p, KITH_MESH_NOBODY, now).gone;
 }
 

@@ -349,9 +349,9 @@ static void send_out(struct kith_node *n, struct kith_now now)
             run[count++] = out.datagram;
         while ((more = kith_relay_next_out(n->mesh->relay, &out)) && out.neighbour == to &&
                out.from == from && out.ecn == ecn && count < RUN_MAX);
-        uint8_t lane = from == KITH_MESH_SELF ? KITH_LANE_OWN : kith_lane_of(from);
+        uint32_t whose = from == KITH_MESH_SELF ? KITH_LANES_SELF : from;
         if (s != NULL)
-            (void)kith_session_send_flow(s, n->batch, lane, run, count, ecn, now.mono);
+            (void)kith_session_send_flow(s, n->batch, whose, run, count, ecn, now.mono);
     }
 }
 

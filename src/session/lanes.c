@@ -3,9 +3,11 @@
 void kith_lanes_init(struct kith_lanes *l, const struct kith_alloc *a)
 {
     *l = (struct kith_lanes){.n_turns = 0};
-    for (size_t i = 0; i < KITH_LANES; i++)
+    for (size_t i = 0; i < KITH_LANES; i++) {
+        l->lane[i].whose = KITH_LANES_SELF;
         l->lane[i].queue = (struct kith_packet_queue){
             .alloc = a, .cap = i == KITH_LANE_OWN ? KITH_LANE_OWN_BYTES : KITH_LANE_BYTES};
+    }
 }
 
 void kith_lanes_fini(struct kith_lanes *l)
@@ -15,9 +17,25 @@ void kith_lanes_fini(struct kith_lanes *l)
     l->n_turns = 0;
 }
 
-uint8_t kith_lane_of(uint32_t neighbour)
+/* Its own, else one in which nothing waits, which is its own from now on. Where more neighbours
+ * wait than there are lanes some share one. */
+static uint8_t lane_of(struct kith_lanes *l, uint32_t whose)
 {
-    return (uint8_t)(1 + neighbour % (KITH_LANES - 1));
+    uint8_t free_lane = 0;
+
+    if (whose == KITH_LANES_SELF)
+        return KITH_LANE_OWN;
+    for (uint8_t i = KITH_LANE_OWN + 1; i < KITH_LANES; i++) {
+        if (l->lane[i].whose == whose)
+            return i;
+        if (free_lane == 0 && l->lane[i].queue.n == 0)
+            free_lane = i;
+    }
+    if (free_lane == 0)
+        return (uint8_t)(KITH_LANE_OWN + 1 + whose % (KITH_LANES - 1));
+    l->lane[free_lane].whose = whose;
+    l->lane[free_lane].codel = (struct kith_codel){0};
+    return free_lane;
 }
 
 bool kith_lanes_is_empty(const struct kith_lanes *l)
@@ -25,9 +43,10 @@ bool kith_lanes_is_empty(const struct kith_lanes *l)
     return l->n_turns == 0;
 }
 
-int kith_lanes_add(struct kith_lanes *l, uint8_t lane, uint8_t slot,
+int kith_lanes_add(struct kith_lanes *l, uint32_t whose, uint8_t slot,
                    const struct kith_parts *packet, kith_time now)
 {
+    const uint8_t lane = lane_of(l, whose);
     struct kith_packet_queue *q = &l->lane[lane].queue;
     int err = kith_packet_queue_add(q, slot, packet, now);
 

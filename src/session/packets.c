@@ -90,10 +90,10 @@ static void note_sent(struct kith_session *s, kith_time now)
 }
 
 /* Puts a packet in its lane; whether there was room. */
-static bool wait_in_lane(struct kith_session *s, uint8_t lane, uint8_t slot,
+static bool wait_in_lane(struct kith_session *s, uint32_t whose, uint8_t slot,
                          const struct kith_parts *packet, kith_time now)
 {
-    if (kith_lanes_add(&s->lanes, lane, slot, packet, now) < 0) {
+    if (kith_lanes_add(&s->lanes, whose, slot, packet, now) < 0) {
         s->all->count.packets_dropped++;
         return false;
     }
@@ -109,13 +109,13 @@ static uint8_t slot_byte(uint8_t slot, const struct kith_parts *packet)
 }
 
 /* Sends it, or lets it wait its turn; false when there is no room to wait. */
-static bool send_or_wait(struct kith_session *s, struct kith_tx_batch *b, uint8_t lane,
+static bool send_or_wait(struct kith_session *s, struct kith_tx_batch *b, uint32_t whose,
                          uint8_t slot, const struct kith_parts *packet, kith_time now)
 {
     int err = kith_lanes_is_empty(&s->lanes) ? send_packet(s, b, slot, packet, now) : KITH_E_AGAIN;
 
     if (err == KITH_E_AGAIN)
-        return wait_in_lane(s, lane, slot, packet, now);
+        return wait_in_lane(s, whose, slot, packet, now);
     if (err < 0)
         s->all->count.packets_dropped++;
     return true;
@@ -137,13 +137,13 @@ size_t kith_session_send_packets(struct kith_session *s, struct kith_tx_batch *b
     s->packets_at = now;
     while (
         taken < n && s->used != NULL &&
-        send_or_wait(s, b, KITH_LANE_OWN, slot_byte(slot, &packets[taken]), &packets[taken], now))
+        send_or_wait(s, b, KITH_LANES_SELF, slot_byte(slot, &packets[taken]), &packets[taken], now))
         taken++;
     end_burst(s, taken, now);
     return taken;
 }
 
-size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, uint8_t lane,
+size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, uint32_t whose,
                               const struct kith_span *datagrams, size_t n, uint8_t ecn,
                               kith_time now)
 {
@@ -154,7 +154,7 @@ size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, u
         if (s->used == NULL)
             s->all->count.packets_dropped++;
         else
-            taken += send_or_wait(s, b, lane, SLOT_FLOW, &one, now);
+            taken += send_or_wait(s, b, whose, SLOT_FLOW, &one, now);
     }
     end_burst(s, taken, now);
     return taken;

@@ -206,9 +206,10 @@ bool kith_session_is_silent(const struct kith_session *s);
 /* Whether it is up, but has owed an answer for so long that it is no way to anybody. */
 bool kith_session_is_missed(const struct kith_session *s);
 /* Sends whole datagrams of flow kinds, all with these two ECN bits; what congestion holds back
- * waits in a lane (session/lanes.h). Each by itself: how many were taken; the others, for which the
- * lane has no room or which find the session down, are lost and counted. */
-size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, uint8_t lane,
+ * waits in a lane (session/lanes.h), by whose they are: a neighbour's number, or KITH_LANES_SELF.
+ * Each by itself: how many were taken; the others, for which the lane has no room or which find the
+ * session down, are lost and counted. */
+size_t kith_session_send_flow(struct kith_session *s, struct kith_tx_batch *b, uint32_t whose,
                               const struct kith_span *datagrams, size_t n, uint8_t ecn,
                               kith_time now);
 /* Asks for an answer over the connection in use; a PONG effect follows, or nothing. `size` is the

@@ -57,6 +57,7 @@ struct model_way {
     unsigned hops;
     double rtt, loss;            /* microseconds, 0: not measured; of 65535 */
     uint64_t heard, avoid_until; /* seconds */
+    uint64_t noted;              /* seconds: when something was measured last; 0: never */
 };
 
 struct model {
@@ -81,8 +82,10 @@ static void model_tell(struct model *m, uint32_t d, uint32_t by, unsigned hops, 
 {
     struct model_way *w = &m->way[d][by];
 
-    if (!w->there)
-        *w = (struct model_way){.there = true};
+    if (!w->there &&
+        (w->noted == 0 || now.mono / KITH_SEC - w->noted >= KITH_MESH_MEASURED_FOR / KITH_SEC))
+        *w = (struct model_way){.there = false};
+    w->there = true;
     w->hops = hops;
     w->heard = now.mono / KITH_SEC;
     if (expires > m->expires[d])
@@ -96,6 +99,7 @@ static void model_measured(struct model *m, uint32_t d, uint32_t by, kith_dur rt
 
     if (!w->there)
         return;
+    w->noted = now.mono / KITH_SEC;
     w->loss = (double)(uint16_t)((15 * w->loss + (rtt == 0 ? 65535 : 0)) / 16);
     if (rtt == 0)
         return;
@@ -169,6 +173,9 @@ static void step(struct kith_mesh_paths *p, struct model *m, struct kith_now *no
         break;
     case 1:
         kith_mesh_paths_failed(p, &to, by, now->mono);
+        if (!m->way[d][by].there)
+            break;
+        m->way[d][by].noted = now->mono / KITH_SEC;
         m->way[d][by].avoid_until = (now->mono + KITH_MESH_AVOID) / KITH_SEC;
         break;
     case 2:

@@ -605,7 +605,7 @@ static void what_a_lane_has_no_room_for_is_counted_each(void **state)
     uint64_t before = count->packets_dropped;
     struct kith_session *to_b = session_peer_to(&p.a, &p.b);
     for (; given < 2 * KITH_LANE_BYTES / sizeof bytes; given += KITH_COUNT(run))
-        taken += kith_session_send_flow(to_b, &p.a.batch, kith_lane_of(3), run, KITH_COUNT(run), 0,
+        taken += kith_session_send_flow(to_b, &p.a.batch, 3, run, KITH_COUNT(run), 0,
                                         sim_net_now(p.net));
     assert_in_range(given - taken, given / 4, given * 3 / 5);
     assert_int_equal(count->packets_dropped - before, given - taken);
@@ -614,7 +614,7 @@ static void what_a_lane_has_no_room_for_is_counted_each(void **state)
     wait_for(&p, KITH_SEC);
     before = count->packets_dropped;
     assert_int_equal(
-        kith_session_send_flow(to_b, &p.a.batch, kith_lane_of(3), run, 3, 0, sim_net_now(p.net)),
+        kith_session_send_flow(to_b, &p.a.batch, 3, run, 3, 0, sim_net_now(p.net)),
         0);
     assert_int_equal(count->packets_dropped - before, 3);
     pair_down(&p);

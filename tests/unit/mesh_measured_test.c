@@ -99,6 +99,20 @@ static void it_is_known_for_an_hour(void **state)
     assert_int_equal(rtt(3, 7, 5 - 30 + 3600), 0);
 }
 
+static void what_is_known_no_more_gives_its_memory_back(void **state)
+{
+    (void)state;
+    note(1, 7, 100, 50);
+    const size_t one = heap.live;
+    note(2, 7, 100, 60);
+    note(3, 7, 100, 70);
+    kith_mesh_measured_tick(m, (50 + 3599) * KITH_SEC);
+    assert_int_equal(heap.live, one + 2);
+    kith_mesh_measured_tick(m, (60 + 3600) * KITH_SEC);
+    assert_int_equal(heap.live, one);
+    assert_int_equal(rtt(3, 7, 60 + 3600), 100);
+}
+
 static void beyond_the_limit_what_was_noted_longest_ago_goes(void **state)
 {
     (void)state;
@@ -131,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(it_is_known_by_destination_and_neighbour),
         T(it_is_known_for_an_hour),
+        T(what_is_known_no_more_gives_its_memory_back),
         T(beyond_the_limit_what_was_noted_longest_ago_goes),
         T(without_memory_what_is_known_stays),
     };

@@ -31,12 +31,12 @@ static int down(void **state)
     return 0;
 }
 
-/* A packet of n bytes; `mark` is its slot, to know it again. */
-static int add(uint8_t lane, uint8_t mark, size_t n)
+/* A packet of n bytes, of a neighbour or our own (0); `mark` is its slot, to know it again. */
+static int add(uint32_t whose, uint8_t mark, size_t n)
 {
     const struct kith_parts p = {.head = {zeros, n}};
 
-    return kith_lanes_add(&l, lane, mark, &p, T0);
+    return kith_lanes_add(&l, whose == 0 ? KITH_LANES_SELF : whose, mark, &p, T0);
 }
 
 /* Takes the packet whose turn it is; its mark, or -1. */
@@ -152,18 +152,48 @@ static void without_memory_nothing_changes(void **state)
     assert_int_equal(take(NULL), 1);
 }
 
-static void neighbours_have_lanes_beside_our_own(void **state)
+/* Whatever their numbers: eight that wait at the same time do not wait for each other. */
+static void each_neighbour_that_waits_has_a_lane_of_its_own(void **state)
 {
-    bool seen[KITH_LANES] = {false};
+    (void)state;
+    for (uint32_t i = 1; i <= 8; i++)
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(add(8 * i, (uint8_t)i, 1500), KITH_OK);
+    for (int k = 0; k < 3; k++)
+        for (int i = 1; i <= 8; i++)
+            assert_int_equal(take(NULL), i);
+}
+
+static void a_lane_in_which_nothing_waits_is_free_for_another(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 100; round++) {
+        for (uint32_t i = 1; i <= 8; i++)
+            assert_int_equal(add(100 * round + i, (uint8_t)i, 1500), KITH_OK);
+        assert_int_equal(add(100 * round + 1, 1, 1500), KITH_OK); /* in its own */
+        for (int i = 1; i <= 8; i++)
+            assert_int_equal(take(NULL), i);
+        assert_int_equal(take(NULL), 1);
+    }
+}
+
+static void more_neighbours_than_lanes_share_and_lose_nothing(void **state)
+{
+    unsigned got[21] = {0};
+    int who;
 
     (void)state;
-    for (uint32_t i = 0; i < 8; i++) {
-        uint8_t lane = kith_lane_of(i);
-        assert_in_range(lane, 1, KITH_LANES - 1);
-        assert_false(seen[lane]);
-        seen[lane] = true;
+    for (uint32_t i = 1; i <= 20; i++)
+        for (int k = 0; k < 5; k++)
+            assert_int_equal(add(i, (uint8_t)i, 1000), KITH_OK);
+    assert_int_equal(add(0, 0, 1000), KITH_OK); /* ours is nobody else's */
+    while ((who = take(NULL)) >= 0) {
+        got[who]++;
+        if (who == 0)
+            assert_in_range(got[1] + got[2] + got[3] + got[4], 0, 12);
     }
-    assert_in_range(kith_lane_of(UINT32_MAX), 1, KITH_LANES - 1);
+    for (int i = 1; i <= 20; i++)
+        assert_int_equal(got[i], 5);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, up, down)
@@ -178,7 +208,9 @@ int main(void)
         T(a_full_lane_leaves_room_in_the_others),
         T(lanes_without_anything_hold_no_memory),
         T(without_memory_nothing_changes),
-        T(neighbours_have_lanes_beside_our_own),
+        T(each_neighbour_that_waits_has_a_lane_of_its_own),
+        T(a_lane_in_which_nothing_waits_is_free_for_another),
+        T(more_neighbours_than_lanes_share_and_lose_nothing),
     };
 
     return cmocka_run_group_tests_name("session lanes", tests, NULL, NULL);
