@@ -44,6 +44,26 @@ bool soak_is_well(const struct soak *s, size_t i)
     return soak_is_on(s, i) && m->in && !m->busy && !m->wrong;
 }
 
+static bool is_linked(const struct soak *s, size_t a, size_t b)
+{
+    const struct kith_session *session =
+        kith_sessions_find(s->machine[a].sim.node->sessions, &s->machine[b].sim.identity.id);
+
+    return session != NULL && kith_session_is_up(session);
+}
+
+/* Sessions that answer: what it says in them is heard. */
+size_t soak_answering(const struct soak *s, size_t i)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < s->n; k++)
+        n += k != i && is_linked(s, i, k) &&
+             !kith_session_is_silent(kith_sessions_find(s->machine[i].sim.node->sessions,
+                                                        &s->machine[k].sim.identity.id));
+    return n;
+}
+
 const char *soak_addr(const struct soak *s, size_t i, char text[40])
 {
     static const char *const place[SOAK_PLACES] = {"192.0.2", "198.51.100", "203.0.113"};
@@ -169,14 +189,6 @@ void soak_free(struct soak *s)
 }
 
 /* ---- rest ---- */
-
-static bool is_linked(const struct soak *s, size_t a, size_t b)
-{
-    const struct kith_session *session =
-        kith_sessions_find(s->machine[a].sim.node->sessions, &s->machine[b].sim.identity.id);
-
-    return session != NULL && kith_session_is_up(session);
-}
 
 /* The same for equal sets of objects, in whatever order they are walked. */
 static uint64_t sum_of_view(const struct soak *s, size_t i)

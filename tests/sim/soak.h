@@ -200,6 +200,8 @@ void soak_kill(struct soak *s, size_t i);
 /* Whether machine i runs. */
 bool soak_is_on(const struct soak *s, size_t i);
 bool soak_is_well(const struct soak *s, size_t i);
+/* With how many it has a session that is up and owes no answer. Of one that is on. */
+size_t soak_answering(const struct soak *s, size_t i);
 void soak_cut(struct soak *s, size_t a, size_t b, int by);
 /* Machine i's address at its place. */
 const char *soak_addr(const struct soak *s, size_t i, char text[40]);

@@ -127,7 +127,7 @@ static bool may_vanish(const struct soak *s, size_t i)
 /* Its word must be heard by somebody: an island of one could not be told apart from its end. */
 static bool is_heard(const struct soak *s, size_t i)
 {
-    return soak_is_well(s, i) && kith_node_session_count(s->machine[i].sim.node) >= s->n / 3;
+    return soak_is_well(s, i) && soak_answering(s, i) >= s->n / 3;
 }
 
 static bool may_be_revoked(const struct soak *s, size_t i)
