@@ -27,7 +27,7 @@ enum {
     LAWS_HEAD = 8,        /* bytes of a payload before what follows from them */
     LAWS_LEN = 1300,      /* of the largest payload, less than */
 };
-#define LAWS_GONE (75 * KITH_SEC) /* an idle connection ends after 60 s at the latest, and is told of */
+#define LAWS_GONE (45 * KITH_SEC) /* who is silent is asked after 20 s, and leads nobody on 5 s later */
 
 /* An attempt of a flow as a node had it. */
 struct laws_attempt {
