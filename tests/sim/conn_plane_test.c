@@ -19,6 +19,7 @@ struct pair {
     uint64_t plane, quic;     /* packets of either kind, both directions */
     kith_time last_plane_at;  /* when one of the plane's went by */
     bool block;               /* something on the way lets the plane's packets vanish */
+    bool block_from_a;        /* the same, one way only */
     uint8_t seen[KEPT][1500]; /* packets of the plane from a, the newest in a ring */
     size_t seen_len[KEPT], n_seen;
 };
@@ -35,11 +36,12 @@ static bool watch(void *ctx, const struct kith_addr *from, const struct kith_add
     }
     p->plane++;
     p->last_plane_at = sim_net_now(p->net);
-    if (kith_addr_equal(from, sim_host_addr(p->a.host))) {
+    const bool from_a = kith_addr_equal(from, sim_host_addr(p->a.host));
+    if (from_a) {
         memcpy(p->seen[p->n_seen % KEPT], data, len);
         p->seen_len[p->n_seen++ % KEPT] = len;
     }
-    return !p->block;
+    return !p->block && !(p->block_from_a && from_a);
 }
 
 static bool both_established(void *ctx)
@@ -180,6 +182,42 @@ static void quic_is_heard_every_ten_seconds_whatever_the_plane_carries(void **st
         assert_in_range(p.plane - plane, 240, 250); /* 220, and reports every 800 ms */
     }
     assert_true(sealed(&p.a) && sealed(&p.b));
+    pair_down(&p);
+}
+
+/* Else two that have fallen silent would go on telling each other what they were told. */
+static void reports_call_for_none(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 23, &near);
+    open_planes(&p);
+    (void)talk(&p, A | B, 5 * KITH_MSEC, 600 * KITH_MSEC);
+    for (unsigned i = 0; i < 16; i++) {
+        (void)talk(&p, A | B, 50 * KITH_MSEC, 2 * KITH_SEC + i * 50 * KITH_MSEC);
+        (void)talk(&p, i % 2 == 0 ? A : B, 50 * KITH_MSEC, 100 * KITH_MSEC);
+        wait_for(&p, 810 * KITH_MSEC); /* the last ones are reported */
+        uint64_t reports = p.a.reports_taken + p.b.reports_taken;
+        wait_for(&p, 3 * KITH_SEC);
+        assert_int_equal(p.a.reports_taken + p.b.reports_taken, reports);
+    }
+    pair_down(&p);
+}
+
+/* Its packets go nowhere, while the other's come, and QUIC has nothing to say. */
+static void who_hears_the_other_s_packets_notices_that_its_own_do_not_arrive(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 24, &near);
+    open_planes(&p);
+    (void)talk(&p, A | B, 20 * KITH_MSEC, KITH_SEC);
+    assert_true(sealed(&p.a) && sealed(&p.b));
+    p.block_from_a = true;
+    (void)talk(&p, A | B, 20 * KITH_MSEC, 3300 * KITH_MSEC); /* one report was still owed */
+    assert_false(sealed(&p.a));
     pair_down(&p);
 }
 
@@ -542,6 +580,8 @@ int main(void)
         cmocka_unit_test(once_both_have_opened_it_packets_go_by_the_plane),
         cmocka_unit_test(who_only_listens_reports_by_quic),
         cmocka_unit_test(quic_is_heard_every_ten_seconds_whatever_the_plane_carries),
+        cmocka_unit_test(reports_call_for_none),
+        cmocka_unit_test(who_hears_the_other_s_packets_notices_that_its_own_do_not_arrive),
         cmocka_unit_test(without_it_they_go_by_datagram),
         cmocka_unit_test(where_only_one_side_has_opened_it_they_go_by_datagram_and_none_is_lost),
         cmocka_unit_test(it_opens_on_established_connections_only_and_once),
