@@ -2,7 +2,8 @@
 
 void kith_gauge_init(struct kith_gauge *g)
 {
-    *g = (struct kith_gauge){.asked_at = KITH_NEVER, .doubt_at = KITH_NEVER};
+    *g = (struct kith_gauge){
+        .asked_at = KITH_NEVER, .doubt_at = KITH_NEVER, .quic_every = KITH_GAUGE_QUIC_EVERY};
 }
 
 /* ---- on and off ---- */
@@ -36,19 +37,19 @@ static kith_dur report_takes(const struct kith_gauge *g)
     return g->asked < KITH_GAUGE_MANY ? KITH_GAUGE_REPORT_FEW : KITH_GAUGE_REPORT_EVERY;
 }
 
-/* Whether it is odd that nobody has reported: the peer was heard since. */
-static bool is_odd(const struct kith_gauge *g, kith_time heard_at, kith_time now)
+/* Whether it is odd that nobody has reported: QUIC was heard since. */
+static bool is_odd(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
 {
     return g->asked_at != KITH_NEVER && g->asked >= KITH_GAUGE_SILENT &&
            kith_since(now, g->asked_at) >= report_takes(g) + KITH_GAUGE_SILENCE + g->rtt &&
-           heard_at != KITH_NEVER && heard_at > g->asked_at;
+           quic_heard_at != KITH_NEVER && quic_heard_at > g->asked_at;
 }
 
-bool kith_gauge_serves(struct kith_gauge *g, kith_time heard_at, kith_time now)
+bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
 {
     if (g->state != KITH_GAUGE_ON)
         return false;
-    if (!is_odd(g, heard_at, now))
+    if (!is_odd(g, quic_heard_at, now))
         return true;
     if (g->doubt_at == KITH_NEVER)
         g->doubt_at = now;
@@ -211,14 +212,17 @@ void kith_gauge_opened_report(struct kith_gauge *g, bool highest, kith_time now)
         g->highest_at = now;
 }
 
-/* That packets of ours went by it says that, should it cease to serve, the silence about them
- * tells.
- */
+/* That packets of ours went by it, and are reported, says that it still serves; else the silence
+ * about them would be told by reports that fall silent as well. */
 bool kith_gauge_takes_report(const struct kith_gauge *g, kith_time quic_heard_at, kith_time now)
 {
-    return g->state == KITH_GAUGE_ON && g->doubt_at == KITH_NEVER && g->said && !g->probed &&
+    const bool reported =
+        g->asked_at == KITH_NEVER ||
+        kith_since(now, g->asked_at) < report_takes(g) + KITH_GAUGE_DOUBT + g->rtt;
+
+    return g->state == KITH_GAUGE_ON && reported && g->said && !g->probed &&
            kith_gauge_delay(g, now) < KITH_GAUGE_LULL &&
-           kith_since(now, quic_heard_at) < KITH_GAUGE_QUIC_EVERY;
+           kith_since(now, quic_heard_at) < g->quic_every;
 }
 
 kith_time kith_gauge_report_at(const struct kith_gauge *g)

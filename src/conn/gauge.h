@@ -44,7 +44,8 @@ enum {
 /* And where one of the few is large: whether it arrives is what conn/mtu.h waits for, and beside it
  * a report is cheap. */
 #define KITH_GAUGE_REPORT_LARGE (250 * KITH_MSEC)
-/* QUIC is to bring something at least so often: it stays in charge of the connection's life. */
+/* QUIC is to bring something at least so often, or where its idle time-out is short three times in
+ * that: it stays in charge of the connection's life. */
 #define KITH_GAUGE_QUIC_EVERY (10 * KITH_SEC)
 /* Nor does the plane take a report where no packet came for so long: we may have been given another
  * address, which the peer learns of QUIC only. */
@@ -92,6 +93,7 @@ struct kith_gauge { /* init before use; by value */
     uint32_t news;         /* packets that came since */
     bool large, probed;    /* a large one, a probe among them */
     bool said;             /* a packet of ours went since */
+    kith_dur quic_every;   /* how often QUIC is to take a report */
     kith_time highest_at;
 };
 
@@ -99,8 +101,8 @@ void kith_gauge_init(struct kith_gauge *g);
 
 /* The path changed: what is known of it is void, and it is tried anew. */
 void kith_gauge_moved(struct kith_gauge *g, kith_time now);
-/* Whether packets are to go by the plane now. `heard_at`: when anything of the peer came last. */
-bool kith_gauge_serves(struct kith_gauge *g, kith_time heard_at, kith_time now);
+/* Whether packets are to go by the plane now. `quic_heard_at`: when QUIC last brought anything. */
+bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time now);
 /* Whether an empty packet is to be sent now to try the plane; it then counts as sent. `number` is
  * the one that it will have. */
 bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now);

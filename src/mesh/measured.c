@@ -99,6 +99,16 @@ static bool is_recent(const struct kith_mesh_measure *w, kith_time now)
     return (uint32_t)(now / KITH_SEC) - w->at < KITH_MESH_MEASURED_FOR / KITH_SEC;
 }
 
+void kith_mesh_measured_forget(struct kith_mesh_measured *m, uint32_t neighbour)
+{
+    for (struct kith_link *l = m->by_age.next, *next; l != &m->by_age; l = next) {
+        struct note *n = KITH_OF(l, struct note, link);
+        next = l->next;
+        if (n->what.neighbour == neighbour)
+            drop(m, n);
+    }
+}
+
 void kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now)
 {
     while (!kith_list_empty(&m->by_age) && !is_recent(&oldest(m)->what, now))

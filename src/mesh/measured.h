@@ -32,6 +32,8 @@ void kith_mesh_measured_free(struct kith_mesh_measured *m);
 /* In the place of what was noted of the same destination and neighbour. Without memory for it it is
  * not kept. */
 void kith_mesh_measured_note(struct kith_mesh_measured *m, const struct kith_mesh_measure *what);
+/* What was noted of a neighbour. */
+void kith_mesh_measured_forget(struct kith_mesh_measured *m, uint32_t neighbour);
 /* Gives back what would not be found any more. */
 void kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now);
 /* What was noted in the last hour; NULL. Until the next note. */

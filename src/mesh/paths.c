@@ -460,7 +460,8 @@ void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destina
     if (w == NULL)
         return;
     w->avoid_until = seconds(kith_after(now, KITH_MESH_AVOID));
-    note(p, to, w, now);
+    if (w->rtt != 0 || w->loss != 0) /* else others could fill what is remembered */
+        note(p, to, w, now);
 }
 
 int kith_mesh_paths_remember(struct kith_mesh_paths *p, const struct kith_mesh_measure *what)
@@ -472,6 +473,12 @@ int kith_mesh_paths_remember(struct kith_mesh_paths *p, const struct kith_mesh_m
     }
     kith_mesh_measured_note(p->measured, what);
     return KITH_OK;
+}
+
+void kith_mesh_paths_forget_neighbour(struct kith_mesh_paths *p, uint32_t neighbour)
+{
+    if (p->measured != NULL)
+        kith_mesh_measured_forget(p->measured, neighbour);
 }
 
 const struct kith_mesh_measure *kith_mesh_paths_next_measure(const struct kith_mesh_paths *p,
@@ -715,21 +722,40 @@ void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_adve
     e->seq = a->seq;
 }
 
-bool kith_mesh_paths_asks(struct kith_mesh_paths *p, const struct kith_destination *to,
-                          kith_time now)
+bool kith_mesh_paths_may_ask(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                             kith_time now)
 {
-    struct entry *e = find(p, to);
+    const struct entry *e = find(p, to);
 
     if (e == NULL)
         return false;
     uint32_t wait = e->asks == 0         ? 0
                     : e->asks < ASKS_MAX ? (uint32_t)1 << e->asks
                                          : (uint32_t)ASK_WAIT_MAX;
-    if (seconds(now) - e->asked_at < wait)
-        return false;
+    return seconds(now) - e->asked_at >= wait;
+}
+
+void kith_mesh_paths_asked(struct kith_mesh_paths *p, const struct kith_destination *to,
+                           kith_time now)
+{
+    struct entry *e = find(p, to);
+
+    if (e == NULL)
+        return;
     e->asked_at = seconds(now);
     if (e->asks < ASKS_MAX)
         e->asks++;
+}
+
+bool kith_mesh_paths_feasible(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                              kith_time now, struct kith_mesh_way *ret)
+{
+    const struct entry *e = find(p, to);
+    const struct kith_mesh_way *w = e == NULL ? NULL : feasible_of(e, now);
+
+    if (w == NULL)
+        return false;
+    *ret = *w;
     return true;
 }
 

@@ -93,6 +93,8 @@ void kith_mesh_paths_failed(struct kith_mesh_paths *p, const struct kith_destina
 /* What was measured before a restart: it counts as soon as such a way is told. KITH_E_NOMEM. */
 int kith_mesh_paths_remember(struct kith_mesh_paths *p,
                              const struct kith_mesh_measure *what) KITH_MUST_CHECK;
+/* The number is to be another neighbour's: nothing measured of it counts. */
+void kith_mesh_paths_forget_neighbour(struct kith_mesh_paths *p, uint32_t neighbour);
 /* Walks what was measured in the last hour: start with *at = 0; NULL at the end. Nothing else in
  * between. */
 const struct kith_mesh_measure *kith_mesh_paths_next_measure(const struct kith_mesh_paths *p,
@@ -133,16 +135,23 @@ bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kit
 void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
                           bool everybody);
 
-/* Whether it is time to ask for a newer number of a destination that is starved: at once, and
- * then after 2, 4, 8, 16 and every 30 s for as long as it is. Then that was done. */
-bool kith_mesh_paths_asks(struct kith_mesh_paths *p, const struct kith_destination *to,
-                          kith_time now);
+/* Whether it is time to ask for a newer number of a destination that is starved: at once, and then
+ * after 2, 4, 8, 16 and every 30 s for as long as it is. */
+bool kith_mesh_paths_may_ask(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                             kith_time now);
+/* That was done. */
+void kith_mesh_paths_asked(struct kith_mesh_paths *p, const struct kith_destination *to,
+                           kith_time now);
+/* The best way of those that may be told on; false when there is none. */
+bool kith_mesh_paths_feasible(const struct kith_mesh_paths *p, const struct kith_destination *to,
+                              kith_time now, struct kith_mesh_way *ret);
 /* The newest number that was told on of a destination, and the fewest hops under it; false: nothing
  * was, or that is forgotten. */
 bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_destination *to,
                              uint32_t *ret_seq, uint8_t *ret_hops);
 
-/* Drops what is no longer fresh or has expired, and what was measured long ago. How many destinations are gone. */
+/* Drops what is no longer fresh or has expired, and what was measured long ago. How many
+ * destinations are gone. */
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now);
 /* Destinations to which a way is known. */
 size_t kith_mesh_paths_count(const struct kith_mesh_paths *p);

@@ -355,7 +355,7 @@ static void leave_silent(struct kith_relay *r, struct kith_mesh_flow *f, kith_ti
     struct kith_mesh_end old = f->end[KITH_MESH_DOWN];
 
     r->count.rerouted++;
-    r->ops.failed(r->ops.ctx, &f->to, old.neighbour, now);
+    r->ops.failed(r->ops.ctx, &f->to, old.neighbour, true, now);
     send_end(r, old, KITH_MESH_GONE, now);
     no_longer_down(r, f);
 }
@@ -687,7 +687,7 @@ static bool heard_end(struct kith_relay *r, const struct kith_mesh_neighbour *n,
     if (m.why == KITH_MESH_UNKNOWN)
         f->n_tried = 0; /* the way is good, it was only forgotten */
     else
-        r->ops.failed(r->ops.ctx, &f->to, at.neighbour, now);
+        r->ops.failed(r->ops.ctx, &f->to, at.neighbour, false, now);
     lost_down(r, f, KITH_MESH_NO_WAY, now);
     return true;
 }

@@ -42,8 +42,10 @@ struct kith_relay_ops {
                 size_t n, kith_time now, uint32_t *ret);
     /* Whether the destination is this node's. */
     bool (*is_here)(void *ctx, const struct kith_destination *to);
-    /* Nothing came through by that neighbour. */
-    void (*failed)(void *ctx, const struct kith_destination *to, uint32_t neighbour, kith_time now);
+    /* Nothing came through by that neighbour: it said so, or (`silent`) what was sent of our own
+     * had no answer. */
+    void (*failed)(void *ctx, const struct kith_destination *to, uint32_t neighbour, bool silent,
+                   kith_time now);
     /* A neighbour that leads to `to` clearly better than `by` does; false: there is none. */
     bool (*better)(void *ctx, const struct kith_destination *to, uint32_t by, kith_time now,
                    uint32_t *ret);

@@ -24,6 +24,9 @@ int mesh_peer_add(struct kith_node *n, struct node_peer *p)
 void mesh_peer_remove(struct kith_node *n, struct node_peer *p)
 {
     (void)kith_map_take(&n->mesh->by_destination, p->mesh.destination.b);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) /* its number may be another's one day */
+        if (n->mesh->net[i].paths != NULL)
+            kith_mesh_paths_forget_neighbour(n->mesh->net[i].paths, p->handle);
 }
 
 struct node_peer *mesh_peer(const struct kith_node *n, const struct kith_destination *to)
@@ -137,13 +140,18 @@ static bool is_here(void *ctx, const struct kith_destination *to)
     return kith_destination_equal(to, &n->mesh->here);
 }
 
-static void failed(void *ctx, const struct kith_destination *to, uint32_t neighbour, kith_time now)
+static void failed(void *ctx, const struct kith_destination *to, uint32_t neighbour, bool silent,
+                   kith_time now)
 {
     struct kith_node *n = ctx;
 
-    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        if (n->mesh->net[i].paths != NULL)
-            kith_mesh_paths_failed(n->mesh->net[i].paths, to, neighbour, now);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        struct kith_mesh_paths *paths = n->mesh->net[i].paths;
+        if (paths != NULL && silent)
+            kith_mesh_paths_measured(paths, to, neighbour, 0, now);
+        if (paths != NULL)
+            kith_mesh_paths_failed(paths, to, neighbour, now);
+    }
 }
 
 static size_t room(void *ctx, uint32_t neighbour)

@@ -25,10 +25,12 @@ struct peer_mesh {
     uint32_t want;         /* bit per slot: and is asked to tell all */
     uint32_t anew;         /* bit per slot: and what it was told before does not count */
     kith_time routes_paid, request_paid; /* what it may still tell and ask */
+    kith_time share_paid;                /* of its requests, passed on */
+    kith_time own_paid, pass_paid;       /* requests to it: our own, and others' */
 };
 
 struct mesh_network {
-    struct kith_mesh_paths *paths; /* NULL until somebody tells of one */
+    struct kith_mesh_paths *paths; /* NULL until one is told or recalled */
     kith_time tell_at;             /* when to tell what changed; KITH_NEVER: nothing did */
     bool self_news;                /* our own number is another */
     kith_time hunger_at;           /* when all neighbours are to be asked for all; KITH_NEVER */
@@ -50,7 +52,6 @@ struct mesh_seqno {
     uint64_t tag[MESH_TAGS]; /* of requests seen lately */
     size_t n_tags;           /* ever */
     struct mesh_asked asked[MESH_ASKED];
-    kith_time ask_paid;   /* requests that we send or pass on */
     kith_time newer_paid; /* newer numbers that others asked us for */
 };
 
@@ -144,8 +145,8 @@ void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_
 
 /* recall.c */
 #define MESH_SAVE_INTERVAL (3600 * KITH_SEC)
-/* What was measured before the last stop. Errors of the store, KITH_E_NOMEM. */
-int recall_load(struct kith_node *n, const struct node_network *net, struct kith_now now);
+/* What was measured before the last stop. */
+void recall_load(struct kith_node *n, const struct node_network *net, struct kith_now now);
 void recall_save(struct kith_node *n, struct kith_now now);
 
 #endif

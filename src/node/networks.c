@@ -194,9 +194,7 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
         objects_settle(n, l.net, now);
         overlay_network(n, l.net, now);
         join_resume(n, l.net, now);
-        err = recall_load(n, l.net, now);
-        if (err < 0)
-            break;
+        recall_load(n, l.net, now);
     }
     if (err < 0 && why->text[0] == '\0')
         (void)node_say(why, err, "", "cannot load the networks: %s", kith_err_text(err));

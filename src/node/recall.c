@@ -19,7 +19,8 @@ static int recall_row(void *ctx, const struct kith_store_measured *row)
 
     memcpy(id.b, row->peer, sizeof id.b);
     const struct node_peer *p = peer_find(r->n, &id);
-    if (p == NULL || row->at > r->now.wall || r->now.wall - row->at >= UINT32_MAX)
+    if (p == NULL || row->at > r->now.wall ||
+        r->now.wall - row->at >= KITH_MESH_MEASURED_FOR / KITH_SEC)
         return KITH_OK;
     memcpy(m.to.b, row->destination, sizeof m.to.b);
     m.neighbour = p->handle;
@@ -27,12 +28,13 @@ static int recall_row(void *ctx, const struct kith_store_measured *row)
     return kith_mesh_paths_remember(r->paths, &m);
 }
 
-int recall_load(struct kith_node *n, const struct node_network *net, struct kith_now now)
+void recall_load(struct kith_node *n, const struct node_network *net, struct kith_now now)
 {
     struct recalling r = {.n = n, .now = now};
-    int err = routes_paths(n, net, &r.paths);
 
-    return err < 0 ? err : kith_store_measured_list(n->store, net->id.b, recall_row, &r);
+    /* what cannot be loaded is measured again */
+    if (routes_paths(n, net, &r.paths) >= 0)
+        (void)!kith_store_measured_list(n->store, net->id.b, recall_row, &r);
 }
 
 static int save_network(struct kith_node *n, const struct node_network *net, struct kith_now now)

@@ -400,14 +400,14 @@ void routes_tick(struct kith_node *n, struct kith_now now)
         if (!net->used)
             continue;
         feel_hunger(n, net, now);
-        if (now.mono >= m->seqno_at)
+        bool tell = now.mono >= m->tell_at;
+        if (tell) {
+            m->tell_at = KITH_NEVER;
+            tell_changes(n, net, now);
+            tell_due(n, net, now);
+        }
+        if (tell || now.mono >= m->seqno_at)
             seqno_ask(n, net, now);
-        if (now.mono < m->tell_at)
-            continue;
-        m->tell_at = KITH_NEVER;
-        tell_changes(n, net, now);
-        tell_due(n, net, now);
-        seqno_ask(n, net, now);
     }
 }
 

@@ -7,15 +7,21 @@
 #include "node/internal.h"
 
 enum {
-    REQUEST_BURST = 2000,
-    ASK_BURST = 1000,
-    NEWER_BURST = 20,
     ASKED_SHORT = 16, /* hops by which an earlier request may have gone less far */
+    REQUEST_BURST = 2000,
+    OWN_BURST = 1000, /* with what is passed on: no more than the neighbour looks at */
+    PASS_BURST = 900,
+    SHARE_BURST = PASS_BURST / 2,
+    NEWER_BURST = 20,
 };
+/* Requests that one neighbour may send; that we send to one, our own and those of others; and what
+ * one neighbour may have of the latter. */
 #define REQUEST_COST (KITH_SEC / 200)
-#define ASK_COST (KITH_SEC / 100) /* less than others look at */
-#define ASKED_FRESH (2 * KITH_SEC)
-#define NEWER_COST KITH_SEC /* our own number stays behind the calendar's seconds */
+#define OWN_COST (KITH_SEC / 100)
+#define PASS_COST (KITH_SEC / 90)
+#define SHARE_COST (2 * PASS_COST)
+#define NEWER_COST KITH_SEC /* our own number is not ahead of the calendar's seconds for long */
+#define ASKED_FRESH KITH_SEC /* less than anybody waits before asking again */
 #define ASK_INTERVAL KITH_SEC
 
 static bool is_seen(struct mesh_seqno *s, uint64_t tag)
@@ -58,42 +64,64 @@ static bool is_outdone(const struct mesh_network *net, const struct kith_route_r
     return kith_mesh_paths_told_on(net->paths, &m->destination, &seq, &hops) && seq > m->seq;
 }
 
-/* To the best ways that do not lead back, `most` of them. */
-static void send_on(struct kith_node *n, const struct node_network *net,
-                    const struct kith_route_request *m, const struct node_peer *from, size_t most,
-                    struct kith_now now)
+/* `from` is NULL for our own. */
+static bool affords(struct node_peer *from, struct node_peer *to, kith_time now)
 {
-    struct kith_mesh_way way[KITH_MESH_WAYS];
-    size_t count =
-        kith_mesh_paths_ways(n->mesh->net[net->slot].paths, &m->destination, now.mono, way);
+    if (from == NULL)
+        return kith_rate_takes(&to->mesh.own_paid, OWN_COST, 1, OWN_BURST, now);
+    return kith_rate_takes(&from->mesh.share_paid, SHARE_COST, 1, SHARE_BURST, now) &&
+           kith_rate_takes(&to->mesh.pass_paid, PASS_COST, 1, PASS_BURST, now);
+}
 
-    for (size_t i = 0, len; i < count && most > 0; i++) {
-        const struct node_peer *p = n->by_handle[way[i].neighbour];
-        if (p == NULL || p == from || !routes_hears(p, net) ||
+/* The ways to go, the one that may be told on first: others may lead in a circle. How many. */
+static size_t ways_for(const struct kith_mesh_paths *paths, const struct kith_destination *to,
+                       kith_time now, struct kith_mesh_way ret[1 + KITH_MESH_WAYS])
+{
+    size_t first = kith_mesh_paths_feasible(paths, to, now, &ret[0]) ? 1 : 0;
+
+    return first + kith_mesh_paths_ways(paths, to, now, ret + first);
+}
+
+/* To the best ways that do not lead back, `most` of them; to how many it went. */
+static size_t send_on(struct kith_node *n, const struct node_network *net,
+                      const struct kith_route_request *m, struct node_peer *from, size_t most,
+                      struct kith_now now)
+{
+    struct kith_mesh_way way[1 + KITH_MESH_WAYS];
+    size_t count = ways_for(n->mesh->net[net->slot].paths, &m->destination, now.mono, way);
+    size_t sent = 0;
+
+    for (size_t i = 0, len; i < count && sent < most; i++) {
+        struct node_peer *p = n->by_handle[way[i].neighbour];
+        if (p == from || !routes_hears(p, net) || (i > 0 && way[i].neighbour == way[0].neighbour) ||
+            !affords(from, p, now.mono) ||
             kith_route_request_encode(m, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0)
             continue;
-        (void)!gossip_send(n, &p->id, len, now);
-        most--;
+        sent += gossip_send(n, &p->id, len, now) >= 0;
     }
+    return sent;
 }
 
-static void pass_on(struct kith_node *n, const struct node_network *net,
-                    const struct kith_route_request *m, const struct node_peer *from, size_t most,
+/* False: it went to nobody, and is to be tried again while it matters. */
+static bool pass_on(struct kith_node *n, const struct node_network *net,
+                    const struct kith_route_request *m, struct node_peer *from, size_t most,
                     struct kith_now now)
 {
+    const struct mesh_network *mesh = &n->mesh->net[net->slot];
     struct mesh_asked *place, asked = asked_for(n->mesh, m, &place);
 
-    if (n->mesh->net[net->slot].paths == NULL || is_outdone(&n->mesh->net[net->slot], m) ||
-        is_repeated(place, &asked, now.mono))
-        return;
-    if (!kith_rate_takes(&n->mesh->seqno.ask_paid, ASK_COST, most, ASK_BURST, now.mono))
-        return; /* no more than anybody looks at: asked again while it matters */
+    if (mesh->paths == NULL)
+        return false;
+    if (is_outdone(mesh, m) || is_repeated(place, &asked, now.mono))
+        return true;
+    if (send_on(n, net, m, from, most, now) == 0)
+        return false;
     asked.at = now.mono;
     *place = asked;
-    send_on(n, net, m, from, most, now);
+    return true;
 }
 
-static void ask_for_newer(struct kith_node *n, const struct node_network *net,
+static bool ask_for_newer(struct kith_node *n, const struct node_network *net,
                           const struct kith_mesh_advert *a, struct kith_now now)
 {
     const struct kith_route_request m = {.network = net->id,
@@ -103,7 +131,7 @@ static void ask_for_newer(struct kith_node *n, const struct node_network *net,
                                          .hops = KITH_MESH_HOPS_MAX};
 
     (void)is_seen(&n->mesh->seqno, m.tag);
-    pass_on(n, net, &m, NULL, KITH_MESH_WAYS, now);
+    return pass_on(n, net, &m, NULL, KITH_MESH_WAYS, now);
 }
 
 void seqno_outdo(struct kith_node *n, struct mesh_network *m, uint32_t seq, struct kith_now now)
@@ -126,8 +154,8 @@ void seqno_request(struct kith_node *n, struct node_peer *p, struct kith_span me
     struct node_network *net = gossip_shared_network(n, &m.network, p);
     if (net == NULL ||
         !gossip_affords(n, p, &p->mesh.request_paid, REQUEST_COST, 1, REQUEST_BURST, now) ||
-        is_seen(s, m.tag))
-        return;
+        m.seq >= now.wall + MESH_SEQ_AHEAD || is_seen(s, m.tag))
+        return; /* or nobody would believe a newer one */
     if (kith_destination_equal(&m.destination, &n->mesh->here)) {
         if (m.seq >= s->own &&
             kith_rate_takes(&s->newer_paid, NEWER_COST, 1, NEWER_BURST, now.mono))
@@ -135,7 +163,7 @@ void seqno_request(struct kith_node *n, struct node_peer *p, struct kith_span me
         return;
     }
     if (n->mesh->forward && --m.hops > 0)
-        pass_on(n, net, &m, p, 1, now);
+        (void)pass_on(n, net, &m, p, 1, now);
 }
 
 void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_now now)
@@ -148,7 +176,7 @@ void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_
     while (m->paths != NULL &&
            kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_STARVED, now.mono, &a)) {
         m->seqno_at = kith_after(now.mono, ASK_INTERVAL);
-        if (kith_mesh_paths_asks(m->paths, &a.to, now.mono))
-            ask_for_newer(n, net, &a, now);
+        if (kith_mesh_paths_may_ask(m->paths, &a.to, now.mono) && ask_for_newer(n, net, &a, now))
+            kith_mesh_paths_asked(m->paths, &a.to, now.mono);
     }
 }

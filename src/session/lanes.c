@@ -17,9 +17,9 @@ void kith_lanes_fini(struct kith_lanes *l)
     l->n_turns = 0;
 }
 
-/* Its own, else one in which nothing waits, which is its own from now on. Where more neighbours
+/* Its own, else one in which nothing waits. Where more neighbours
  * wait than there are lanes some share one. */
-static uint8_t lane_of(struct kith_lanes *l, uint32_t whose)
+static uint8_t lane_of(const struct kith_lanes *l, uint32_t whose)
 {
     uint8_t free_lane = 0;
 
@@ -31,11 +31,16 @@ static uint8_t lane_of(struct kith_lanes *l, uint32_t whose)
         if (free_lane == 0 && l->lane[i].queue.n == 0)
             free_lane = i;
     }
-    if (free_lane == 0)
-        return (uint8_t)(KITH_LANE_OWN + 1 + whose % (KITH_LANES - 1));
-    l->lane[free_lane].whose = whose;
-    l->lane[free_lane].codel = (struct kith_codel){0};
-    return free_lane;
+    return free_lane != 0 ? free_lane : (uint8_t)(KITH_LANE_OWN + 1 + whose % (KITH_LANES - 1));
+}
+
+/* From now on, where nothing waited. */
+static void belongs_to(struct kith_lane *lane, uint32_t whose)
+{
+    if (lane->whose == whose)
+        return;
+    lane->whose = whose;
+    lane->codel = (struct kith_codel){0};
 }
 
 bool kith_lanes_is_empty(const struct kith_lanes *l)
@@ -53,6 +58,7 @@ int kith_lanes_add(struct kith_lanes *l, uint32_t whose, uint8_t slot,
     if (err < 0)
         return err;
     if (q->n == 1) {
+        belongs_to(&l->lane[lane], whose);
         l->lane[lane].credit = KITH_LANE_TURN;
         l->turn[l->n_turns++] = lane;
     }

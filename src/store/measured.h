@@ -17,10 +17,11 @@ struct kith_store_measured {
 
 /* Forgets all. */
 int kith_store_measured_clear(struct kith_store *s) KITH_MUST_CHECK;
-/* KITH_E_EXISTS: there is one of the same network, destination and neighbour. */
+/* In the place of one of the same network, destination and neighbour. */
 int kith_store_measured_add(struct kith_store *s,
                             const struct kith_store_measured *m) KITH_MUST_CHECK;
-/* Visits those of a network. What visit returns when not 0 ends the walk and is returned. */
+/* Visits those of a network, the oldest first. What visit returns when not 0 ends the walk and is
+ * returned. */
 int kith_store_measured_list(struct kith_store *s, const uint8_t network[32],
                              int (*visit)(void *ctx, const struct kith_store_measured *m),
                              void *ctx) KITH_MUST_CHECK;

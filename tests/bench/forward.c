@@ -497,9 +497,9 @@ static bool never_here(void *ctx, const struct kith_destination *to)
 }
 
 static void never_fails(void *ctx, const struct kith_destination *to, uint32_t neighbour,
-                        kith_time now)
+                        bool silent, kith_time now)
 {
-    (void)ctx, (void)to, (void)neighbour, (void)now;
+    (void)ctx, (void)to, (void)neighbour, (void)silent, (void)now;
     bench_give_up("a way failed");
 }
 

@@ -74,11 +74,12 @@ static bool op_is_here(void *ctx, const struct kith_destination *to)
     return to->b[0] % 4 == 1;
 }
 
-static void op_failed(void *ctx, const struct kith_destination *to, uint32_t neighbour,
+static void op_failed(void *ctx, const struct kith_destination *to, uint32_t neighbour, bool silent,
                       kith_time now)
 {
     (void)ctx;
     (void)to;
+    (void)silent;
     check(neighbour < NEIGHBOURS && now == w.now);
 }
 

@@ -182,11 +182,12 @@ static bool op_is_here(void *ctx, const struct kith_destination *d)
     return node_of(d->b) == at->number;
 }
 
-static void op_failed(void *ctx, const struct kith_destination *to, uint32_t neighbour,
+static void op_failed(void *ctx, const struct kith_destination *to, uint32_t neighbour, bool silent,
                       kith_time now)
 {
     (void)ctx;
     (void)to;
+    (void)silent;
     (void)now;
     assert_true(neighbour < w.n);
 }

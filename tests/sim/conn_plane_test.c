@@ -11,6 +11,8 @@
 
 enum { KEPT = 4 };
 
+static const struct kith_quic_config *b_config; /* NULL: the defaults */
+
 struct pair {
     struct sim_net *net;
     struct conn_peer a, b;
@@ -63,7 +65,7 @@ static void pair_up(struct pair *p, uint64_t seed, const struct sim_link *link)
     sim_net_default_link(p->net, link);
     sim_net_set_filter(p->net, watch, p);
     conn_peer_init(&p->a, p->net, "192.0.2.1:9000", 1, NULL);
-    conn_peer_init(&p->b, p->net, "192.0.2.2:9000", 2, NULL);
+    conn_peer_init(&p->b, p->net, "192.0.2.2:9000", 2, b_config);
     p->a.reports = p->b.reports = true;
     p->both[0] = &p->a;
     p->both[1] = &p->b;
@@ -181,6 +183,22 @@ static void quic_is_heard_every_ten_seconds_whatever_the_plane_carries(void **st
         assert_in_range(p.quic - quic, 2, 12);
         assert_in_range(p.plane - plane, 240, 250); /* 220, and reports every 800 ms */
     }
+    assert_true(sealed(&p.a) && sealed(&p.b));
+    pair_down(&p);
+}
+
+/* The shorter of both counts. */
+static void a_short_idle_time_out_ends_nothing_that_is_in_use(void **state)
+{
+    const struct kith_quic_config impatient = {.idle_timeout = 5 * KITH_SEC};
+    struct pair p;
+
+    (void)state;
+    b_config = &impatient;
+    pair_up(&p, 25, &near);
+    b_config = NULL;
+    open_planes(&p);
+    (void)talk(&p, A | B, 100 * KITH_MSEC, 60 * KITH_SEC);
     assert_true(sealed(&p.a) && sealed(&p.b));
     pair_down(&p);
 }
@@ -580,6 +598,7 @@ int main(void)
         cmocka_unit_test(once_both_have_opened_it_packets_go_by_the_plane),
         cmocka_unit_test(who_only_listens_reports_by_quic),
         cmocka_unit_test(quic_is_heard_every_ten_seconds_whatever_the_plane_carries),
+        cmocka_unit_test(a_short_idle_time_out_ends_nothing_that_is_in_use),
         cmocka_unit_test(reports_call_for_none),
         cmocka_unit_test(who_hears_the_other_s_packets_notices_that_its_own_do_not_arrive),
         cmocka_unit_test(without_it_they_go_by_datagram),

@@ -21,7 +21,8 @@ enum {
     NODES,
     FAR = 64,
     NEAR = 10,
-    BUDGET = 1000,  /* at once */
+    BUDGET = 900,   /* at once */
+    SHARE = 450,    /* of one that asks */
     NUMBERS = 20,   /* at once */
     ITEM = 22,      /* bytes */
     A_MESSAGE = 400 /* items */
@@ -168,13 +169,27 @@ static void one_that_was_not_passed_on_for_its_rate_is_when_it_comes_again(void 
 {
     (void)state;
     none_yet();
+    for (unsigned i = 0; i < SHARE; i++)
+        asks(i, 9, FAR);
+    asks(SHARE, 9, FAR);
+    assert_int_equal(came(PHONE), SHARE);
+    home_wait(&h, KITH_SEC);
+    asks(SHARE, 9, FAR);
+    assert_int_equal(came(PHONE), 1);
+}
+
+/* Nor does who asks without end keep others from asking. */
+static void one_neighbour_has_half_of_what_is_passed_on(void **state)
+{
+    (void)state;
+    none_yet();
     for (unsigned i = 0; i < BUDGET; i++)
         asks(i, 9, FAR);
-    asks(BUDGET, 9, FAR);
+    for (unsigned i = 0; i < BUDGET; i++) {
+        const struct kith_destination to = dest(BUDGET + i);
+        asks_for(TABLET, &to, 9, FAR);
+    }
     assert_int_equal(came(PHONE), BUDGET);
-    home_wait(&h, KITH_SEC);
-    asks(BUDGET, 9, FAR);
-    assert_int_equal(came(PHONE), 1);
 }
 
 static uint32_t own_number(size_t who)
@@ -211,6 +226,24 @@ static void a_node_takes_newer_numbers_at_a_rate(void **state)
     assert_int_equal(own_number(DESKTOP), number + NUMBERS + 1);
 }
 
+/* Else one far away could use up what the destination takes, and nobody would have a newer one. */
+static void
+a_number_that_nobody_would_believe_is_not_passed_on_and_takes_no_other_s_place(void **state)
+{
+    const struct kith_destination desktop = h.node[DESKTOP].node->mesh->here;
+    const uint32_t number = own_number(DESKTOP);
+
+    (void)state;
+    none_yet();
+    asks(1, UINT32_MAX, FAR);
+    assert_int_equal(came(PHONE), 0);
+    for (unsigned i = 0; i < 2 * NUMBERS; i++)
+        asks_for(LAPTOP, &desktop, UINT32_MAX - i, FAR);
+    assert_int_equal(own_number(DESKTOP), number);
+    asks_for(LAPTOP, &desktop, number, FAR);
+    assert_int_equal(own_number(DESKTOP), number + 1);
+}
+
 /* It was told to be gone, and is no news while it may not be told on: a newer number is asked for
  * all the same, again and again. */
 static void one_that_was_lost_and_may_not_be_told_on_is_asked_for(void **state)
@@ -227,13 +260,19 @@ static void one_that_was_lost_and_may_not_be_told_on_is_asked_for(void **state)
     home_wait(&h, 90 * KITH_SEC);
     assert_true(kith_mesh_paths_told_on(paths, &laptop, &seq, &hops));
     none_yet();
+    for (unsigned i = 0; i < 2 * BUDGET; i++) { /* somebody floods meanwhile */
+        const struct kith_destination to = dest(i);
+        asks_for(PHONE, &to, 9, FAR);
+    }
+    const size_t flood = came(TABLET);
+    assert_int_equal(flood, SHARE);
     kith_route_item_put(&w,
                         &(struct kith_route_item){.destination = laptop, .hops = 9, .seq = seq});
     const struct kith_routes m = {.network = h.info.id, .entries = {KITH_SPAN_OF(item), 1}};
     assert_int_equal(kith_routes_encode(&m, message, sizeof message, &len), KITH_OK);
     routes_heard(h.node[DESKTOP].node, peer_find(h.node[DESKTOP].node, &h.node[TABLET].identity.id),
                  (struct kith_span){message, len}, false, node_sim_now(&h.node[DESKTOP]));
-    assert_int_equal(came(TABLET), 1);
+    assert_int_equal(came(TABLET), 1); /* our own does not wait for it */
     home_wait(&h, 16 * KITH_SEC);
     assert_int_equal(came(TABLET), 3); /* after 2, 4 and 8 s more */
     assert_int_equal(came(PHONE), 0);
@@ -247,6 +286,8 @@ int main(void)
         T(what_was_asked_for_lately_is_not_asked_for_again),
         T(one_that_could_not_go_far_does_not_stand_for_one_that_can),
         T(one_that_was_not_passed_on_for_its_rate_is_when_it_comes_again),
+        T(one_neighbour_has_half_of_what_is_passed_on),
+        T(a_number_that_nobody_would_believe_is_not_passed_on_and_takes_no_other_s_place),
         T(a_number_that_all_were_told_is_not_asked_for),
         T(a_node_takes_newer_numbers_at_a_rate),
         T(one_that_was_lost_and_may_not_be_told_on_is_asked_for),

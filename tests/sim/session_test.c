@@ -613,9 +613,7 @@ static void what_a_lane_has_no_room_for_is_counted_each(void **state)
     kith_session_close(to_b, KITH_CLOSE_SHUTDOWN, "enough", sim_net_now(p.net));
     wait_for(&p, KITH_SEC);
     before = count->packets_dropped;
-    assert_int_equal(
-        kith_session_send_flow(to_b, &p.a.batch, 3, run, 3, 0, sim_net_now(p.net)),
-        0);
+    assert_int_equal(kith_session_send_flow(to_b, &p.a.batch, 3, run, 3, 0, sim_net_now(p.net)), 0);
     assert_int_equal(count->packets_dropped - before, 3);
     pair_down(&p);
 }

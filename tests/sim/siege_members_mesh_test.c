@@ -429,16 +429,22 @@ static void one_that_takes_its_membership_back_leads_nobody_on(void **state)
     siege_end(&s);
 }
 
+static uint32_t own_number(const struct siege *s, size_t who)
+{
+    return s->home.node[who].node->mesh->seqno.own;
+}
+
 static void requests_without_end(struct siege *s)
 {
     static uint64_t tag;
     struct kith_route_request m = {
-        .network = s->home.info.id, .destination = destination_of(s, OTHER), .seq = 1, .hops = 64};
+        .network = s->home.info.id, .destination = destination_of(s, OTHER), .hops = 64};
     uint8_t buf[128];
     size_t len;
 
     for (int i = 0; i < MANY; i++) {
         m.tag = ++tag;
+        m.seq = own_number(s, OTHER) + (uint32_t)i;
         assert_int_equal(kith_route_request_encode(&m, buf, sizeof buf, &len), KITH_OK);
         siege_says(s, buf, len, 1);
     }
@@ -450,7 +456,9 @@ static void requests_beyond_their_rate_end_the_session(void **state)
 
     (void)state;
     siege_begin(&s, 608);
+    const uint32_t number = own_number(&s, OTHER);
     siege_goes_on(&s, requests_without_end, 75 * KITH_SEC);
+    assert_true(own_number(&s, OTHER) > number); /* some came there */
     siege_assert_sent_away(&s, KITH_OFFENCE_messages);
     siege_others_are_well(&s);
     siege_end(&s);

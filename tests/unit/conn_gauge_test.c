@@ -638,11 +638,29 @@ static void a_report_goes_by_quic_where_it_is_needed_there(void **state)
     struct play p = in_talk();
     assert_true(kith_gauge_takes_report(&p.g, p.now - 10 * KITH_SEC + 1, p.now));
     assert_false(kith_gauge_takes_report(&p.g, p.now - 10 * KITH_SEC, p.now)); /* to be heard */
+    p.g.quic_every = 2 * KITH_SEC;
+    assert_true(kith_gauge_takes_report(&p.g, p.now - 2 * KITH_SEC + 1, p.now));
+    assert_false(kith_gauge_takes_report(&p.g, p.now - 2 * KITH_SEC, p.now));
     kith_gauge_opened(&p.g, true, 0, p.now); /* the answer to a probe turns the plane on */
     assert_false(kith_gauge_takes_report(&p.g, p.now, p.now));
     p = in_talk();
     kith_gauge_moved(&p.g, p.now); /* a path that nothing is known of */
     assert_false(kith_gauge_takes_report(&p.g, p.now, p.now));
+}
+
+/* What we say there may be lost, and then the reports would be, too. */
+static void a_report_goes_by_quic_while_our_packets_wait_for_theirs(void **state)
+{
+    (void)state;
+    struct play p = in_talk();
+    p.g.rtt = 30 * KITH_MSEC;
+    p.now += 1030 * KITH_MSEC - 1;
+    kith_gauge_opened(&p.g, true, 200, p.now);
+    assert_true(kith_gauge_takes_report(&p.g, p.now, p.now));
+    p.now++;
+    assert_false(kith_gauge_takes_report(&p.g, p.now, p.now));
+    all_came(&p);
+    assert_true(kith_gauge_takes_report(&p.g, p.now, p.now));
 }
 
 static void reports_are_not_reported(void **state)
@@ -710,6 +728,7 @@ int main(void)
         cmocka_unit_test(the_delay_counts_from_the_highest_packet),
         cmocka_unit_test(a_report_goes_by_the_plane_while_packets_go_both_ways),
         cmocka_unit_test(a_report_goes_by_quic_where_it_is_needed_there),
+        cmocka_unit_test(a_report_goes_by_quic_while_our_packets_wait_for_theirs),
         cmocka_unit_test(reports_are_not_reported),
         cmocka_unit_test(the_round_trip_of_a_report_that_is_the_highest_counts_from_it),
     };

@@ -194,6 +194,41 @@ static void what_was_measured_before_a_restart_counts_when_the_way_is_told(void 
     assert_int_equal(w[0].loss, 65535 / 16);
 }
 
+/* Whoever makes flows through this node fail would else fill what is remembered. */
+static void what_only_failed_is_not_remembered(void **state)
+{
+    const struct kith_destination d = dest(1);
+    size_t at = 0;
+
+    (void)state;
+    tell(1, 7, 1);
+    kith_mesh_paths_failed(p, &d, 7, now.mono);
+    assert_null(kith_mesh_paths_next_measure(p, &at, now.mono));
+    measured(1, 7, 0);
+    kith_mesh_paths_failed(p, &d, 7, now.mono);
+    const struct kith_mesh_measure *m = kith_mesh_paths_next_measure(p, &at, now.mono);
+    assert_non_null(m);
+    assert_int_equal(m->avoid_until, now.mono / KITH_SEC + 10);
+    assert_int_equal(m->loss, 65535 / 16);
+}
+
+static void a_number_that_is_another_neighbour_s_has_no_past(void **state)
+{
+    size_t at = 0;
+
+    (void)state;
+    tell(1, 7, 1);
+    tell(1, 8, 1);
+    measured(1, 7, 400 * KITH_MSEC);
+    measured(1, 8, 200 * KITH_MSEC);
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    kith_mesh_paths_forget_neighbour(p, 7);
+    assert_int_equal(kith_mesh_paths_next_measure(p, &at, now.mono)->neighbour, 8);
+    assert_null(kith_mesh_paths_next_measure(p, &at, now.mono));
+    tell(1, 7, 1);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7); /* 30 ms, as anybody's */
+}
+
 static void three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place(void **state)
 {
     const struct kith_destination d = dest(1);
@@ -486,7 +521,10 @@ static bool asks(uint32_t to)
 {
     const struct kith_destination d = dest(to);
 
-    return kith_mesh_paths_asks(p, &d, now.mono);
+    bool may = kith_mesh_paths_may_ask(p, &d, now.mono);
+    if (may)
+        kith_mesh_paths_asked(p, &d, now.mono);
+    return may;
 }
 
 static void one_that_is_starved_is_asked_for_at_once_and_then_ever_more_rarely(void **state)
@@ -574,6 +612,8 @@ int main(void)
         T(whoever_lies_about_hops_is_demoted_by_what_is_measured),
         T(what_was_measured_is_not_washed_off_by_telling_anew),
         T(what_was_measured_before_a_restart_counts_when_the_way_is_told),
+        T(what_only_failed_is_not_remembered),
+        T(a_number_that_is_another_neighbour_s_has_no_past),
         T(three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place),
         T(a_way_that_failed_comes_last_for_a_while),
         T(a_way_lasts_as_long_as_it_is_told_or_used),

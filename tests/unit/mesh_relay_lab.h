@@ -28,6 +28,7 @@ static struct lab {
     uint32_t better; /* the neighbour that is; 0: none */
     unsigned failed; /* calls of ops.failed, and who the last was about */
     uint32_t failed_by;
+    unsigned silent;   /* of these, for want of an answer */
     uint8_t out[2048]; /* the last datagram taken */
 } lab;
 
@@ -69,12 +70,13 @@ static inline bool op_is_here(void *ctx, const struct kith_destination *to)
 }
 
 static inline void op_failed(void *ctx, const struct kith_destination *to, uint32_t neighbour,
-                             kith_time now)
+                             bool silent, kith_time now)
 {
     (void)ctx;
     (void)to;
     assert_int_equal(now, lab.now);
     lab.failed++;
+    lab.silent += silent;
     lab.failed_by = neighbour;
 }
 

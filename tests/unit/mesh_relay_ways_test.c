@@ -98,6 +98,7 @@ static void a_refusal_makes_it_try_the_next_until_three_were_tried(void **s)
         assert_true(hear_over(by, on.label, KITH_MESH_NO_WAY));
         assert_int_equal(lab.failed, by - 1);
         assert_int_equal(lab.failed_by, by);
+        assert_int_equal(lab.silent, 0); /* they said so */
         if (by == 4)
             break;
         on = leaves_open(by + 1);
@@ -329,6 +330,7 @@ static void after_4_packets_and_2_seconds_of_silence_another_way_is_tried_and_no
     nothing_leaves();
     assert_int_equal(lab.failed, 1);
     assert_int_equal(lab.failed_by, 1);
+    assert_int_equal(lab.silent, 1);
     assert_int_equal(counted()->rerouted, 1);
 }
 

@@ -423,6 +423,9 @@ static void establish(struct kith_conn *c)
     load_end(c);
     c->state = CONN_ESTABLISHED;
     c->takes_datagrams = p != NULL && p->max_datagram_frame_size >= 1200;
+    c->idle_timeout = c->q->cfg.idle_timeout;
+    if (p != NULL && p->max_idle_timeout != 0 && p->max_idle_timeout < c->idle_timeout)
+        c->idle_timeout = p->max_idle_timeout;
     c->tell_established = c->owned = true;
     c->q->count.established++;
     conn_mark_ready(c);

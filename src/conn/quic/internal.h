@@ -121,6 +121,7 @@ struct kith_conn {
     bool spoke;          /* since the last burst ended: by QUIC, or by large packets of the plane */
     bool handshake_done, confirmed;
     bool takes_datagrams;     /* the peer does, of any size that fits a packet */
+    kith_dur idle_timeout;    /* the shorter of both sides */
     bool has_say;             /* TLS has something to say, or to say again */
     kith_time gathers_until;  /* what came so far is acknowledged then, at the latest; 0: nothing */
     struct kith_peer_id peer; /* proved, or expected while dialling */

@@ -62,6 +62,8 @@ int kith_conn_plane_start(struct kith_conn *c)
         return err;
     kith_wipe(&c->sealed.secrets, sizeof c->sealed.secrets);
     kith_gauge_init(&c->sealed.gauge);
+    if (c->idle_timeout / 3 < c->sealed.gauge.quic_every)
+        c->sealed.gauge.quic_every = c->idle_timeout / 3;
     route(c);
     return KITH_OK;
 }
@@ -127,8 +129,10 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
     }
     bool any = kith_plane_highest(c->sealed.plane, &before);
     int err = kith_plane_open(c->sealed.plane, packet, n, now, &payload, &moved);
-    if (moved)
+    if (moved) {
         route(c);
+        conn_refresh_due(c, now); /* the key before goes in a while */
+    }
     if (err < 0) {
         q->count.sealed_refused++;
         return;
@@ -185,8 +189,7 @@ int kith_conn_packet_send(struct kith_conn *c, struct kith_tx_batch *b,
     if (kith_gauge_probes(&c->sealed.gauge, kith_plane_next(c->sealed.plane), now))
         (void)!seal(c, b, NULL, 0, 0, kith_gauge_sent,
                     now); /* one that does not go is one that is lost */
-    const kith_time heard_at = c->sealed.heard_at > c->heard_at ? c->sealed.heard_at : c->heard_at;
-    if (!kith_gauge_serves(&c->sealed.gauge, heard_at, now))
+    if (!kith_gauge_serves(&c->sealed.gauge, c->heard_at, now))
         return kith_conn_datagram_send(c, b, parts, n, now);
     for (size_t i = 0; i < n; i++)
         len += parts[i].n;
