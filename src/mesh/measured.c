@@ -109,10 +109,11 @@ void kith_mesh_measured_forget(struct kith_mesh_measured *m, uint32_t neighbour)
     }
 }
 
-void kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now)
+size_t kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now)
 {
     while (!kith_list_empty(&m->by_age) && !is_recent(&oldest(m)->what, now))
         drop(m, oldest(m));
+    return m->notes.n;
 }
 
 const struct kith_mesh_measure *kith_mesh_measured_find(const struct kith_mesh_measured *m,

@@ -34,8 +34,8 @@ void kith_mesh_measured_free(struct kith_mesh_measured *m);
 void kith_mesh_measured_note(struct kith_mesh_measured *m, const struct kith_mesh_measure *what);
 /* What was noted of a neighbour. */
 void kith_mesh_measured_forget(struct kith_mesh_measured *m, uint32_t neighbour);
-/* Gives back what would not be found any more. */
-void kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now);
+/* Gives back what would not be found any more; how many are left. */
+size_t kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now);
 /* What was noted in the last hour; NULL. Until the next note. */
 const struct kith_mesh_measure *kith_mesh_measured_find(const struct kith_mesh_measured *m,
                                                         const struct kith_destination *to,

@@ -411,6 +411,11 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
 static void note(struct kith_mesh_paths *p, const struct kith_destination *to,
                  const struct kith_mesh_way *w, kith_time now)
 {
+    const bool usual = w->hops == 1 && w->loss == 0; /* as of every neighbour */
+
+    if (usual && (p->measured == NULL ||
+                  kith_mesh_measured_find(p->measured, to, w->neighbour, now) == NULL))
+        return;
     /* without memory for it, it is measured again one day */
     (void)!kith_mesh_paths_remember(p, &(struct kith_mesh_measure){.to = *to,
                                                                    .neighbour = w->neighbour,
@@ -558,8 +563,10 @@ size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour, kith_
 
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now)
 {
-    if (p->measured != NULL)
-        kith_mesh_measured_tick(p->measured, now.mono);
+    if (p->measured != NULL && kith_mesh_measured_tick(p->measured, now.mono) == 0) {
+        kith_mesh_measured_free(p->measured);
+        p->measured = NULL;
+    }
     return sweep(p, KITH_MESH_NOBODY, now).gone;
 }
 

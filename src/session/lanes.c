@@ -25,11 +25,11 @@ static uint8_t lane_of(const struct kith_lanes *l, uint32_t whose)
 
     if (whose == KITH_LANES_SELF)
         return KITH_LANE_OWN;
-    for (uint8_t i = KITH_LANE_OWN + 1; i < KITH_LANES; i++) {
+    for (size_t i = KITH_LANE_OWN + 1; i < KITH_LANES; i++) {
         if (l->lane[i].whose == whose)
-            return i;
+            return (uint8_t)i;
         if (free_lane == 0 && l->lane[i].queue.n == 0)
-            free_lane = i;
+            free_lane = (uint8_t)i;
     }
     return free_lane != 0 ? free_lane : (uint8_t)(KITH_LANE_OWN + 1 + whose % (KITH_LANES - 1));
 }

@@ -92,6 +92,16 @@ static void model_tell(struct model *m, uint32_t d, uint32_t by, unsigned hops, 
         m->expires[d] = expires;
 }
 
+/* What is usual is not remembered, if nothing was. */
+static void model_note(struct model_way *w, struct kith_now now)
+{
+    const uint64_t at = now.mono / KITH_SEC;
+
+    if (w->hops > 1 || w->loss > 0 ||
+        (w->noted != 0 && at - w->noted < KITH_MESH_MEASURED_FOR / KITH_SEC))
+        w->noted = at;
+}
+
 static void model_measured(struct model *m, uint32_t d, uint32_t by, kith_dur rtt,
                            struct kith_now now)
 {
@@ -99,8 +109,8 @@ static void model_measured(struct model *m, uint32_t d, uint32_t by, kith_dur rt
 
     if (!w->there)
         return;
-    w->noted = now.mono / KITH_SEC;
     w->loss = (double)(uint16_t)((15 * w->loss + (rtt == 0 ? 65535 : 0)) / 16);
+    model_note(w, now);
     if (rtt == 0)
         return;
     w->heard = now.mono / KITH_SEC;
@@ -175,7 +185,8 @@ static void step(struct kith_mesh_paths *p, struct model *m, struct kith_now *no
         kith_mesh_paths_failed(p, &to, by, now->mono);
         if (!m->way[d][by].there)
             break;
-        m->way[d][by].noted = now->mono / KITH_SEC;
+        if (m->way[d][by].rtt > 0 || m->way[d][by].loss > 0)
+            model_note(&m->way[d][by], *now);
         m->way[d][by].avoid_until = (now->mono + KITH_MESH_AVOID) / KITH_SEC;
         break;
     case 2:

@@ -106,9 +106,9 @@ static void what_is_known_no_more_gives_its_memory_back(void **state)
     const size_t one = heap.live;
     note(2, 7, 100, 60);
     note(3, 7, 100, 70);
-    kith_mesh_measured_tick(m, (50 + 3599) * KITH_SEC);
+    assert_int_equal(kith_mesh_measured_tick(m, (50 + 3599) * KITH_SEC), 3);
     assert_int_equal(heap.live, one + 2);
-    kith_mesh_measured_tick(m, (60 + 3600) * KITH_SEC);
+    assert_int_equal(kith_mesh_measured_tick(m, (60 + 3600) * KITH_SEC), 1);
     assert_int_equal(heap.live, one);
     assert_int_equal(rtt(3, 7, 60 + 3600), 100);
 }

@@ -217,16 +217,39 @@ static void a_number_that_is_another_neighbour_s_has_no_past(void **state)
     size_t at = 0;
 
     (void)state;
-    tell(1, 7, 1);
-    tell(1, 8, 1);
+    tell(1, 7, 2);
+    tell(1, 8, 2);
     measured(1, 7, 400 * KITH_MSEC);
     measured(1, 8, 200 * KITH_MSEC);
     (void)kith_mesh_paths_gone(p, 7, now.mono);
     kith_mesh_paths_forget_neighbour(p, 7);
     assert_int_equal(kith_mesh_paths_next_measure(p, &at, now.mono)->neighbour, 8);
     assert_null(kith_mesh_paths_next_measure(p, &at, now.mono));
+    tell(1, 7, 2);
+    assert_int_equal(best(1, KITH_MESH_NOBODY), 7); /* 60 ms, as anybody's */
+}
+
+/* Of every neighbour it would be: each 30 s, for nothing. */
+static void what_is_usual_of_a_neighbour_is_not_remembered(void **state)
+{
+    const size_t before = heap.live;
+    size_t at = 0;
+
+    (void)state;
     tell(1, 7, 1);
-    assert_int_equal(best(1, KITH_MESH_NOBODY), 7); /* 30 ms, as anybody's */
+    const size_t told_one = heap.live;
+    measured(1, 7, 20 * KITH_MSEC);
+    assert_int_equal(heap.live, told_one);
+    measured(1, 7, 0); /* until it loses something */
+    assert_true(kith_mesh_paths_next_measure(p, &at, now.mono)->loss > 0);
+    for (int i = 0; i < 200; i++)
+        measured(1, 7, 20 * KITH_MSEC);
+    at = 0; /* what is better now is not remembered as it was */
+    assert_int_equal(kith_mesh_paths_next_measure(p, &at, now.mono)->loss, 0);
+    (void)kith_mesh_paths_gone(p, 7, now.mono);
+    pass(3600 * KITH_SEC);
+    (void)kith_mesh_paths_tick(p, now);
+    assert_int_equal(heap.live, before + 2); /* the tables' slots */
 }
 
 static void three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place(void **state)
@@ -614,6 +637,7 @@ int main(void)
         T(what_was_measured_before_a_restart_counts_when_the_way_is_told),
         T(what_only_failed_is_not_remembered),
         T(a_number_that_is_another_neighbour_s_has_no_past),
+        T(what_is_usual_of_a_neighbour_is_not_remembered),
         T(three_ways_are_kept_and_a_better_one_takes_the_worst_ones_place),
         T(a_way_that_failed_comes_last_for_a_while),
         T(a_way_lasts_as_long_as_it_is_told_or_used),
