@@ -30,10 +30,11 @@ enum {
 #define VANDAL_TICK (20 * KITH_MSEC)
 #define LOOK (200 * KITH_MSEC)
 #define STORM (45 * KITH_SEC)
-/* So long after the storm all reach each other at the latest; half of the towns do within 8 s. */
-#define REACH (30 * KITH_SEC)
+/* So long after the storm all reach each other at the latest. Most do within 15 s; a connection
+ * that was cut off for half a minute tries ever less often, and is given up after 60 s. */
+#define REACH (75 * KITH_SEC)
 #define FORGOTTEN (KITH_MESH_IDLE + 5 * KITH_SEC)
-#define QUIET (LAWS_GONE + 20 * KITH_SEC) /* after the storm in all */
+#define QUIET (REACH + 20 * KITH_SEC) /* after the storm in all */
 
 static struct life {
     struct town t;
