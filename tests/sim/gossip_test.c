@@ -110,14 +110,27 @@ static bool is_heard(struct world *w, size_t i)
     return false;
 }
 
+/* One that leaves unheard takes along what it alone was told: that others had left before. */
+static void lose_its_word(struct world *w, size_t i)
+{
+    struct kith_network_info net;
+
+    w->unheard[i] = true;
+    for (size_t k = 0; k < N; k++)
+        w->unheard[k] |= !is_in(w, k, &net);
+}
+
 static void leave(struct world *w, size_t i)
 {
     struct kith_node_why why;
     bool heard = is_heard(w, i);
     size_t told;
 
-    if (kith_node_network_leave(w->node[i].node, "home", now_of(w, i), &told, &why) == KITH_OK)
-        w->unheard[i] = !heard;
+    if (kith_node_network_leave(w->node[i].node, "home", now_of(w, i), &told, &why) != KITH_OK)
+        return;
+    w->unheard[i] = false;
+    if (!heard)
+        lose_its_word(w, i);
 }
 
 static void step(struct world *w)
