@@ -99,6 +99,22 @@ static bool is_recent(const struct kith_mesh_measure *w, kith_time now)
     return (uint32_t)(now / KITH_SEC) - w->at < KITH_MESH_MEASURED_FOR / KITH_SEC;
 }
 
+void kith_mesh_measured_drop(struct kith_mesh_measured *m, const struct kith_destination *to,
+                             uint32_t neighbour)
+{
+    const struct key k = key_of(to, neighbour);
+    struct note *n = kith_map_find(&m->notes, &k);
+
+    if (n != NULL)
+        drop(m, n);
+}
+
+size_t kith_mesh_measured_size(const struct kith_mesh_measured *m, size_t *ret_blocks)
+{
+    *ret_blocks = 1 + (m->notes.cap > 0 ? 1u : 0u) + m->notes.n;
+    return sizeof *m + m->notes.cap * m->notes.slot_len + m->notes.n * sizeof(struct note);
+}
+
 void kith_mesh_measured_forget(struct kith_mesh_measured *m, uint32_t neighbour)
 {
     for (struct kith_link *l = m->by_age.next, *next; l != &m->by_age; l = next) {

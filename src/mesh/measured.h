@@ -32,8 +32,13 @@ void kith_mesh_measured_free(struct kith_mesh_measured *m);
 /* In the place of what was noted of the same destination and neighbour. Without memory for it it is
  * not kept. */
 void kith_mesh_measured_note(struct kith_mesh_measured *m, const struct kith_mesh_measure *what);
-/* What was noted of a neighbour. */
+/* Nothing that was noted of it counts any more. */
+void kith_mesh_measured_drop(struct kith_mesh_measured *m, const struct kith_destination *to,
+                             uint32_t neighbour);
+/* Nor of the neighbour. */
 void kith_mesh_measured_forget(struct kith_mesh_measured *m, uint32_t neighbour);
+/* Bytes held, in *ret_blocks allocations. */
+size_t kith_mesh_measured_size(const struct kith_mesh_measured *m, size_t *ret_blocks);
 /* Gives back what would not be found any more; how many are left. */
 size_t kith_mesh_measured_tick(struct kith_mesh_measured *m, kith_time now);
 /* What was noted in the last hour; NULL. Until the next note. */

@@ -408,14 +408,20 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
     return KITH_OK;
 }
 
+/* As of every neighbour: nothing to be remembered. */
+static bool is_usual(const struct kith_mesh_way *w)
+{
+    return w->hops == 1 && w->loss == 0 && w->rtt <= KITH_MESH_HOP_GUESS / KITH_USEC;
+}
+
 static void note(struct kith_mesh_paths *p, const struct kith_destination *to,
                  const struct kith_mesh_way *w, kith_time now)
 {
-    const bool usual = w->hops == 1 && w->loss == 0; /* as of every neighbour */
-
-    if (usual && (p->measured == NULL ||
-                  kith_mesh_measured_find(p->measured, to, w->neighbour, now) == NULL))
+    if (is_usual(w)) {
+        if (p->measured != NULL)
+            kith_mesh_measured_drop(p->measured, to, w->neighbour);
         return;
+    }
     /* without memory for it, it is measured again one day */
     (void)!kith_mesh_paths_remember(p, &(struct kith_mesh_measure){.to = *to,
                                                                    .neighbour = w->neighbour,
@@ -478,6 +484,12 @@ int kith_mesh_paths_remember(struct kith_mesh_paths *p, const struct kith_mesh_m
     }
     kith_mesh_measured_note(p->measured, what);
     return KITH_OK;
+}
+
+size_t kith_mesh_paths_measured_size(const struct kith_mesh_paths *p, size_t *ret_blocks)
+{
+    *ret_blocks = 0;
+    return p->measured == NULL ? 0 : kith_mesh_measured_size(p->measured, ret_blocks);
 }
 
 void kith_mesh_paths_forget_neighbour(struct kith_mesh_paths *p, uint32_t neighbour)

@@ -95,6 +95,8 @@ int kith_mesh_paths_remember(struct kith_mesh_paths *p,
                              const struct kith_mesh_measure *what) KITH_MUST_CHECK;
 /* The number is to be another neighbour's: nothing measured of it counts. */
 void kith_mesh_paths_forget_neighbour(struct kith_mesh_paths *p, uint32_t neighbour);
+/* Bytes that it takes to remember what was measured, in *ret_blocks allocations. */
+size_t kith_mesh_paths_measured_size(const struct kith_mesh_paths *p, size_t *ret_blocks);
 /* Walks what was measured in the last hour: start with *at = 0; NULL at the end. Nothing else in
  * between. */
 const struct kith_mesh_measure *kith_mesh_paths_next_measure(const struct kith_mesh_paths *p,

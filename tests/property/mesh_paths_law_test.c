@@ -92,14 +92,12 @@ static void model_tell(struct model *m, uint32_t d, uint32_t by, unsigned hops, 
         m->expires[d] = expires;
 }
 
-/* What is usual is not remembered, if nothing was. */
+/* What is usual is not remembered. */
 static void model_note(struct model_way *w, struct kith_now now)
 {
-    const uint64_t at = now.mono / KITH_SEC;
+    bool usual = w->hops == 1 && w->loss <= 0 && w->rtt <= 30000;
 
-    if (w->hops > 1 || w->loss > 0 ||
-        (w->noted != 0 && at - w->noted < KITH_MESH_MEASURED_FOR / KITH_SEC))
-        w->noted = at;
+    w->noted = usual ? 0 : now.mono / KITH_SEC;
 }
 
 static void model_measured(struct model *m, uint32_t d, uint32_t by, kith_dur rtt,
@@ -110,13 +108,15 @@ static void model_measured(struct model *m, uint32_t d, uint32_t by, kith_dur rt
     if (!w->there)
         return;
     w->loss = (double)(uint16_t)((15 * w->loss + (rtt == 0 ? 65535 : 0)) / 16);
-    model_note(w, now);
-    if (rtt == 0)
+    if (rtt == 0) {
+        model_note(w, now);
         return;
+    }
     w->heard = now.mono / KITH_SEC;
     w->avoid_until = 0;
     const uint64_t us = rtt / KITH_USEC;
     w->rtt = w->rtt > 0 ? (double)(uint32_t)((7 * w->rtt + (double)us) / 8) : (double)us;
+    model_note(w, now);
 }
 
 static void model_gone(struct model *m, uint32_t by)

@@ -193,6 +193,18 @@ static void count_peers(const struct kith_node *n, struct soak_sample *sum)
     sum->v[SOAK_S_peers] += n->n_handles;
 }
 
+/* What ways were like in the last hour: as much as happened in it, 1,024 notes at most. */
+static void count_measured(const struct kith_node *n, struct soak_sample *sum)
+{
+    for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++) {
+        size_t blocks;
+        if (n->mesh->net[k].paths == NULL)
+            continue;
+        size_t bytes = kith_mesh_paths_measured_size(n->mesh->net[k].paths, &blocks);
+        take_off(sum, blocks, bytes);
+    }
+}
+
 /* One that an admin certified shows the admin's office as well: what it says first on a connection
  * takes the next bigger buffer. */
 static size_t longer_greeting(const struct kith_node *n, const struct node_network *net,
@@ -223,6 +235,7 @@ static void count_node(const struct soak *s, size_t i, struct soak_sample *sum)
     sum->v[SOAK_S_reachable] += soak_vpn_members(n->vpn);
     sum->v[SOAK_S_members] += all.members;
     count_peers(n, sum);
+    count_measured(n, sum);
     for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
         if (n->network[k].used) {
             count_view(n->network[k].view, sum);

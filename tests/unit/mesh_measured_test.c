@@ -113,6 +113,25 @@ static void what_is_known_no_more_gives_its_memory_back(void **state)
     assert_int_equal(rtt(3, 7, 60 + 3600), 100);
 }
 
+static void what_is_dropped_is_forgotten_and_nothing_else(void **state)
+{
+    const struct kith_destination d = dest(1);
+    size_t blocks;
+
+    (void)state;
+    note(1, 7, 100, 50);
+    note(1, 8, 200, 50);
+    note(2, 7, 300, 50);
+    assert_int_equal(kith_mesh_measured_size(m, &blocks), heap.bytes);
+    assert_int_equal(blocks, heap.live);
+    kith_mesh_measured_drop(m, &d, 9);
+    kith_mesh_measured_drop(m, &d, 7);
+    assert_int_equal(rtt(1, 7, 60), 0);
+    assert_int_equal(rtt(1, 8, 60), 200);
+    kith_mesh_measured_forget(m, 7);
+    assert_int_equal(count(60), 1);
+}
+
 static void beyond_the_limit_what_was_noted_longest_ago_goes(void **state)
 {
     (void)state;
@@ -146,6 +165,7 @@ int main(void)
         T(it_is_known_by_destination_and_neighbour),
         T(it_is_known_for_an_hour),
         T(what_is_known_no_more_gives_its_memory_back),
+        T(what_is_dropped_is_forgotten_and_nothing_else),
         T(beyond_the_limit_what_was_noted_longest_ago_goes),
         T(without_memory_what_is_known_stays),
     };

@@ -245,7 +245,13 @@ static void what_is_usual_of_a_neighbour_is_not_remembered(void **state)
     for (int i = 0; i < 200; i++)
         measured(1, 7, 20 * KITH_MSEC);
     at = 0; /* what is better now is not remembered as it was */
-    assert_int_equal(kith_mesh_paths_next_measure(p, &at, now.mono)->loss, 0);
+    assert_null(kith_mesh_paths_next_measure(p, &at, now.mono));
+    measured(1, 7, 900 * KITH_MSEC); /* but slower than anybody would think is */
+    at = 0;
+    assert_int_equal(kith_mesh_paths_next_measure(p, &at, now.mono)->neighbour, 7);
+    size_t blocks;
+    (void)kith_mesh_paths_measured_size(p, &blocks);
+    assert_int_equal(blocks, 3);
     (void)kith_mesh_paths_gone(p, 7, now.mono);
     pass(3600 * KITH_SEC);
     (void)kith_mesh_paths_tick(p, now);
