@@ -1,12 +1,12 @@
 /* gauge.h: whether the second packet plane serves, by what both ends count.
  *
  * The receiver of plane packets reports the highest number it opened and how many: over QUIC, or by
- * the plane itself where packets go that way, too, and are reported. From
- * that the sender knows loss and round-trip time, and whether packets of the plane get through at
- * all: something on the way may let QUIC pass and nothing else. It starts with a probe, an empty
- * packet; only a report of it turns the plane on. What turns it off: silence about several packets
- * while QUIC is alive, or loss above 5 %, where QUIC's congestion control serves better. After a
- * while it is tried again, and at once when the path has changed.
+ * the plane itself where packets go that way, too, and are reported. From that the sender knows
+ * loss and round-trip time, and whether packets of the plane get through at all: something on the
+ * way may let QUIC pass and nothing else. It starts with a probe, an empty packet; only a report of
+ * it turns the plane on. What turns it off: silence about several packets while QUIC is alive, or
+ * loss above 5 %, where QUIC's congestion control serves better. After a while it is tried again,
+ * and at once when the path has changed.
  *
  * Pure: time is an argument, and it neither seals nor sends. Spec: docs/spec/plane.md 4.
  * Test: tests/unit/conn_gauge_test.c. */

@@ -17,8 +17,8 @@ void kith_lanes_fini(struct kith_lanes *l)
     l->n_turns = 0;
 }
 
-/* Its own, else one in which nothing waits. Where more neighbours
- * wait than there are lanes some share one. */
+/* Its own, else one in which nothing waits. Where more neighbours wait than there are lanes some
+ * share one. */
 static uint8_t lane_of(const struct kith_lanes *l, uint32_t whose)
 {
     uint8_t free_lane = 0;

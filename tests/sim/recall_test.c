@@ -117,12 +117,24 @@ static void what_is_older_than_an_hour_is_forgotten(void **state)
     assert_null(known());
 }
 
+static void a_number_that_is_given_anew_has_no_past(void **state)
+{
+    struct kith_node *n = h.node[LAPTOP].node;
+
+    (void)state;
+    home_wait(&h, 61 * KITH_SEC);
+    assert_non_null(known());
+    mesh_peer_remove(n, peer_find(n, &h.node[DESKTOP].identity.id));
+    assert_null(known());
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, up, down)
     const struct CMUnitTest tests[] = {
         T(it_is_known_after_a_stop),
         T(it_is_kept_every_hour_without_a_stop),
+        T(a_number_that_is_given_anew_has_no_past),
         T(what_is_older_than_an_hour_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

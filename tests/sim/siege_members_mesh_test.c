@@ -393,6 +393,11 @@ static void a_liar_about_hops_is_left_when_nothing_comes_back(void **state)
     sim_net_link(s.home.net, s.home.node[SELF].host, s.home.node[OTHER].host, &none);
     assert_false(home_reaches(&s.home, SELF, OTHER, 10 * KITH_SEC));
     assert_true(relay(&s)->opened > 0); /* it tried */
+    size_t at = 0;
+    const struct kith_mesh_measure *m = kith_mesh_paths_next_measure(
+        s.home.node[SELF].node->mesh->net[0].paths, &at, node_sim_now(&s.home.node[SELF]).mono);
+    assert_non_null(m); /* and remembers what became of it */
+    assert_true(m->loss > 0);
     const struct sim_link whole = {.delay = 5 * KITH_MSEC};
     sim_net_link(s.home.net, s.home.node[SELF].host, s.home.node[OTHER].host, &whole);
     assert_true(home_reaches(&s.home, SELF, OTHER, 20 * KITH_SEC));

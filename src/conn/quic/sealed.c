@@ -187,8 +187,8 @@ int kith_conn_packet_send(struct kith_conn *c, struct kith_tx_batch *b,
     if (c->sealed.plane == NULL || c->state != CONN_ESTABLISHED)
         return kith_conn_datagram_send(c, b, parts, n, now);
     if (kith_gauge_probes(&c->sealed.gauge, kith_plane_next(c->sealed.plane), now))
-        (void)!seal(c, b, NULL, 0, 0, kith_gauge_sent,
-                    now); /* one that does not go is one that is lost */
+        /* one that does not go is one that is lost */
+        (void)!seal(c, b, NULL, 0, 0, kith_gauge_sent, now);
     if (!kith_gauge_serves(&c->sealed.gauge, c->heard_at, now))
         return kith_conn_datagram_send(c, b, parts, n, now);
     for (size_t i = 0; i < n; i++)
