@@ -76,6 +76,7 @@ static void end_init(struct pair *p, struct end *e, const char *addr, uint8_t se
     uint32_t index;
 
     conn_peer_init(&e->peer, p->net, addr, seed, &cfg);
+    e->peer.reports = true;
     bench_must(kith_tx_init(&e->batch, &kith_heap), "a batch");
     bench_must(kith_tx_add_transport(&e->batch, &t, &index), "a transport");
     e->out = kith_new_zero(&kith_heap, sizeof *e->out);
@@ -129,7 +130,7 @@ static void pair_fini(struct pair *p)
 
 /* ---- one batch ---- */
 
-/* The rest of an endpoint's turn; whether its peer is owed a report. */
+/* The rest of an endpoint's turn; whether its peer may be owed a report. */
 static bool settle(struct end *e, kith_time now)
 {
     struct kith_conn_event ev;
@@ -138,7 +139,7 @@ static bool settle(struct end *e, kith_time now)
     if (kith_quic_deadline(e->peer.quic) <= now)
         kith_quic_tick(e->peer.quic, now);
     while (kith_quic_next_event(e->peer.quic, &ev)) {
-        report_due |= ev.kind == KITH_CONN_REPORT;
+        report_due |= ev.kind == KITH_CONN_REPORT || ev.kind == KITH_CONN_WRITABLE;
         if (ev.kind == KITH_CONN_CLOSED)
             bench_give_up("the connection ended");
     }
@@ -176,8 +177,10 @@ static void send_report(struct pair *p)
         return;
     const struct kith_plane_report said = {r.highest, r.received, (uint32_t)(r.delay / KITH_USEC)};
     bench_must(kith_plane_report_encode(&said, buf, sizeof buf, &n), "a report's bytes");
-    bench_must(kith_conn_report_send(p->b.conn, &p->b.batch, (struct kith_span){buf, n}, p->now),
-               "a report");
+    int err = kith_conn_report_send(p->b.conn, &p->b.batch, (struct kith_span){buf, n}, p->now);
+    if (err != KITH_E_AGAIN) /* else when it is writable */
+        bench_must(err, "a report");
+    kith_conn_burst_end(p->b.conn, p->now);
     (void)settle(&p->b, p->now);
 }
 
