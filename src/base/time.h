@@ -16,6 +16,7 @@ typedef uint64_t kith_wall; /* seconds since 1970-01-01 UTC */
 #define KITH_MSEC ((kith_dur)1000000)
 #define KITH_SEC (1000 * KITH_MSEC)
 #define KITH_DAY (86400 * KITH_SEC)
+#define KITH_WALL_DAY ((kith_wall)86400)
 
 /* What time it is, both ways: read once per turn of the loop and passed down. */
 struct kith_now {

@@ -21,10 +21,10 @@ enum {
 
 /* How long a certificate is valid: long enough for a holiday, short enough that what was
  * forgotten ends by itself. Renewed when two thirds are over. */
-#define KITH_CERT_VALID ((kith_wall)30 * 86400)
-#define KITH_CERT_RENEW ((kith_wall)20 * 86400)
+#define KITH_CERT_VALID (30 * KITH_WALL_DAY)
+#define KITH_CERT_RENEW (20 * KITH_WALL_DAY)
 /* How long the root appoints an admin. */
-#define KITH_ADMIN_VALID ((kith_wall)365 * 86400)
+#define KITH_ADMIN_VALID (365 * KITH_WALL_DAY)
 
 /* The k-th block (0..15) of the range. KITH_E_INVAL for another k, a range that is not IPv4 or
  * has more than KITH_RANGE_BITS_MAX bits. */

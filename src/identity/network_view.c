@@ -48,6 +48,7 @@ int kith_netview_new(const struct kith_env *env, const struct kith_network_id *n
     kith_list_init(&v->waiting);
     kith_list_init(&v->fresh);
     kith_list_init(&v->told);
+    kith_list_init(&v->dropped);
     v->by_name = kith_new_array(env->alloc, v->limit.members, sizeof(struct kith_known *));
     v->by_ip = kith_new_array(env->alloc, v->limit.members, sizeof(struct kith_known *));
     if (v->by_name == NULL || v->by_ip == NULL) {
@@ -84,6 +85,7 @@ void kith_netview_free(struct kith_netview *v)
     free_held_list(v, &v->waiting);
     free_held_list(v, &v->fresh);
     free_held_list(v, &v->told);
+    free_held_list(v, &v->dropped);
     kith_map_fini(&v->by_key);
     kith_map_fini(&v->by_peer);
     kith_free(v->env->alloc, v->by_name);
@@ -130,8 +132,7 @@ static void purge(struct kith_netview *v, struct kith_known *k)
         kith_store_drop(v, k->list);
 }
 
-/* What it said of itself counts no more than its certificate. */
-static void drop_own(struct kith_netview *v, struct kith_known *k)
+void kith_netview_drop_own(struct kith_netview *v, struct kith_known *k)
 {
     if (k->endpoints != NULL) {
         kith_store_drop(v, k->endpoints);
@@ -143,7 +144,7 @@ static void drop_own(struct kith_netview *v, struct kith_known *k)
     }
 }
 
-static void settle_all(struct kith_netview *v, kith_wall now)
+void kith_netview_settle(struct kith_netview *v, kith_wall now)
 {
     struct kith_link *l, *next;
 
@@ -158,7 +159,7 @@ static void settle_all(struct kith_netview *v, kith_wall now)
         next = l->next;
         settle(v, k, now);
         if (!kith_rule_cert_stands(v, k, now))
-            drop_own(v, k);
+            kith_netview_drop_own(v, k);
         kith_known_drop_empty(v, k);
     }
 }
@@ -170,20 +171,20 @@ static void note_change(struct kith_netview *v, const struct kith_object *obj, k
     switch (obj->env.kind) {
     case KITH_OBJECT_network_body:
         v->network_changed = true;
-        settle_all(v, now);
+        kith_netview_settle(v, now);
         break;
     case KITH_OBJECT_admin_body:
         if ((k = kith_known_find(v, &obj->admin.peer)) != NULL)
             kith_known_note(v, k, KITH_CHANGE_ADMIN);
-        settle_all(v, now);
+        kith_netview_settle(v, now);
         break;
     case KITH_OBJECT_revocation_body:
         k = kith_known_find(v, &obj->revocation.peer);
         if (k != NULL && k->admin != NULL)
             kith_known_note(v, k, KITH_CHANGE_ADMIN);
-        settle_all(v, now);
+        kith_netview_settle(v, now);
         break;
-    case KITH_OBJECT_members_body: settle_all(v, now); break;
+    case KITH_OBJECT_members_body: kith_netview_settle(v, now); break;
     case KITH_OBJECT_endpoints_body:
     case KITH_OBJECT_announcement_body:
         if ((k = kith_known_find(v, &obj->env.signer)) == NULL)
@@ -237,12 +238,13 @@ static bool superfluous(const struct kith_netview *v, const struct kith_object *
 {
     const struct kith_held *h = kith_store_find(v, &obj->key);
 
+    *ret = KITH_OFFER_STALE;
     if (h == NULL || kith_object_beats(obj, &h->obj))
-        return false;
+        return !v->loading && kith_rule_spent(v, obj, now);
     if (kith_rule_early(&h->obj, now) && !kith_rule_early(obj, now))
         return false; /* while the calendar was ahead; nobody else has it */
-    *ret = kith_equal_ct(h->obj.hash.b, obj->hash.b, sizeof obj->hash.b) ? KITH_OFFER_KNOWN
-                                                                         : KITH_OFFER_STALE;
+    if (kith_equal_ct(h->obj.hash.b, obj->hash.b, sizeof obj->hash.b))
+        *ret = KITH_OFFER_KNOWN;
     return true;
 }
 
@@ -364,11 +366,21 @@ int kith_netview_offer(struct kith_netview *v, struct kith_span object, kith_wal
 
     free_held_list(v, &v->told);
     free_held_list(v, &v->fresh);
+    free_held_list(v, &v->dropped);
     int err = offer(v, object, now, &what, &why);
     if (err == KITH_OK)
         *ret = what;
     else if (ret_why != NULL)
         *ret_why = why != NULL ? why : kith_err_text(err);
+    return err;
+}
+
+int kith_netview_load(struct kith_netview *v, struct kith_span object, kith_wall now,
+                      enum kith_offer *ret, const char **ret_why)
+{
+    v->loading = true;
+    int err = kith_netview_offer(v, object, now, ret, ret_why);
+    v->loading = false;
     return err;
 }
 
@@ -385,7 +397,19 @@ bool kith_netview_next_new(struct kith_netview *v, struct kith_span *ret)
 
 void kith_netview_tick(struct kith_netview *v, kith_wall now)
 {
-    settle_all(v, now); /* not only past the deadline: calendars are set back, too */
+    free_held_list(v, &v->dropped);
+    kith_netview_settle(v, now); /* not only past the deadline: calendars are set back, too */
+}
+
+bool kith_netview_next_dropped(struct kith_netview *v, struct kith_object_key *ret)
+{
+    if (kith_list_empty(&v->dropped))
+        return false;
+    struct kith_held *h = KITH_OF(v->dropped.next, struct kith_held, link);
+    *ret = h->obj.key;
+    kith_list_remove(&h->link);
+    kith_free(v->env->alloc, h);
+    return true;
 }
 
 kith_wall kith_netview_deadline(const struct kith_netview *v)

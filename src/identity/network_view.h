@@ -47,6 +47,10 @@ enum kith_offer {
  * one are taken over along with it: kith_netview_next_new tells which. */
 int kith_netview_offer(struct kith_netview *v, struct kith_span object, kith_wall now,
                        enum kith_offer *ret, const char **ret_why) KITH_MUST_CHECK;
+/* The same for one that this node kept: what is spent is taken, too, to be let go of when it is proved
+ * to be so late. */
+int kith_netview_load(struct kith_netview *v, struct kith_span object, kith_wall now,
+                      enum kith_offer *ret, const char **ret_why) KITH_MUST_CHECK;
 /* Objects that an offer took over besides its own, one per call; false when no more. The bytes
  * are borrowed until the next offer, which forgets those not asked for. */
 bool kith_netview_next_new(struct kith_netview *v, struct kith_span *ret);
@@ -54,6 +58,16 @@ bool kith_netview_next_new(struct kith_netview *v, struct kith_span *ret);
 /* Notices what only time changed: certificates that ended or began, or did so no longer because the
  * calendar was set back. */
 void kith_netview_tick(struct kith_netview *v, kith_wall now);
+/* Lets go of what has said nothing that counts for a day at least (spec objects 8). How late it is,
+ * others must have proved by what they signed since, so that a calendar that is ahead loses
+ * nothing: see kith_netview_proved. This node's own certificate stays. */
+void kith_netview_forget(struct kith_netview *v, kith_wall now);
+/* The latest time, up to now, at which another member or an admin signed something that is held; 0:
+ * nothing is. The root does not count, which may live on this machine. */
+kith_wall kith_netview_proved(const struct kith_netview *v, kith_wall now);
+/* Keys of objects that the last offer, tick or forget let go of, one per call; false when no more.
+ * Some may be held again, by another version. */
+bool kith_netview_next_dropped(struct kith_netview *v, struct kith_object_key *ret);
 /* When to tick next; KITH_NEVER when nothing is going to change by itself. */
 kith_wall kith_netview_deadline(const struct kith_netview *v);
 
@@ -155,12 +169,15 @@ const struct kith_object *kith_netview_revocation(const struct kith_netview *v,
 
 /* ---- gossip ---- */
 
-/* Walks keys and numbers of all objects held: start with *at = 0. No offer in between. */
-bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
+/* Walks all objects held: start with *at = 0; NULL at the end. No offer in between. */
+const struct kith_object *kith_netview_next_object(const struct kith_netview *v, size_t *at);
+/* Walks keys and numbers of those that others are told of, which are not spent (spec objects 8). */
+bool kith_netview_next_digest(const struct kith_netview *v, size_t *at, kith_wall now,
                               struct kith_digest_item *ret);
-/* What two views have alike when they hold the same keys and numbers (spec objects 7); reckoned
- * anew after a change. KITH_E_NOMEM, KITH_E_CRYPTO. */
-int kith_netview_holdings(struct kith_netview *v, struct kith_holdings *ret) KITH_MUST_CHECK;
+/* What two views have alike when they tell of the same keys and numbers (spec objects 7); reckoned
+ * anew after a change, and each day. KITH_E_NOMEM, KITH_E_CRYPTO. */
+int kith_netview_holdings(struct kith_netview *v, kith_wall now,
+                          struct kith_holdings *ret) KITH_MUST_CHECK;
 /* Whether an object announced like this would be worth pulling. */
 bool kith_netview_lacks(const struct kith_netview *v, const struct kith_digest_item *announced,
                         kith_wall now);

@@ -5,10 +5,27 @@
 #include "crypto/hash.h"
 #include "identity/network_view_parts.h"
 
-bool kith_netview_next_digest(const struct kith_netview *v, size_t *at,
-                              struct kith_digest_item *ret)
+const struct kith_object *kith_netview_next_object(const struct kith_netview *v, size_t *at)
 {
     const struct kith_held *h = kith_map_next(&v->by_key, at);
+
+    return h != NULL ? &h->obj : NULL;
+}
+
+static const struct kith_held *next_told(const struct kith_netview *v, size_t *at, kith_wall now)
+{
+    const struct kith_held *h;
+
+    do
+        h = kith_map_next(&v->by_key, at);
+    while (h != NULL && kith_rule_held_spent(v, h, now));
+    return h;
+}
+
+bool kith_netview_next_digest(const struct kith_netview *v, size_t *at, kith_wall now,
+                              struct kith_digest_item *ret)
+{
+    const struct kith_held *h = next_told(v, at, now);
 
     if (h == NULL)
         return false;
@@ -55,14 +72,14 @@ static size_t write_items(struct kith_held *const *held, size_t n, uint8_t *out,
     return kith_writer_done(&w, &len) < 0 ? 0 : len;
 }
 
-static int summarise(const struct kith_netview *v, struct kith_held **held, uint8_t *items,
-                     size_t cap, struct kith_holdings *ret)
+static int summarise(const struct kith_netview *v, kith_wall now, struct kith_held **held,
+                     uint8_t *items, size_t cap, struct kith_holdings *ret)
 {
     const struct kith_held *h;
     struct kith_hash hash;
     size_t n = 0;
 
-    for (size_t at = 0; (h = kith_map_next(&v->by_key, &at)) != NULL;)
+    for (size_t at = 0; (h = next_told(v, &at, now)) != NULL;)
         held[n++] = (struct kith_held *)h;
     qsort(held, n, sizeof *held, by_key);
     const struct kith_span parts[] = {kith_span_text("kith holdings v1"),
@@ -74,20 +91,21 @@ static int summarise(const struct kith_netview *v, struct kith_held **held, uint
     return err;
 }
 
-int kith_netview_holdings(struct kith_netview *v, struct kith_holdings *ret)
+int kith_netview_holdings(struct kith_netview *v, kith_wall now, struct kith_holdings *ret)
 {
     size_t n = v->by_key.n, cap = n * KITH_DIGEST_ITEM_LEN;
 
-    if (!v->summed) {
+    if (!v->summed || v->summed_on != now / KITH_WALL_DAY) {
         struct kith_held **held = kith_new_array(v->env->alloc, n + 1, sizeof(void *));
         uint8_t *items = kith_new_array(v->env->alloc, cap + 1, 1);
-        int err = held != NULL && items != NULL ? summarise(v, held, items, cap, &v->holdings)
+        int err = held != NULL && items != NULL ? summarise(v, now, held, items, cap, &v->holdings)
                                                 : KITH_E_NOMEM;
         kith_free(v->env->alloc, held);
         kith_free(v->env->alloc, items);
         if (err < 0)
             return err;
         v->summed = true;
+        v->summed_on = now / KITH_WALL_DAY;
     }
     *ret = v->holdings;
     return KITH_OK;

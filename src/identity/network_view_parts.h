@@ -4,6 +4,7 @@
  *   network_view_store.c   objects held and waiting; who is known
  *   network_view_rules.c   who may say what, and what follows from it
  *   network_view_digest.c  what is held, for others to compare
+ *   network_view_forget.c  what is over for good, and letting go of it
  *   network_view_names.c   finding members by name and address */
 #ifndef KITH_IDENTITY_NETWORK_VIEW_PARTS_H
 #define KITH_IDENTITY_NETWORK_VIEW_PARTS_H
@@ -28,6 +29,7 @@ struct kith_known {
     kith_wall own_paid;            /* its allowance of own statements is spent ahead until then */
     struct kith_held *list;        /* the MEMBERS it signed */
     struct kith_link revocations;  /* kith_held, one per signer at most */
+    uint32_t revoked;              /* how many of the revocations held it signed */
     enum kith_standing shown;      /* what the last effect said */
     uint32_t effects;              /* bits 1 << KITH_CHANGE_… that wait */
     char name[KITH_LABEL_MAX + 1]; /* as shown; valid while the index is */
@@ -47,10 +49,13 @@ struct kith_netview {
     struct kith_link changed;         /* kith_known with effects, oldest first */
     struct kith_link waiting;         /* kith_held without proof, oldest first */
     struct kith_link fresh;           /* kith_held: copies of what waited and was taken over */
-    struct kith_link told; /* of those, what next_new gave out; freed by the next offer */
-    bool network_changed;  /* an effect that waits */
+    struct kith_link told;    /* of those, what next_new gave out; freed by the next offer */
+    struct kith_link dropped; /* kith_held: what was let go of; freed by what may drop more */
+    bool loading;         /* what is offered was believed before */
+    bool network_changed;     /* an effect that waits */
     kith_wall deadline;
-    bool summed; /* holdings is up to date */
+    bool summed; /* holdings is up to date, on that day */
+    kith_wall summed_on;
     struct kith_holdings holdings;
     bool indexed;                /* the two below are up to date */
     size_t standing;             /* how many entries they have */
@@ -71,7 +76,7 @@ struct kith_held *kith_held_copy(struct kith_netview *v, const struct kith_objec
  * leave everything as it was. */
 int kith_store_put(struct kith_netview *v, const struct kith_object *obj,
                    kith_wall now) KITH_MUST_CHECK;
-/* Takes h out of by_key and its known, and frees it. */
+/* Takes h out of by_key and its known, and puts it among the dropped. */
 void kith_store_drop(struct kith_netview *v, struct kith_held *h);
 struct kith_held *kith_store_find(const struct kith_netview *v, const struct kith_object_key *key);
 /* Notes an effect about k. */
@@ -103,6 +108,17 @@ bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known
 /* Whether obj is from the future (spec objects 2.5, 4.4): held since the calendar here, or where it
  * was signed, was ahead. */
 bool kith_rule_early(const struct kith_object *obj, kith_wall now);
+/* Whether obj says nothing that counts, or ever will (spec objects 8): it is told to nobody, and
+ * taken from nobody. This node's own certificate is taken. */
+bool kith_rule_spent(const struct kith_netview *v, const struct kith_object *obj, kith_wall now);
+/* The same for one that is held; its own certificate is no exception. */
+bool kith_rule_held_spent(const struct kith_netview *v, const struct kith_held *h, kith_wall now);
+/* A member's own word that it left (spec objects 3.4.5). */
+bool kith_rule_is_leave(const struct kith_object *obj);
+/* Drops what k said of itself: it counts no more than its certificate. */
+void kith_netview_drop_own(struct kith_netview *v, struct kith_known *k);
+/* What follows for everybody from what was dropped. */
+void kith_netview_settle(struct kith_netview *v, kith_wall now);
 /* Whether the root took k's office. *ret_stands_to: what it signed up to there counts. */
 bool kith_rule_admin_revoked(const struct kith_netview *v, const struct kith_known *k,
                              uint64_t *ret_stands_to);

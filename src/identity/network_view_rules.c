@@ -62,8 +62,7 @@ static const char *outside_range(const struct kith_netview *v, const struct kith
     return NULL;
 }
 
-/* A member's own word that it left (spec objects 3.4.5). */
-static bool is_leave(const struct kith_object *obj)
+bool kith_rule_is_leave(const struct kith_object *obj)
 {
     return obj->env.kind == KITH_OBJECT_revocation_body &&
            kith_peer_id_equal(&obj->env.signer, &obj->revocation.peer);
@@ -73,7 +72,7 @@ static bool is_leave(const struct kith_object *obj)
  */
 static bool numbered_by_time(const struct kith_object *obj)
 {
-    return (obj->env.kind != KITH_OBJECT_revocation_body || is_leave(obj)) &&
+    return (obj->env.kind != KITH_OBJECT_revocation_body || kith_rule_is_leave(obj)) &&
            obj->env.kind != KITH_OBJECT_members_body;
 }
 
@@ -88,7 +87,7 @@ unsigned kith_rule_weight(const struct kith_netview *v, const struct kith_object
 {
     if (is_root(v, &revocation->env.signer))
         return 2;
-    return is_leave(revocation) ? 0 : 1;
+    return kith_rule_is_leave(revocation) ? 0 : 1;
 }
 
 bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *obj)
@@ -98,7 +97,7 @@ bool kith_rule_stands(const struct kith_netview *v, const struct kith_object *ob
     if (is_root(v, &obj->env.signer))
         return true;
     const struct kith_known *signer = kith_known_find(v, &obj->env.signer);
-    if (is_leave(obj)) /* it counts against a certificate, and one proved it */
+    if (kith_rule_is_leave(obj)) /* it counts against a certificate, and one proved it */
         return signer != NULL && signer->cert != NULL;
     if (signer == NULL || signer->admin == NULL)
         return false;
@@ -127,7 +126,8 @@ static bool revoked(const struct kith_netview *v, const struct kith_known *k, ui
 {
     for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next) {
         const struct kith_object *o = &KITH_OF(l, struct kith_held, link)->obj;
-        if (!is_leave(o) && kith_rule_stands(v, o) && serial_listed(&o->revocation, serial))
+        if (!kith_rule_is_leave(o) && kith_rule_stands(v, o) &&
+            serial_listed(&o->revocation, serial))
             return true;
     }
     return false;
@@ -137,7 +137,7 @@ static bool said_goodbye(const struct kith_known *k, uint64_t serial)
 {
     for (struct kith_link *l = k->revocations.next; l != &k->revocations; l = l->next) {
         const struct kith_object *o = &KITH_OF(l, struct kith_held, link)->obj;
-        if (is_leave(o) && serial_listed(&o->revocation, serial))
+        if (kith_rule_is_leave(o) && serial_listed(&o->revocation, serial))
             return true;
     }
     return false;
@@ -242,7 +242,7 @@ struct kith_span kith_rule_signer_key(const struct kith_netview *v, const struct
         return obj->network.root; /* opening it compared its hash with the network id */
     if (v->network == NULL)
         return (struct kith_span){0};
-    if (kith_object_is_own(obj->env.kind) || is_leave(obj))
+    if (kith_object_is_own(obj->env.kind) || kith_rule_is_leave(obj))
         return k != NULL && k->cert != NULL ? k->cert->obj.member.spki : (struct kith_span){0};
     if (is_root(v, &obj->env.signer))
         return v->network->obj.network.root;
@@ -306,7 +306,7 @@ static const char *against(const struct kith_netview *v, const struct kith_objec
     case KITH_OBJECT_endpoints_body:
     case KITH_OBJECT_announcement_body: return against_own(v, obj, now);
     }
-    return is_leave(obj) ? against_leave(obj) : against_statement(v, obj);
+    return kith_rule_is_leave(obj) ? against_leave(obj) : against_statement(v, obj);
 }
 
 int kith_rule_check(const struct kith_netview *v, const struct kith_object *obj, kith_wall now,

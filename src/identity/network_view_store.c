@@ -126,24 +126,40 @@ static struct kith_known *known_of(const struct kith_netview *v, const struct ki
     return kith_known_find(v, subject_of(obj));
 }
 
+/* The count of revocations that obj's signer has here, NULL where obj is none. The root, of which
+ * nothing else need be known, has no count: it shares its weight with nobody. */
+static uint32_t *signed_by(const struct kith_netview *v, const struct kith_object *obj)
+{
+    struct kith_known *k =
+        obj->env.kind == KITH_OBJECT_revocation_body ? kith_known_find(v, &obj->env.signer) : NULL;
+
+    return k != NULL && !kith_peer_id_equal(&k->id, &v->root) ? &k->revoked : NULL;
+}
+
 static void unhook(struct kith_netview *v, struct kith_held *h)
 {
     struct kith_held **place = place_of(v, known_of(v, &h->obj), h->obj.env.kind);
+    uint32_t *revoked = signed_by(v, &h->obj);
 
     kith_list_remove(&h->link);
     if (place != NULL)
         *place = NULL;
+    if (revoked != NULL)
+        (*revoked)--;
 }
 
 /* k is NULL for the network's own object, which is nobody's. */
 static void hook(struct kith_netview *v, struct kith_known *k, struct kith_held *h)
 {
     struct kith_held **place = place_of(v, k, h->obj.env.kind);
+    uint32_t *revoked = signed_by(v, &h->obj);
 
     if (place != NULL)
         *place = h;
     else if (k != NULL)
         kith_list_append(&k->revocations, &h->link);
+    if (revoked != NULL)
+        (*revoked)++;
 }
 
 void kith_store_drop(struct kith_netview *v, struct kith_held *h)
@@ -154,7 +170,7 @@ void kith_store_drop(struct kith_netview *v, struct kith_held *h)
         (*count)--;
     (void)kith_map_take(&v->by_key, h->obj.key.b);
     unhook(v, h);
-    kith_free(v->env->alloc, h);
+    kith_list_append(&v->dropped, &h->link);
     v->indexed = v->summed = false;
 }
 
@@ -193,6 +209,55 @@ static struct kith_held *lighter_revocation(struct kith_netview *v, const struct
     return lightest;
 }
 
+/* The admin that signed most of the revocations held. */
+static const struct kith_known *most_revoking(const struct kith_netview *v)
+{
+    const struct kith_known *most = NULL;
+
+    for (struct kith_link *l = v->all.next; l != &v->all; l = l->next) {
+        const struct kith_known *k = KITH_OF(l, struct kith_known, link);
+        if (k->admin != NULL && (most == NULL || k->revoked > most->revoked))
+            most = k;
+    }
+    return most;
+}
+
+static struct kith_held *oldest_revocation(struct kith_netview *v,
+                                           const struct kith_peer_id *signer)
+{
+    struct kith_held *oldest = NULL;
+
+    for (struct kith_link *l = v->all.next; l != &v->all; l = l->next) {
+        struct kith_known *k = KITH_OF(l, struct kith_known, link);
+        for (struct kith_link *r = k->revocations.next; r != &k->revocations; r = r->next) {
+            struct kith_held *h = KITH_OF(r, struct kith_held, link);
+            if (kith_peer_id_equal(&h->obj.env.signer, signer) &&
+                !kith_peer_id_equal(&h->obj.revocation.peer, signer) &&
+                (oldest == NULL || h->obj.env.number < oldest->obj.env.number))
+                oldest = h;
+        }
+    }
+    return oldest;
+}
+
+/* Among equals: the oldest of who signed most, so that a flood is at the cost of who floods. A
+ * leave makes no room for a leave. NULL: obj itself is what is missed least. */
+static struct kith_held *equal_revocation(struct kith_netview *v, const struct kith_object *obj)
+{
+    const struct kith_peer_id *signer = &obj->env.signer;
+    const struct kith_known *own = kith_known_find(v, signer), *most;
+
+    switch (kith_rule_weight(v, obj)) {
+    case 0: return NULL;
+    case 1:
+        most = most_revoking(v);
+        if (most != NULL && own != NULL && most->revoked > own->revoked)
+            return oldest_revocation(v, &most->id);
+    }
+    struct kith_held *h = oldest_revocation(v, signer);
+    return h != NULL && h->obj.env.number < obj->env.number ? h : NULL;
+}
+
 static int make_room(struct kith_netview *v, const struct kith_object *obj, kith_wall now)
 {
     uint32_t *count, limit;
@@ -201,6 +266,8 @@ static int make_room(struct kith_netview *v, const struct kith_object *obj, kith
         return KITH_OK;
     if (obj->env.kind == KITH_OBJECT_revocation_body) {
         struct kith_held *h = lighter_revocation(v, obj);
+        if (h == NULL)
+            h = equal_revocation(v, obj);
         if (h == NULL)
             return KITH_E_FULL;
         kith_store_drop(v, h); /* what follows is settled with the new one */

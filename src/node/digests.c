@@ -49,7 +49,7 @@ static void tell_all(struct kith_node *n, struct node_peer *p, const struct node
         uint16_t count = 0;
         size_t len = 0;
         while (count < DIGESTS_PER_MESSAGE &&
-               (more = kith_netview_next_digest(net->view, &at, &item))) {
+               (more = kith_netview_next_digest(net->view, &at, now.wall, &item))) {
             kith_digest_item_put(&w, &item);
             count++;
         }
@@ -65,7 +65,7 @@ void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network 
     struct kith_summary m = {.network = net->id};
     size_t len;
 
-    if (kith_netview_holdings(net->view, &m.holdings) < 0) {
+    if (kith_netview_holdings(net->view, now.wall, &m.holdings) < 0) {
         tell_all(n, p, net, now); /* no memory to reckon what the other could compare */
         return;
     }
@@ -87,7 +87,8 @@ void digests_compare(struct kith_node *n, struct node_peer *p, struct kith_span 
     if (net == NULL || !gossip_affords(n, p, &p->digest_paid, DIGEST_COST, 1, DIGEST_BURST, now))
         return;
     routes_refresh(n, net, p, now);
-    if (kith_netview_holdings(net->view, &ours) >= 0 && kith_holdings_equal(&ours, &m.holdings))
+    if (kith_netview_holdings(net->view, now.wall, &ours) >= 0 &&
+        kith_holdings_equal(&ours, &m.holdings))
         return;
     /* what one differs in for good is looked at as often as summaries come by themselves */
     if (!kith_rate_takes(&p->list_paid, LIST_COST, 1, LIST_BURST, now.mono))
@@ -147,6 +148,10 @@ void digests_pull_more(struct kith_node *n, struct node_peer *p, struct kith_now
         gossip_send(n, &p->id, len, now) < 0)
         return;
     p->n_lack -= count;
+    if (p->n_lack == 0) { /* it is large, and seldom needed */
+        kith_free(n->env->alloc, p->lack);
+        p->lack = NULL;
+    }
     p->pulls_out = (unsigned)count;
     p->pulled_at = now.mono;
 }

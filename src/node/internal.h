@@ -60,8 +60,8 @@ enum {
 #define DIGEST_INTERVAL (300 * KITH_SEC)    /* anti-entropy: digests repeated this often */
 #define LIST_DELAY (2 * KITH_SEC)           /* MEMBERS lists gather changes this long */
 #define ENDPOINTS_DELAY (KITH_SEC / 2)      /* addresses settle before they are told */
-#define ANNOUNCEMENT_VALID ((kith_wall)30 * 86400)
-#define ENDPOINTS_VALID ((kith_wall)7 * 86400)
+#define ANNOUNCEMENT_VALID (30 * KITH_WALL_DAY)
+#define ENDPOINTS_VALID (7 * KITH_WALL_DAY)
 #define ON_DEMAND_IDLE (300 * KITH_SEC)     /* a session asked for by traffic is kept this long */
 #define CLOCK_JUMP 5 /* seconds by which the calendar may drift between two ticks */
 #define UNWELCOME_TIME (60 * KITH_SEC)
@@ -89,6 +89,7 @@ struct node_network {
     struct network_company company;
     bool missed; /* there was no memory for a member: look at all of them again */
     bool taken;  /* a member's address was another's still: look again when something changed */
+    kith_time forget_at;    /* when to let go of what is over for good */
     kith_time save_at;      /* the store lacks objects that the view has; KITH_NEVER */
     kith_time list_at;      /* when to sign a new MEMBERS list; KITH_NEVER */
     kith_time renew_at;     /* when to look at our certificate again */
@@ -408,6 +409,8 @@ void issue_adopt_all(struct kith_node *n, const struct node_network *net, struct
 /* It left: what was promised to it is free again. */
 void issue_forget(struct kith_node *n, struct node_network *net, const struct kith_peer_id *peer,
                   struct kith_now now);
+/* Leases of the network that ended before `before`. */
+void issue_forget_ended(struct kith_node *n, const struct node_network *net, kith_wall before);
 /* It showed the certificate that this node may have given it. */
 void issue_claimed(struct kith_node *n, const struct node_network *net,
                    const struct kith_peer_id *peer);

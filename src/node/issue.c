@@ -44,12 +44,11 @@ static uint64_t last_used(const struct kith_node *n, const struct node_network *
                           uint64_t last)
 {
     const struct kith_peer_id *signer = &issue_signer(n, net)->id;
-    struct kith_digest_item item;
+    const struct kith_object *o;
     uint64_t used = 0;
     size_t at = 0;
 
-    while (kith_netview_next_digest(net->view, &at, &item)) {
-        const struct kith_object *o = kith_netview_find(net->view, &item.key);
+    while ((o = kith_netview_next_object(net->view, &at)) != NULL) {
         uint64_t place = o->env.kind == KITH_OBJECT_member_body ? o->member.serial : o->env.number;
         bool own =
             kith_peer_id_equal(&o->env.signer, signer) &&
@@ -309,6 +308,14 @@ static bool says_where_it_is(const struct unclaimed *u, const struct kith_store_
 
     memcpy(peer.b, l->peer, sizeof peer.b);
     return kith_netview_member(u->net->view, &peer, u->now.wall, &m) && m.endpoints != NULL;
+}
+
+void issue_forget_ended(struct kith_node *n, const struct node_network *net, kith_wall before)
+{
+    int err = kith_store_lease_forget(n->store, net->id.b, before);
+
+    if (err < 0)
+        kith_event_store_failed(n->env->events, "forget leases", kith_err_text(err));
 }
 
 static int find_unclaimed(void *ctx, const struct kith_store_lease *l)

@@ -56,8 +56,10 @@ static void part(struct kith_node *n, const struct node_network *net, struct kit
         p->member_of &= ~bit;
         p->proved &= ~bit;
         p->shown &= ~bit;
-        if (p->member_of == 0)
-            peer_part(n, p, KITH_CLOSE_DONE, now);
+        if (p->member_of != 0)
+            continue;
+        (void)!kith_store_address_clear(n->store, p->id.b); /* the store tells */
+        peer_part(n, p, KITH_CLOSE_DONE, now);
     }
 }
 

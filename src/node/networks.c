@@ -69,6 +69,7 @@ int network_add(struct kith_node *n, const struct kith_network_id *id, struct no
                                      .list_at = KITH_NEVER,
                                      .renew_at = KITH_NEVER,
                                      .save_at = KITH_NEVER,
+                                     .forget_at = KITH_NEVER,
                                      .endpoints_at = KITH_NEVER,
                                      .announce_at = KITH_NEVER};
         int err = kith_netview_new(n->env, id, &n->identity->id, &limits, &net->view);
@@ -119,8 +120,7 @@ struct loading {
 };
 
 /* Stored objects are judged by the time of the youngest: they were believed before, and a clock
- * that is not set yet must not lose them. One time for all, as some wait for others that prove
- * them. */
+ * that is wrong must not lose them. One time for all, as some wait for others that prove them. */
 static int note_latest(void *ctx, const struct kith_store_object *o)
 {
     struct loading *l = ctx;
@@ -136,7 +136,7 @@ static int load_object(void *ctx, const struct kith_store_object *o)
     struct loading *l = ctx;
     enum kith_offer offer;
     const char *why = "";
-    int err = kith_netview_offer(l->net->view, o->bytes, l->judged_at, &offer, &why);
+    int err = kith_netview_load(l->net->view, o->bytes, l->judged_at, &offer, &why);
     struct kith_span extra;
 
     while (err >= 0 && kith_netview_next_new(l->net->view, &extra))
@@ -148,6 +148,16 @@ static int load_object(void *ctx, const struct kith_store_object *o)
         kith_event_store_failed(l->n->env->events, "load an object", why);
     }
     return KITH_OK;
+}
+
+static int load_objects(struct loading *l)
+{
+    struct kith_store *s = l->n->store;
+    int err = kith_store_object_list(s, l->net->id.b, note_latest, l);
+
+    if (err >= 0)
+        err = kith_store_object_list(s, l->net->id.b, load_object, l);
+    return err;
 }
 
 static int load_row(void *ctx, const struct kith_store_network *row)
@@ -181,10 +191,8 @@ int networks_load(struct kith_node *n, struct kith_now now, struct kith_node_why
         l.net = &n->network[i];
         if (!l.net->used)
             continue;
-        l.judged_at = now.wall;
-        err = kith_store_object_list(n->store, l.net->id.b, note_latest, &l);
-        if (err >= 0)
-            err = kith_store_object_list(n->store, l.net->id.b, load_object, &l);
+        l.judged_at = 0;
+        err = load_objects(&l);
         if (err >= 0)
             err = services_load(n, l.net, now);
         if (err < 0)

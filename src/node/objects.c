@@ -2,6 +2,9 @@
 #include "node/internal.h"
 
 #define MISSED_AGAIN (5 * KITH_SEC) /* after there was no memory for a member */
+#define FORGET_FIRST (600 * KITH_SEC) /* after the start: when others were heard */
+#define FORGET_AGAIN (12 * 3600 * KITH_SEC)
+#define LEASE_KEPT (30 * KITH_WALL_DAY) /* beyond its end, as the certificate is */
 
 /* Monotonic counterpart of a calendar time, which may lie in the past. */
 static kith_time when(kith_wall at, struct kith_now now)
@@ -105,14 +108,14 @@ int object_promise(struct kith_node *n, struct node_network *net, struct kith_sp
 /* All that the view has, in one transaction. */
 static int save_all(struct kith_node *n, const struct node_network *net)
 {
-    struct kith_digest_item item;
+    const struct kith_object *o;
     size_t at = 0;
     int err = kith_store_begin(n->store);
 
     if (err < 0)
         return err;
-    while (err >= 0 && kith_netview_next_digest(net->view, &at, &item))
-        err = keep(n, net, kith_netview_find(net->view, &item.key));
+    while (err >= 0 && (o = kith_netview_next_object(net->view, &at)) != NULL)
+        err = keep(n, net, o);
     if (err >= 0)
         return kith_store_commit(n->store);
     kith_store_rollback(n->store);
@@ -151,14 +154,13 @@ static void member_is_new(struct kith_node *n, struct node_network *net,
 }
 
 /* What the view let go of, the store lets go of. */
-static void forget_dropped(struct kith_node *n, const struct node_network *net, uint8_t kind,
-                           const struct kith_peer_id *peer)
+static void forget_dropped(struct kith_node *n, const struct node_network *net)
 {
     struct kith_object_key key;
 
-    if (kith_object_key_of(&net->id, kind, peer, peer, &key) >= 0 &&
-        kith_netview_find(net->view, &key) == NULL)
-        (void)!kith_store_object_remove(n->store, net->id.b, key.b); /* the store tells */
+    while (kith_netview_next_dropped(net->view, &key))
+        if (kith_netview_find(net->view, &key) == NULL)
+            (void)!kith_store_object_remove(n->store, net->id.b, key.b); /* the store tells */
 }
 
 /* Where one was reached that was sent away or has left: if it comes back, it says so anew. */
@@ -183,7 +185,6 @@ static void member_is_gone(struct kith_node *n, struct node_network *net,
         kith_event_member_left(n->env->events, fx->peer.b, net->name);
         issue_forget(n, net, &fx->peer, now);
     }
-    forget_dropped(n, net, KITH_OBJECT_member_body, &fx->peer);
     if (p != NULL)
         p->member_of &= ~bit;
     forget_addresses(n, fx);
@@ -214,7 +215,6 @@ static void apply(struct kith_node *n, struct node_network *net,
 
     switch (fx->change) {
     case KITH_CHANGE_NETWORK: overlay_network(n, net, now); break;
-    case KITH_CHANGE_ADMIN: forget_dropped(n, net, KITH_OBJECT_admin_body, &fx->peer); break;
     case KITH_CHANGE_ADDED:
     case KITH_CHANGE_CERT:
         if (peer_is_self(n, &fx->peer)) {
@@ -230,15 +230,13 @@ static void apply(struct kith_node *n, struct node_network *net,
             member_is_gone(n, net, fx, now);
         break;
     case KITH_CHANGE_ENDPOINTS:
-        forget_dropped(n, net, KITH_OBJECT_endpoints_body, &fx->peer);
         forget_addresses(n, fx); /* of one that had expired here before */
         p = peer_find(n, &fx->peer);
         if (p != NULL)
             peer_refresh(n, p, now);
         break;
-    case KITH_CHANGE_ANNOUNCEMENT:
-        forget_dropped(n, net, KITH_OBJECT_announcement_body, &fx->peer);
-        break;
+    case KITH_CHANGE_ADMIN:
+    case KITH_CHANGE_ANNOUNCEMENT: break;
     }
 }
 
@@ -257,6 +255,7 @@ void objects_settle(struct kith_node *n, struct node_network *net, struct kith_n
     struct kith_netview_effect fx;
     bool changed = false;
 
+    forget_dropped(n, net); /* before what follows offers more */
     while (kith_netview_next_effect(net->view, &fx)) {
         apply(n, net, &fx, now);
         changed = true;
@@ -268,6 +267,8 @@ void objects_settle(struct kith_node *n, struct node_network *net, struct kith_n
     /* the calendar may jump, so that far-off moments are looked at again every hour */
     net->wake_at = kith_sooner(when(kith_netview_deadline(net->view), now),
                                kith_after(now.mono, 3600 * KITH_SEC));
+    if (net->forget_at == KITH_NEVER)
+        net->forget_at = kith_after(now.mono, FORGET_FIRST);
     if (net->missed)
         net->wake_at = kith_sooner(net->wake_at, kith_after(now.mono, MISSED_AGAIN));
 }
@@ -285,6 +286,18 @@ static void note_missed(struct kith_node *n, struct node_network *net, struct ki
             member_is_new(n, net, &m.peer, now);
 }
 
+/* What is over for good, and the leases of what is. */
+static void forget_over(struct kith_node *n, struct node_network *net, struct kith_now now)
+{
+    kith_wall proved = kith_netview_proved(net->view, now.wall);
+
+    net->forget_at = kith_after(now.mono, FORGET_AGAIN);
+    kith_netview_forget(net->view, now.wall);
+    objects_settle(n, net, now);
+    if (proved > LEASE_KEPT)
+        issue_forget_ended(n, net, proved - LEASE_KEPT);
+}
+
 void objects_tick(struct kith_node *n, struct kith_now now)
 {
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
@@ -292,6 +305,8 @@ void objects_tick(struct kith_node *n, struct kith_now now)
         if (!net->used)
             continue;
         save_late(n, net, now);
+        if (now.mono >= net->forget_at)
+            forget_over(n, net, now);
         if (now.mono < net->wake_at)
             continue;
         kith_netview_tick(net->view, now.wall);
@@ -300,12 +315,17 @@ void objects_tick(struct kith_node *n, struct kith_now now)
     }
 }
 
+static kith_time next_look(const struct node_network *net)
+{
+    return kith_sooner(kith_sooner(net->wake_at, net->save_at), net->forget_at);
+}
+
 kith_time objects_deadline(const struct kith_node *n)
 {
     kith_time at = KITH_NEVER;
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)
-            at = kith_sooner(at, kith_sooner(n->network[i].wake_at, n->network[i].save_at));
+            at = kith_sooner(at, next_look(&n->network[i]));
     return at;
 }

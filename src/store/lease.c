@@ -127,6 +127,15 @@ int kith_store_lease_remove(struct kith_store *s, const uint8_t network[32], uin
     return kith_query_change(&q);
 }
 
+int kith_store_lease_forget(struct kith_store *s, const uint8_t network[32], kith_wall before)
+{
+    struct kith_query q = kith_query_on(s, KITH_SQL_lease_forget);
+
+    kith_bind_blob(&q, network, 32);
+    kith_bind_u64(&q, before);
+    return kith_query_run(&q);
+}
+
 int kith_store_lease_claim(struct kith_store *s, const uint8_t network[32], const uint8_t peer[32])
 {
     struct kith_query q = kith_query_on(s, KITH_SQL_lease_claim);

@@ -37,6 +37,9 @@ int kith_store_lease_list(struct kith_store *s, const uint8_t network[32],
 /* The peer has shown its certificate. KITH_E_NOTFOUND when that was known, or there is no lease. */
 int kith_store_lease_claim(struct kith_store *s, const uint8_t network[32],
                            const uint8_t peer[32]) KITH_MUST_CHECK;
+/* Removes those that ended before `before`; none is fine. */
+int kith_store_lease_forget(struct kith_store *s, const uint8_t network[32],
+                            kith_wall before) KITH_MUST_CHECK;
 /* KITH_E_NOTFOUND. */
 int kith_store_lease_remove(struct kith_store *s, const uint8_t network[32],
                             uint64_t serial) KITH_MUST_CHECK;

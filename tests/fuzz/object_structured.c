@@ -183,7 +183,7 @@ static void same_objects(const struct kith_netview *a, const struct kith_netview
     struct kith_digest_item item;
     size_t at = 0, held = 0;
 
-    while (kith_netview_next_digest(a, &at, &item)) {
+    while (kith_netview_next_digest(a, &at, NOW, &item)) {
         const struct kith_object *oa = kith_netview_find(a, &item.key);
         const struct kith_object *ob = kith_netview_find(b, &item.key);
         check(oa != NULL && ob != NULL);
@@ -191,7 +191,7 @@ static void same_objects(const struct kith_netview *a, const struct kith_netview
         held++;
     }
     check(held <= objects);
-    for (at = 0; kith_netview_next_digest(b, &at, &item);)
+    for (at = 0; kith_netview_next_digest(b, &at, NOW, &item);)
         check(held-- > 0);
     check(held == 0);
 }

@@ -46,7 +46,7 @@ static void take_membership(struct siege *s, struct node_peer_sim *of)
 static void take_known(struct siege *s)
 {
     const struct node_network *net = &s->node[0].node->network[0];
-    struct kith_digest_item item;
+    const struct kith_object *o;
     struct kith_member self;
     size_t at = 0;
 
@@ -60,9 +60,9 @@ static void take_known(struct siege *s)
     known_add(&s->known, KITH_SPAN_OF(s->node[1].identity.id));
     known_add(&s->known, KITH_SPAN_OF(s->traitor.identity.id));
     known_add(&s->known, KITH_SPAN_OF(s->traitor.identity.pub));
-    for (size_t i = 0; i < KITH_COUNT(s->key) && kith_netview_next_digest(net->view, &at, &item);
-         i++) {
-        s->key[i] = item.key;
+    for (size_t i = 0;
+         i < KITH_COUNT(s->key) && (o = kith_netview_next_object(net->view, &at)) != NULL; i++) {
+        s->key[i] = o->key;
         known_add(&s->known, KITH_SPAN_OF(s->key[i]));
     }
     s->known.number[0] = s->known.number[1] = node_sim_now(&s->node[0]).wall;

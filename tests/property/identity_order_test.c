@@ -129,18 +129,18 @@ static void assert_same(struct kith_netview *a, struct kith_netview *b)
     struct kith_member ma, mb;
     size_t at = 0, held = 0;
 
-    assert_int_equal(kith_netview_holdings(a, &ha), KITH_OK);
-    assert_int_equal(kith_netview_holdings(b, &hb), KITH_OK);
+    assert_int_equal(kith_netview_holdings(a, T0, &ha), KITH_OK);
+    assert_int_equal(kith_netview_holdings(b, T0, &hb), KITH_OK);
     assert_true(kith_holdings_equal(&ha, &hb));
 
-    while (kith_netview_next_digest(a, &at, &item)) {
+    while (kith_netview_next_digest(a, &at, T0, &item)) {
         const struct kith_object *oa = kith_netview_find(a, &item.key);
         const struct kith_object *ob = kith_netview_find(b, &item.key);
         assert_non_null(ob);
         assert_memory_equal(oa->hash.b, ob->hash.b, sizeof oa->hash.b);
         held++;
     }
-    for (at = 0; kith_netview_next_digest(b, &at, &item);)
+    for (at = 0; kith_netview_next_digest(b, &at, T0, &item);)
         held--;
     assert_int_equal(held, 0);
     for (size_t who = 0; who < PEOPLE; who++) {

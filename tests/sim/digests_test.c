@@ -26,7 +26,9 @@ static struct kith_holdings laptops(void)
 {
     struct kith_holdings ret;
 
-    assert_int_equal(kith_netview_holdings(h.node[0].node->network[0].view, &ret), KITH_OK);
+    assert_int_equal(
+        kith_netview_holdings(h.node[0].node->network[0].view, node_sim_now(&h.node[0]).wall, &ret),
+        KITH_OK);
     return ret;
 }
 

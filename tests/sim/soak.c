@@ -198,7 +198,8 @@ static uint64_t sum_of_view(const struct soak *s, size_t i)
     uint64_t sum = 0, part;
     size_t at = 0;
 
-    while (net != NULL && kith_netview_next_digest(net->view, &at, &item)) {
+    kith_wall now = node_sim_now(&s->machine[i].sim).wall;
+    while (net != NULL && kith_netview_next_digest(net->view, &at, now, &item)) {
         memcpy(&part, item.key.b, sizeof part);
         sum += (part | 1) * (item.number * 2 + 1);
     }
