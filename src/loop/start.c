@@ -148,6 +148,7 @@ static struct kith_node_config node_config(struct kith_instance *d)
         .renew_before = conf->network.renew_before / KITH_SEC,
         .forward_nothing = !conf->mesh.forward,
         .forward_rate = conf->mesh.forward_rate,
+        .paths_max = conf->mesh.paths,
         .listen = d->udp.bound,
         .n_listen = d->udp.n,
     };

@@ -17,8 +17,11 @@
  * same: nothing can go in circles by them (relay.h). A destination to which no way is left is
  * remembered for a while for the same reason.
  *
- * When the table is full, whoever brought most entries loses the one that was not used for longest:
- * a neighbour that tells of a million destinations only pushes out its own.
+ * When the table is full, whoever brought most entries loses one that leads farthest away: so a
+ * neighbour that tells of a million destinations only pushes out its own, and the nearest are kept.
+ * What flows used in the last five minutes counts as near. An eighth of the table is for what was
+ * asked for (search.h), however far it is: others are told of it only if they ask, and that it is
+ * gone.
  *
  * Neighbours are small numbers that the caller gives (a node's handles).
  * Test: tests/unit/mesh_paths_test.c, tests/property/mesh_paths_law_test.c. */
@@ -55,13 +58,14 @@ struct kith_mesh_offer {
     uint8_t hops, rate;
     uint32_t seq;
     kith_wall expires; /* of the signed statement about the destination */
+    bool asked;        /* it answers a question of ours, or of one whom we answer */
 };
 
 enum kith_mesh_told {
     KITH_MESH_TOLD_NEW,     /* the destination was not known */
     KITH_MESH_TOLD_CHANGED, /* its best way is another, or has other hops */
     KITH_MESH_TOLD_KNOWN,   /* nothing that others need to hear */
-    KITH_MESH_TOLD_WORSE,   /* three better ones are known: not kept */
+    KITH_MESH_TOLD_WORSE,   /* three better ones are known, or enough that are as near: not kept */
 };
 
 /* What there is to tell others of a destination. */
@@ -75,7 +79,7 @@ struct kith_mesh_advert {
 
 struct kith_mesh_paths;
 
-/* At most `max` destinations. KITH_E_NOMEM. */
+/* At most `max` destinations with a way, and as many that lost theirs. KITH_E_NOMEM. */
 int kith_mesh_paths_new(const struct kith_env *env, size_t max,
                         struct kith_mesh_paths **ret) KITH_MUST_CHECK;
 void kith_mesh_paths_free(struct kith_mesh_paths *p);
@@ -115,6 +119,9 @@ void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destina
  * none. Being asked for keeps an entry from being pushed out. */
 bool kith_mesh_paths_best(struct kith_mesh_paths *p, const struct kith_destination *to,
                           uint32_t not_by, kith_time now, struct kith_mesh_way *ret);
+/* A flow goes there, which keeps it from being pushed out. */
+void kith_mesh_paths_used(struct kith_mesh_paths *p, const struct kith_destination *to,
+                          kith_time now);
 /* The ways to it, best first; how many. */
 size_t kith_mesh_paths_ways(const struct kith_mesh_paths *p, const struct kith_destination *to,
                             kith_time now, struct kith_mesh_way ret[KITH_MESH_WAYS]);
@@ -137,6 +144,9 @@ bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kit
 void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
                           bool everybody);
 
+/* What may be told to one that asks, the neighbour `to_whom`; false: nothing. It counts as told. */
+bool kith_mesh_paths_answer(struct kith_mesh_paths *p, const struct kith_destination *to,
+                            uint32_t to_whom, kith_time now, struct kith_mesh_advert *ret);
 /* Whether it is time to ask for a newer number of a destination that is starved: at once, and then
  * after 2, 4, 8, 16 and every 30 s for as long as it is. */
 bool kith_mesh_paths_may_ask(const struct kith_mesh_paths *p, const struct kith_destination *to,
@@ -157,6 +167,11 @@ bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now);
 /* Destinations to which a way is known. */
 size_t kith_mesh_paths_count(const struct kith_mesh_paths *p);
-/* Destinations pushed out by others since the beginning. */
+/* Destinations pushed out by others since the beginning, and those that were not taken in because
+ * enough that are as near were known. */
 uint64_t kith_mesh_paths_pushed_out(const struct kith_mesh_paths *p);
+uint64_t kith_mesh_paths_turned_away(const struct kith_mesh_paths *p);
+/* Whether more was told in the last 900 s than there is room for: what is not here may be reached
+ * all the same. */
+bool kith_mesh_paths_is_partial(const struct kith_mesh_paths *p, kith_time now);
 #endif

@@ -347,6 +347,8 @@ static void on_control(struct kith_node *n, const struct kith_session_effect *fx
         routes_heard(n, p, fx->message, !kith_session_uses(fx->session, fx->conn), now);
         return;
     case KITH_WIRE_route_request: seqno_request(n, p, fx->message, now); return;
+    case KITH_WIRE_path_request: search_request(n, p, fx->message, now); return;
+    case KITH_WIRE_path_answer: search_answer(n, p, fx->message, now); return;
     default: gossip_note(n, &from, KITH_OFFENCE_messages, now); /* a later version's: not for us */
     }
 }

@@ -78,10 +78,10 @@ static size_t open_ways(const struct kith_node *n, size_t slot, const struct kit
     return count;
 }
 
-static bool way(void *ctx, const struct kith_destination *to, uint32_t from, const uint32_t *not_by,
-                size_t count, kith_time now, uint32_t *ret)
+static bool find_way(const struct kith_node *n, const struct kith_destination *to, uint32_t from,
+                     const uint32_t *not_by, size_t count, kith_time now, size_t *ret_slot,
+                     uint32_t *ret)
 {
-    const struct kith_node *n = ctx;
     uint32_t bits = networks_of(n, from);
     struct kith_mesh_way ways[KITH_MESH_WAYS];
 
@@ -91,11 +91,24 @@ static bool way(void *ctx, const struct kith_destination *to, uint32_t from, con
         size_t n_ways = (bits & 1u << i) != 0 ? open_ways(n, i, to, now, ways) : 0;
         for (size_t k = 0; k < n_ways; k++) {
             *ret = ways[k].neighbour;
+            *ret_slot = i;
             if (*ret != from && !is_among(*ret, not_by, count))
                 return true;
         }
     }
     return false;
+}
+
+static bool way(void *ctx, const struct kith_destination *to, uint32_t from, const uint32_t *not_by,
+                size_t count, kith_time now, uint32_t *ret)
+{
+    const struct kith_node *n = ctx;
+    size_t slot;
+
+    if (!find_way(n, to, from, not_by, count, now, &slot, ret))
+        return false;
+    kith_mesh_paths_used(n->mesh->net[slot].paths, to, now);
+    return true;
 }
 
 /* In how many hops the neighbour says it leads there, its own among them; 0: it doesn't. */
@@ -208,7 +221,10 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
         m->net[i].tell_at = m->net[i].hunger_at = m->net[i].seqno_at = KITH_NEVER;
     kith_map_init(&m->by_destination, n->env->alloc, n->env->random,
                   sizeof(struct kith_destination), n->peers_max);
+    m->paths_max = cfg->paths_max != 0 ? cfg->paths_max : MESH_PATHS_MAX;
     int err = mesh_destination_of(&n->identity->id, &m->here);
+    if (err >= 0)
+        err = kith_search_new(n->env, &m->search);
     if (err >= 0)
         err = kith_relay_new(n->env, &ops, &m->relay);
     if (err >= 0)
@@ -228,6 +244,7 @@ void mesh_free(struct kith_node *n)
     if (m->registered)
         kith_tx_drop_transport(n->batch, m->transport);
     kith_relay_free(m->relay);
+    kith_search_free(m->search);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         kith_mesh_paths_free(m->net[i].paths);
     kith_map_fini(&m->by_destination);
@@ -284,9 +301,10 @@ void mesh_session(struct kith_node *n, struct node_peer *p, bool anew, struct ki
 bool mesh_reaches(struct kith_node *n, const struct node_peer *p, struct kith_now now,
                   struct kith_addr *ret)
 {
+    size_t slot;
     uint32_t by;
 
-    if (!way(n, &p->mesh.destination, KITH_MESH_SELF, &p->handle, 1, now.mono, &by))
+    if (!find_way(n, &p->mesh.destination, KITH_MESH_SELF, &p->handle, 1, now.mono, &slot, &by))
         return false;
     *ret = (struct kith_addr){.ip = kith_mesh_address(&p->mesh.destination)};
     return true;
@@ -445,6 +463,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
 
     m->now = now;
     kith_relay_tick(m->relay, now.mono);
+    search_tick(n, now);
     if (now.mono >= m->improve_at) {
         m->improve_at =
             kith_relay_flows(m->relay) > 0 ? kith_after(now.mono, IMPROVE_INTERVAL) : KITH_NEVER;
@@ -466,5 +485,7 @@ kith_time mesh_deadline(const struct kith_node *n)
 {
     const struct node_mesh *m = n->mesh;
 
-    return kith_sooner(kith_relay_deadline(m->relay), kith_sooner(m->tick_at, m->improve_at));
+    kith_time at = kith_sooner(m->tick_at, m->improve_at);
+
+    return kith_sooner(kith_sooner(kith_relay_deadline(m->relay), search_deadline(n)), at);
 }

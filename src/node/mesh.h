@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "mesh/relay.h"
+#include "mesh/search.h"
 #include "node/node.h"
 #include "wire/control.h"
 
@@ -27,14 +28,18 @@ struct peer_mesh {
     kith_time routes_paid, request_paid; /* what it may still tell and ask */
     kith_time share_paid;                /* of its requests, passed on */
     kith_time own_paid, pass_paid;       /* requests to it: our own, and others' */
+    uint32_t partial;                    /* bit per slot: it heard of more than it holds */
+    kith_time search_paid;               /* path requests and answers of its */
+    kith_time searched_paid;             /* path requests to it */
 };
 
 struct mesh_network {
     struct kith_mesh_paths *paths; /* NULL until one is told or recalled */
     kith_time tell_at;             /* when to tell what changed; KITH_NEVER: nothing did */
-    bool self_news;                /* our own number is another */
-    kith_time hunger_at;           /* when all neighbours are to be asked for all; KITH_NEVER */
-    kith_time seqno_at;            /* when to look who is starved; KITH_NEVER: nobody was */
+    bool self_news;                /* our own number is another, or the table is too small now */
+    uint8_t partial;     /* in how many ways, up to 3, some destinations are in no table here */
+    kith_time hunger_at; /* when all neighbours are to be asked for all; KITH_NEVER */
+    kith_time seqno_at;  /* when to look who is starved; KITH_NEVER: nobody was */
 };
 
 enum { MESH_TAGS = 512, MESH_ASKED = 512 };
@@ -64,6 +69,11 @@ struct node_mesh {
     struct kith_now now;     /* of this turn: a transport is not told the time */
     struct kith_destination here;
     struct mesh_seqno seqno;
+    struct kith_search *search;
+    size_t paths_max; /* destinations with ways, of one network */
+    struct {
+        uint64_t requests, answers, unasked; /* sent; sent; heard */
+    } searches;
     struct kith_map by_destination; /* -> node_peer */
     struct kith_link neighbours;    /* node_peer.mesh.link */
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
@@ -133,6 +143,25 @@ bool routes_hears(const struct node_peer *p, const struct node_network *net);
 void routes_tell_soon(struct mesh_network *m, struct kith_now now);
 void routes_tick(struct kith_node *n, struct kith_now now);
 kith_time routes_deadline(const struct kith_node *n);
+
+/* What a neighbour tells of one destination; asked: it answers a path request. */
+void routes_take(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
+                 const struct kith_route_item *item, bool asked, struct kith_now now);
+/* Others hear of members only, whoever told us what. */
+bool routes_may_tell(const struct kith_node *n, const struct node_network *net,
+                     const struct kith_destination *to);
+
+#define MESH_PATHS_MAX 10000 /* destinations, unless told */
+
+/* search.c */
+/* A way to it is needed, and nobody told of one. */
+void search_want(struct kith_node *n, const struct node_peer *p, struct kith_now now);
+void search_request(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                    struct kith_now now);
+void search_answer(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                   struct kith_now now);
+void search_tick(struct kith_node *n, struct kith_now now);
+kith_time search_deadline(const struct kith_node *n);
 
 /* seqno.c */
 #define MESH_SEQ_AHEAD 86400 /* seconds: a number further ahead of the calendar is none */

@@ -31,9 +31,17 @@ static void count_mesh(const struct kith_node *n, struct kith_node_totals *ret)
     ret->flows = kith_relay_flows(n->mesh->relay);
     for (size_t i = 0; i < n->n_handles; i++)
         ret->neighbours += n->by_handle[i]->mesh.neighbour ? 1u : 0u;
-    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        if (n->mesh->net[i].paths != NULL)
-            ret->ways += kith_mesh_paths_count(n->mesh->net[i].paths);
+    for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
+        const struct kith_mesh_paths *paths = n->mesh->net[i].paths;
+        if (paths == NULL)
+            continue;
+        ret->ways += kith_mesh_paths_count(paths);
+        ret->ways_pushed_out += kith_mesh_paths_pushed_out(paths);
+        ret->ways_turned_away += kith_mesh_paths_turned_away(paths);
+    }
+    ret->path_requests = n->mesh->searches.requests;
+    ret->path_answers = n->mesh->searches.answers;
+    ret->answers_unasked = n->mesh->searches.unasked;
 }
 
 static void count_sessions(const struct kith_node *n, struct kith_node_totals *ret)

@@ -46,6 +46,7 @@ struct kith_node_config {
     const struct kith_addr *listen; /* bound addresses, copied; at most KITH_VPN_LISTENING */
     size_t n_listen;
     bool forward_nothing;  /* members are not led on to each other */
+    size_t paths_max;      /* destinations of a network to which ways are kept; 0: 10,000 */
     uint64_t forward_rate; /* bytes a second of others' that are sent on; 0: without a limit */
     size_t peers_max;      /* peers known at a time, members and others; 0: 10,000 */
     size_t eager_max;      /* members of a network in which it keeps a session with all; 0: 64 */
@@ -235,6 +236,11 @@ struct kith_node_totals {
     uint64_t sessions, guests;           /* that are up: with peers trusted, with others */
     uint64_t direct, relayed, multi_hop; /* of the sessions: through nobody, one other, more */
     uint64_t ways;              /* destinations that neighbours lead to, network by network */
+    uint64_t ways_pushed_out;   /* left for others, because the table was full */
+    uint64_t ways_turned_away;  /* not taken in, because enough as near were there */
+    uint64_t path_requests;     /* sent, for others and for itself */
+    uint64_t path_answers;      /* sent */
+    uint64_t answers_unasked;   /* that belonged to no request, or came late */
     uint64_t flows;             /* through the mesh that begin, end or pass here */
     uint64_t neighbours;        /* sessions that lead on */
     uint64_t connections;       /* QUIC's, handshakes included */

@@ -236,6 +236,7 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     struct candidates c = {.n = 0};
     struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
+    struct kith_addr mesh;
 
     if (is_left_alone(n, p))
         return;
@@ -243,6 +244,9 @@ void peer_refresh(struct kith_node *n, struct node_peer *p, struct kith_now now)
     if (s == NULL && !wanted)
         return;
     gather(n, p, now, &c);
+    if (now.mono < p->needed_until && (s == NULL || !kith_session_is_up(s)) &&
+        !mesh_reaches(n, p, now, &mesh))
+        search_want(n, p, now);
     if (s == NULL && c.n == 0)
         return; /* nowhere to dial: it may come to us */
     if (s == NULL && kith_sessions_get(n->sessions, &p->id, now.mono, &s) < 0)

@@ -6,12 +6,12 @@
 #include "node/internal.h"
 
 enum {
-    PATHS_MAX = 10000,    /* destinations of one network */
     ITEMS_MAX = 500,      /* of one message */
     GONE = 255,           /* in the place of hops */
     ITEM = 22,            /* bytes */
     ANEW = 1,             /* flags of a message: what was told before is void */
     WANT = 2,             /* and the sender wants to hear all */
+    PARTIAL = 4,          /* and it heard of more than it holds */
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
@@ -47,8 +47,11 @@ bool routes_hears(const struct node_peer *p, const struct node_network *net)
 static int send_list(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
                      struct list *l, struct kith_now now)
 {
+    /* what p itself says does not count for p */
+    unsigned said = (p->mesh.partial & 1u << net->slot) != 0 ? 1 : 0;
+    bool partial = routes_of(n, net)->partial > said;
     struct kith_routes m = {.network = net->id,
-                            .flags = l->flags,
+                            .flags = (uint8_t)(l->flags | (partial ? PARTIAL : 0)),
                             .entries = {{l->items, l->n * ITEM}, (uint16_t)l->n}};
     size_t len;
 
@@ -88,10 +91,10 @@ static struct kith_route_item own_item(const struct kith_node *n)
 }
 
 /* Others hear of members only, whoever told us what. */
-static bool is_told_on(const struct kith_node *n, const struct node_network *net,
-                       const struct kith_mesh_advert *a)
+bool routes_may_tell(const struct kith_node *n, const struct node_network *net,
+                     const struct kith_destination *to)
 {
-    const struct node_peer *p = mesh_peer(n, &a->to);
+    const struct node_peer *p = mesh_peer(n, to);
 
     return n->mesh->forward && p != NULL && (p->member_of & 1u << net->slot) != 0;
 }
@@ -112,7 +115,7 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
     while (err >= 0 && paths != NULL &&
            kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
         item = item_for(p, &a);
-        if (item.hops == GONE || !is_told_on(n, net, &a))
+        if (item.hops == GONE || !routes_may_tell(n, net, &a.to))
             continue;
         kith_mesh_paths_told(paths, &a, false);
         err = add_item(n, p, net, &l, &item, now);
@@ -196,7 +199,8 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
 int routes_paths(struct kith_node *n, const struct node_network *net, struct kith_mesh_paths **ret)
 {
     struct mesh_network *m = routes_of(n, net);
-    int err = m->paths != NULL ? KITH_OK : kith_mesh_paths_new(n->env, PATHS_MAX, &m->paths);
+    int err =
+        m->paths != NULL ? KITH_OK : kith_mesh_paths_new(n->env, n->mesh->paths_max, &m->paths);
 
     *ret = m->paths;
     return err;
@@ -217,10 +221,11 @@ static void tell_paths(struct kith_node *n, struct mesh_network *m,
         peer_refresh(n, p, now);
 }
 
-static void take_item(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
-                      const struct kith_route_item *item, struct kith_now now)
+void routes_take(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
+                 const struct kith_route_item *item, bool asked, struct kith_now now)
 {
-    struct kith_mesh_offer offer = {.neighbour = p->handle,
+    struct kith_mesh_offer offer = {.asked = asked,
+                                    .neighbour = p->handle,
                                     .hops = (uint8_t)(item->hops + 1),
                                     .rate = item->rate,
                                     .seq = item->seq,
@@ -256,6 +261,8 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
                         now) ||
         routes_paths(n, net, &paths) < 0)
         return;
+    p->mesh.partial &= ~(1u << net->slot);
+    p->mesh.partial |= (m.flags & PARTIAL) != 0 ? 1u << net->slot : 0;
     if ((m.flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(paths, p->handle, now.mono);
     if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
@@ -269,7 +276,7 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
     }
     struct kith_reader r = kith_reader_on(m.entries.bytes);
     while (kith_route_item_next(&r, &item))
-        take_item(n, routes_of(n, net), p, &item, now);
+        routes_take(n, routes_of(n, net), p, &item, false, now);
     routes_tell_soon(routes_of(n, net), now);
 }
 
@@ -336,6 +343,7 @@ void routes_forget(struct kith_node *n, const struct node_network *net)
     struct mesh_network *m = routes_of(n, net);
 
     kith_mesh_paths_free(m->paths);
+    kith_search_drop_scope(n->mesh->search, net->slot);
     *m = (struct mesh_network){
         .tell_at = KITH_NEVER, .hunger_at = KITH_NEVER, .seqno_at = KITH_NEVER};
 }
@@ -367,6 +375,18 @@ static void feel_hunger(struct kith_node *n, const struct node_network *net, str
     ask_for_all(n, net, now);
 }
 
+/* That a table is too small is news, too: ours, which counts double, or a neighbour's. */
+static void note_partial(const struct kith_node *n, const struct node_network *net, kith_time now)
+{
+    struct mesh_network *m = routes_of(n, net);
+    uint8_t partial = m->paths != NULL && kith_mesh_paths_is_partial(m->paths, now) ? 2 : 0;
+
+    for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL && partial < 3;)
+        partial = (uint8_t)(partial + ((p->mesh.partial >> net->slot) & 1));
+    m->self_news |= partial != m->partial;
+    m->partial = partial;
+}
+
 /* The news, a message's worth at a time. */
 static void tell_changes(struct kith_node *n, const struct node_network *net, struct kith_now now)
 {
@@ -378,7 +398,7 @@ static void tell_changes(struct kith_node *n, const struct node_network *net, st
     m->self_news = false;
     while (m->paths != NULL &&
            kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_NEWS, now.mono, &a)) {
-        if (!is_told_on(n, net, &a))
+        if (!routes_may_tell(n, net, &a.to))
             continue;
         kith_mesh_paths_told(m->paths, &a, true);
         news[count++] = a;
@@ -403,6 +423,7 @@ void routes_tick(struct kith_node *n, struct kith_now now)
         bool tell = now.mono >= m->tell_at;
         if (tell) {
             m->tell_at = KITH_NEVER;
+            note_partial(n, net, now.mono);
             tell_changes(n, net, now);
             tell_due(n, net, now);
         }

@@ -217,7 +217,7 @@ static void it_holds_exactly_what_was_told_and_orders_it_by_cost(void **state)
         struct kith_now now = {.mono = 10000 * KITH_SEC, .wall = WALL};
         lab_seed(&dice, seed);
         memset(&m, 0, sizeof m);
-        struct kith_mesh_paths *p = open_table(DESTINATIONS);
+        struct kith_mesh_paths *p = open_table(2 * DESTINATIONS);
         for (int i = 0; i < STEPS; i++) {
             step(p, &m, &now);
             if (i % 16 == 0)
@@ -251,6 +251,17 @@ static void sound(struct kith_mesh_paths *p, size_t max, struct kith_now now, ui
     assert_int_equal(n, kith_mesh_paths_count(p));
 }
 
+/* The news to everybody, and one answer. */
+static void tell_on(struct kith_mesh_paths *p, struct kith_now now)
+{
+    const struct kith_destination to = dest(below(2000));
+    struct kith_mesh_advert a;
+
+    for (size_t at = 0; kith_mesh_paths_next_advert(p, &at, KITH_MESH_NEWS, now.mono, &a);)
+        kith_mesh_paths_told(p, &a, true);
+    (void)kith_mesh_paths_answer(p, &to, below(MANY), now.mono, &a);
+}
+
 static void whatever_is_told_it_stays_within_its_bounds(void **state)
 {
     (void)state;
@@ -263,10 +274,13 @@ static void whatever_is_told_it_stays_within_its_bounds(void **state)
             const struct kith_destination to = dest(below(2000));
             struct kith_mesh_offer o = {.neighbour = below(MANY),
                                         .hops = (uint8_t)(1 + below(8)),
+                                        .asked = below(4) == 0,
                                         .expires = now.wall + 1 + below(2000)};
             enum kith_mesh_told told;
             assert_int_equal(kith_mesh_paths_tell(p, &to, &o, now, &told), KITH_OK);
             assert_true(kith_mesh_paths_count(p) <= max);
+            if (below(8) == 0)
+                tell_on(p, now);
             if (i % 100 != 99)
                 continue;
             now.mono += below(600) * KITH_SEC;

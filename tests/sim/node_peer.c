@@ -70,6 +70,7 @@ int node_sim_try_start(struct node_peer_sim *p)
         .eager_max = p->eager_max,
         .company_size = p->company_size,
         .forward_nothing = p->forward_nothing,
+        .paths_max = p->paths_max,
     };
 
     int err = kith_node_new(&cfg, &p->env, p->store, node_sim_now(p), &p->node, &why);

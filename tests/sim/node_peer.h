@@ -21,6 +21,7 @@ struct node_peer_sim {
     size_t peers_max;                /* from the next restart on; 0: as usual */
     size_t eager_max, company_size;  /* the same */
     bool forward_nothing;            /* from the next restart on */
+    size_t paths_max;                /* likewise; 0: as usual */
     int64_t wall_offset;             /* of this node's calendar clock, seconds */
     bool on_loopback;                /* listens there, too; from its next start on */
     enum kith_congestion congestion; /* from its next start on */

@@ -13,7 +13,7 @@
 #define WALL ((kith_wall)1800000000)
 #define LATER (WALL + 86400)
 
-enum { MAX = 2048 };
+enum { MAX = 2048, TOLD = MAX - MAX / 8 /* and the rest is for what was asked for */ };
 
 static struct kith_random_seeded seeded;
 static struct kith_random rnd;
@@ -381,8 +381,10 @@ static void a_flood_by_one_pushes_out_its_own_only(void **state)
         (void)tell(i, 9, 4); /* known to two */
     for (uint32_t i = 0; i < 20000; i++)
         (void)tell(100000 + i, 7, 1);
-    assert_int_equal(kith_mesh_paths_count(p), MAX);
-    assert_int_equal(kith_mesh_paths_pushed_out(p), 20000 - (MAX - 100));
+    assert_int_equal(kith_mesh_paths_count(p), TOLD);
+    assert_int_equal(kith_mesh_paths_pushed_out(p), 0);
+    assert_int_equal(kith_mesh_paths_turned_away(p), 20000 - (TOLD - 100));
+    assert_true(kith_mesh_paths_is_partial(p, now.mono));
     for (uint32_t i = 0; i < 100; i++)
         assert_int_equal(ways(i), 2);
     /* a third comes late, and gets its share */
@@ -390,30 +392,57 @@ static void a_flood_by_one_pushes_out_its_own_only(void **state)
         (void)tell(500000 + i, 10, 2);
     for (uint32_t i = 0; i < 500; i++)
         assert_int_equal(best(500000 + i, KITH_MESH_NOBODY), 10);
-    assert_int_equal(kith_mesh_paths_count(p), MAX);
+    assert_int_equal(kith_mesh_paths_count(p), TOLD);
 }
 
-static void what_is_asked_for_stays(void **state)
+static void what_is_used_stays(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < MAX; i++)
-        (void)tell(i, 7, 1);
-    for (uint32_t i = 0; i < 3 * MAX; i++) {
+    for (uint32_t i = 0; i < TOLD; i++)
+        (void)tell(i, 7, 9);
+    for (uint32_t i = 0; i < 3 * TOLD; i++) {
         assert_int_equal(best(5, KITH_MESH_NOBODY), 7);
         (void)tell(100000 + i, 7, 1);
     }
     assert_int_equal(best(6, KITH_MESH_NOBODY), KITH_MESH_NOBODY);
+    assert_int_equal(kith_mesh_paths_pushed_out(p), TOLD - 1);
+    assert_int_equal(kith_mesh_paths_turned_away(p), 2 * TOLD + 1);
+    /* for five minutes, and then it is as far away as it is */
+    pass(301 * KITH_SEC);
+    for (uint32_t i = 0; i < TOLD; i++)
+        (void)tell(100000 + i, 7, 1);
+    (void)kith_mesh_paths_tick(p, now);
+    (void)tell(100000 + TOLD, 7, 2);
+    assert_int_equal(ways(5), 0);
+}
+
+/* Whatever the order in which they come. */
+static void the_nearest_are_kept(void **state)
+{
+    static const unsigned hops[] = {9, 3, 7, 1, 5, 2, 8, 6, 4};
+    uint32_t each = TOLD / 4;
+
+    (void)state;
+    assert_false(kith_mesh_paths_is_partial(p, now.mono));
+    for (uint32_t k = 0; k < KITH_COUNT(hops); k++)
+        for (uint32_t i = 0; i < each; i++)
+            (void)tell(1000 * hops[k] + i, 7, hops[k]);
+    for (uint32_t h = 1; h <= 9; h++)
+        for (uint32_t i = 0; i < each; i++)
+            assert_int_equal(ways(1000 * h + i), h <= 4);
+    pass(900 * KITH_SEC);
+    assert_false(kith_mesh_paths_is_partial(p, now.mono));
 }
 
 static void an_entry_takes_at_most_200_bytes(void **state)
 {
     (void)state;
     size_t before = heap.bytes;
-    for (uint32_t i = 0; i < MAX; i++)
+    for (uint32_t i = 0; i < TOLD; i++)
         for (uint32_t by = 1; by <= 3; by++)
             (void)tell(i, by, by);
-    print_message("%zu bytes an entry\n", (heap.bytes - before) / MAX);
-    assert_true((heap.bytes - before) / MAX <= 200);
+    print_message("%zu bytes an entry\n", (heap.bytes - before) / TOLD);
+    assert_true((heap.bytes - before) / TOLD <= 200);
 }
 
 static void without_memory_nothing_is_lost_but_what_is_new(void **state)
@@ -480,6 +509,112 @@ static void tell_everybody(uint32_t to)
     assert_true(a.hops <= KITH_MESH_HOPS_MAX);
     kith_mesh_paths_told(p, &a, true);
     assert_true(nothing_to_tell(to, KITH_MESH_NEWS));
+}
+
+/* However far it is, and only so. */
+static void what_was_asked_for_comes_in(void **state)
+{
+    struct kith_mesh_offer o = {
+        .neighbour = 7, .hops = 40, .seq = 1, .expires = now.wall + 1000, .asked = true};
+    const struct kith_destination far = dest(77777);
+    struct kith_mesh_advert a;
+    enum kith_mesh_told told;
+
+    (void)state;
+    for (uint32_t i = 0; i < TOLD; i++)
+        (void)tell(i, 7, 2);
+    assert_int_equal(tell(77778, 7, 40), KITH_MESH_TOLD_WORSE);
+    assert_int_equal(kith_mesh_paths_tell(p, &far, &o, now, &told), KITH_OK);
+    assert_int_equal(told, KITH_MESH_TOLD_NEW);
+    for (uint32_t i = 0; i < TOLD; i++)
+        (void)tell(1000 + i, 7, 1); /* which takes nothing from it */
+    assert_int_equal(ways(77777), 1);
+    assert_int_equal(kith_mesh_paths_count(p), TOLD + 1);
+    /* others hear of it if they ask, and then that it is gone */
+    assert_true(nothing_to_tell(77777, KITH_MESH_NEWS));
+    assert_true(nothing_to_tell(77777, KITH_MESH_ALL));
+    assert_false(kith_mesh_paths_answer(p, &far, 7, now.mono, &a)); /* who is the way there */
+    assert_true(kith_mesh_paths_answer(p, &far, 8, now.mono, &a));
+    assert_int_equal(a.hops, 40);
+    assert_true(nothing_to_tell(77777, KITH_MESH_NEWS));
+    kith_mesh_paths_withdrawn(p, &far, 7, now.mono);
+    assert_int_equal(news(77777, KITH_MESH_NEWS).hops, 0);
+}
+
+/* An eighth of the table, of which the one not used for longest gives way; nothing else does. */
+static void what_was_asked_for_gives_way_to_its_like(void **state)
+{
+    enum kith_mesh_told told;
+
+    (void)state;
+    for (uint32_t i = 0; i < TOLD; i++)
+        (void)tell(i, 7, 2);
+    for (uint32_t i = 0; i < MAX; i++) {
+        const struct kith_destination d = dest(50000 + i);
+        const struct kith_mesh_offer o = {
+            .neighbour = 7, .hops = 40, .expires = LATER, .asked = true};
+        assert_int_equal(kith_mesh_paths_tell(p, &d, &o, now, &told), KITH_OK);
+        assert_int_equal(best(50000, KITH_MESH_NOBODY), 7); /* used all the time */
+        assert_true(kith_mesh_paths_count(p) <= MAX);
+    }
+    for (uint32_t i = 0; i < TOLD; i++)
+        assert_int_equal(ways(i), 1);
+    assert_int_equal(ways(50001), 0);
+    assert_int_equal(ways(50000 + MAX - 1), 1);
+    /* where there is room it is as if it had been told */
+    for (uint32_t i = 0; i < TOLD; i++) {
+        const struct kith_destination d = dest(i);
+        kith_mesh_paths_withdrawn(p, &d, 7, now.mono);
+    }
+    (void)kith_mesh_paths_tick(p, now);
+    assert_int_equal(news(50000, KITH_MESH_ALL).hops, 40);
+}
+
+static void tell_news(void)
+{
+    struct kith_mesh_advert a;
+
+    for (size_t at = 0; kith_mesh_paths_next_advert(p, &at, KITH_MESH_NEWS, now.mono, &a);)
+        kith_mesh_paths_told(p, &a, true);
+}
+
+/* Neighbours were told that we lead there. */
+static void who_was_pushed_out_is_told_of_as_gone(void **state)
+{
+    struct kith_mesh_advert a;
+    size_t at = 0, gone = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < TOLD; i++) {
+        (void)tell(i, 7, 5);
+        tell_everybody(i);
+    }
+    (void)tell(5000, 7, 2);
+    while (kith_mesh_paths_next_advert(p, &at, KITH_MESH_NEWS, now.mono, &a)) {
+        gone += a.hops == 0;
+        kith_mesh_paths_told(p, &a, true);
+    }
+    assert_int_equal(gone, 1);
+    /* of no more than an eighth and 16 before somebody hears it */
+    for (uint32_t i = 0; i < TOLD; i++)
+        (void)tell(7000 + i, 7, 2);
+    assert_in_range(kith_mesh_paths_pushed_out(p), MAX / 8 + 16, MAX / 8 + 17);
+    tell_news();
+    assert_int_equal(kith_mesh_paths_count(p), TOLD);
+    /* those that are lost are bounded, too */
+    for (uint32_t i = 0; i < TOLD; i++) {
+        (void)tell(6000 + i, 7, 1);
+        tell_news();
+    }
+    size_t blocks = heap.live;
+    for (uint32_t i = 0; i < 3 * TOLD; i++) {
+        pass(KITH_SEC / 100);
+        const struct kith_destination d = dest(6000 + i);
+        kith_mesh_paths_withdrawn(p, &d, 7, now.mono);
+        (void)tell(6000 + TOLD + i, 7, 1);
+        tell_news();
+    }
+    assert_true(heap.live <= blocks + MAX);
 }
 
 static void news_is_what_everybody_was_told_differently_last(void **state)
@@ -651,7 +786,11 @@ int main(void)
         T(what_cannot_be_is_refused),
         T(a_neighbour_that_goes_takes_its_ways_along),
         T(a_flood_by_one_pushes_out_its_own_only),
-        T(what_is_asked_for_stays),
+        T(what_is_used_stays),
+        T(the_nearest_are_kept),
+        T(what_was_asked_for_comes_in),
+        T(what_was_asked_for_gives_way_to_its_like),
+        T(who_was_pushed_out_is_told_of_as_gone),
         T(news_is_what_everybody_was_told_differently_last),
         T(a_way_that_is_not_feasible_is_used_but_not_told_on),
         T(the_best_that_may_be_told_on_stays_among_shorter_ones),
