@@ -158,6 +158,14 @@ static void on_stream(struct foe *f, const struct kith_session_effect *fx)
     }
 }
 
+static void note_request(struct foe *f, struct kith_span message)
+{
+    if (message.p[0] != KITH_WIRE_path_request || message.n > sizeof f->asked)
+        return;
+    memcpy(f->asked, message.p, message.n);
+    f->asked_len = message.n;
+}
+
 void foe_pump(struct foe *f)
 {
     struct kith_session_effect fx;
@@ -172,6 +180,7 @@ void foe_pump(struct foe *f)
             f->last_end = *fx.end;
         } else if (fx.kind == KITH_SESSION_CONTROL) {
             f->controls[fx.message.p[0]]++;
+            note_request(f, fx.message);
         } else if (fx.kind == KITH_SESSION_STREAM) {
             on_stream(f, &fx);
         }

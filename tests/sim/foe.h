@@ -20,6 +20,8 @@ struct foe {
     bool zombie; /* answers no question of life; its connections live on */
     size_t ups, downs, controls[256], packets;
     uint8_t last_kind;
+    uint8_t asked[128]; /* the path_request it was sent last */
+    size_t asked_len;
     struct kith_conn_end last_end;
     uint8_t answer[32768]; /* what came on the stream it heard of last */
     size_t answer_len;
