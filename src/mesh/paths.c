@@ -55,6 +55,7 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
         return KITH_E_INVAL;
     if (offer->expires <= now.wall)
         return KITH_E_EXPIRED;
+    const bool told_room = kith_paths_told_room(p);
     if (is_new && !kith_paths_room(p, offer, now.mono))
         return KITH_OK;
     e = kith_paths_find(p, to); /* room may have been made of it */
@@ -75,7 +76,7 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
     *at = w;
     if (offer->expires > e->expires)
         e->expires = offer->expires < UINT32_MAX ? (uint32_t)offer->expires : UINT32_MAX;
-    if (is_new && offer->asked && !kith_paths_hand_over(p, e, ASKED))
+    if (is_new && offer->asked && !told_room && !kith_paths_hand_over(p, e, ASKED))
         return KITH_E_NOMEM;
     kith_paths_file(e, now.mono);
     best = kith_paths_best_of(e, KITH_MESH_NOBODY, now.mono);
@@ -172,8 +173,8 @@ size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now)
         p->measured = NULL;
     }
     put_back_unused(p, now.mono);
-    kith_paths_adopt_asked(p, now.mono);
-    return sweep(p, KITH_MESH_NOBODY, now).gone;
+    struct tally t = sweep(p, KITH_MESH_NOBODY, now);
+    return t.fewer + t.gone + kith_paths_adopt_asked(p, now.mono);
 }
 
 void kith_mesh_paths_withdrawn(struct kith_mesh_paths *p, const struct kith_destination *to,

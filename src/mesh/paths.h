@@ -162,8 +162,8 @@ bool kith_mesh_paths_feasible(const struct kith_mesh_paths *p, const struct kith
 bool kith_mesh_paths_told_on(const struct kith_mesh_paths *p, const struct kith_destination *to,
                              uint32_t *ret_seq, uint8_t *ret_hops);
 
-/* Drops what is no longer fresh or has expired, and what was measured long ago. How many
- * destinations are gone. */
+/* Drops what is no longer fresh or has expired, and what was measured long ago. Of how many
+ * destinations something else may be told now. */
 size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now);
 /* Destinations to which a way is known. */
 size_t kith_mesh_paths_count(const struct kith_mesh_paths *p);

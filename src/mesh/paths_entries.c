@@ -230,8 +230,7 @@ static size_t asked_max(const struct kith_mesh_paths *p)
     return p->max > ASKED_PART ? p->max / ASKED_PART : 1;
 }
 
-/* Of destinations that neighbours told of unasked. */
-static bool told_room(const struct kith_mesh_paths *p)
+bool kith_paths_told_room(const struct kith_mesh_paths *p)
 {
     return p->by_destination.n - p->lost - asked(p) < p->max - asked_max(p);
 }
@@ -250,8 +249,6 @@ static bool room_for_asked(struct kith_mesh_paths *p, kith_time now)
 static bool room_for_told(struct kith_mesh_paths *p, const struct kith_mesh_offer *offer,
                           kith_time now)
 {
-    if (told_room(p))
-        return true;
     const struct owner *most = richest(p, offer->neighbour);
     struct entry *e = most != NULL ? least_missed(most) : NULL;
     if (e == NULL)
@@ -268,16 +265,22 @@ static bool room_for_told(struct kith_mesh_paths *p, const struct kith_mesh_offe
 
 bool kith_paths_room(struct kith_mesh_paths *p, const struct kith_mesh_offer *offer, kith_time now)
 {
+    if (kith_paths_told_room(p))
+        return true;
     return offer->asked ? room_for_asked(p, now) : room_for_told(p, offer, now);
 }
 
-void kith_paths_adopt_asked(struct kith_mesh_paths *p, kith_time now)
+size_t kith_paths_adopt_asked(struct kith_mesh_paths *p, kith_time now)
 {
     const struct owner *o;
+    size_t n = 0;
 
-    while ((o = owner_by(p, ASKED)) != NULL && told_room(p)) {
+    for (; (o = owner_by(p, ASKED)) != NULL && kith_paths_told_room(p); n++) {
         struct entry *e = least_missed(o);
-        if (kith_paths_hand_over(p, e, e->way[0].neighbour))
-            kith_paths_file(e, now);
+        if (!kith_paths_hand_over(p, e, e->way[0].neighbour))
+            continue;
+        e->told = TOLD_SOME;
+        kith_paths_file(e, now);
     }
+    return n;
 }

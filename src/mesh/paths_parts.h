@@ -19,6 +19,7 @@ enum {
     ASKED_PART = 8,             /* of a table, for destinations that were asked for */
 };
 
+#define TOLD_SOME 2 /* in the place of a hash: something, of which not everybody was told */
 #define ASKED (UINT32_MAX - 2) /* in the place of a neighbour: of what was asked for, on shelf 0 */
 
 struct entry {             /* 136 bytes: there are many */
@@ -27,7 +28,8 @@ struct entry {             /* 136 bytes: there are many */
     struct kith_destination to;
     uint32_t expires; /* kith_wall: until 2106 */
     uint32_t seq;     /* the newest number that was told on */
-    uint32_t told;    /* a hash of what was told last; 0: that there is no way, or nothing yet */
+    uint32_t told;    /* a hash of what everybody was told last, odd; TOLD_SOME; 0: that there is no
+                         way,    or nothing yet */
     union {           /* seconds of the node's monotonic clock */
         uint32_t lost_at;  /* without a way: since when */
         uint32_t asked_at; /* with ways: for a newer number last */
@@ -87,8 +89,10 @@ bool kith_paths_hand_over(struct kith_mesh_paths *p, struct entry *e, uint32_t n
 void kith_paths_lose(struct kith_mesh_paths *p, struct entry *e, kith_time now);
 /* Puts it where it belongs now that its ways are others, or that it was not used for long. */
 void kith_paths_file(struct entry *e, kith_time now);
-/* Makes of what was asked for what is told, as far as there is room. */
-void kith_paths_adopt_asked(struct kith_mesh_paths *p, kith_time now);
+/* Whether there is room for one more of those that neighbours told of unasked. */
+bool kith_paths_told_room(const struct kith_mesh_paths *p);
+/* Makes of what was asked for what is told, as far as there is room; of how many. */
+size_t kith_paths_adopt_asked(struct kith_mesh_paths *p, kith_time now);
 /* A flow goes there. */
 void kith_paths_touch(struct entry *e, kith_time now);
 

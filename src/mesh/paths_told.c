@@ -74,8 +74,10 @@ void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_adve
 
     if (e == NULL)
         return;
-    if (everybody || kith_paths_is_asked(e)) /* then all who heard of it hear that it is gone */
+    if (everybody)
         e->told = mark_of(p, a);
+    else if (kith_paths_is_asked(e)) /* then all hear when it is gone */
+        e->told = TOLD_SOME;
     if (a->hops == 0)
         return;
     e->asks = 0;

@@ -474,8 +474,8 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     tell_over_rate(n);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
-        if (m->net[i].paths != NULL)
-            (void)kith_mesh_paths_tick(m->net[i].paths, now);
+        if (m->net[i].paths != NULL && kith_mesh_paths_tick(m->net[i].paths, now) > 0)
+            routes_tell_soon(&m->net[i], now);
     measure(n, now);
     if (now.mono >= m->save_at)
         recall_save(n, now);

@@ -32,6 +32,7 @@ enum {
 #define STORM (45 * KITH_SEC)
 /* So long after the storm all reach each other at the latest. Most do within 15 s; a connection
  * that was cut off for half a minute tries ever less often, and is given up after 60 s. */
+#define MEET_AGAIN (30 * KITH_SEC) /* until two that were apart have told each other where they are */
 #define REACH (75 * KITH_SEC)
 #define FORGOTTEN (KITH_MESH_IDLE + 5 * KITH_SEC)
 #define QUIET (REACH + 20 * KITH_SEC) /* after the storm in all */
@@ -50,6 +51,9 @@ static struct life {
     kith_time start_at[TOWN_MAX];          /* KITH_NEVER: it runs, or never will */
     bool spared[TOWN_MAX];                 /* the vandal says nothing of these */
     unsigned moves;
+    kith_time moved_at[TOWN_MAX];           /* KITH_NEVER: it did not */
+    kith_time cut_at[TOWN_MAX][TOWN_MAX];   /* when their link was cut last */
+    kith_time whole_at[TOWN_MAX][TOWN_MAX]; /* and was there again */
     kith_time look_at, event_at;
 } life;
 
@@ -178,6 +182,7 @@ static void cut(size_t a, size_t b, kith_time mend_at)
     if (!life.hear[a][b] || life.mend_at[a][b] != KITH_NEVER)
         return;
     life.mend_at[a][b] = life.mend_at[b][a] = mend_at;
+    life.cut_at[a][b] = life.cut_at[b][a] = now();
     set_link(a, b, true);
     laws_stirred(&life.laws);
 }
@@ -237,13 +242,29 @@ static void one_vanishes(void)
     stop(who, KITH_NEVER);
 }
 
+/* Whether two that hear each other have been apart lately, and the other has moved since. Where
+ * both ends of the only link between two parts move while they are apart, neither is where the
+ * other looks for it: that takes somebody who tells them, and there is nobody. */
+static bool would_be_lost(size_t who)
+{
+    for (size_t i = 0; i < life.t.n; i++) {
+        bool apart = life.mend_at[who][i] != KITH_NEVER ||
+                     kith_since(now(), life.whole_at[who][i]) < MEET_AGAIN;
+        if (life.hear[who][i] && apart && life.moved_at[i] != KITH_NEVER &&
+            life.moved_at[i] >= life.cut_at[who][i])
+            return true;
+    }
+    return false;
+}
+
 static void one_moves(void)
 {
     size_t who = below(life.t.n);
     char addr[40];
 
-    if (!runs(who))
+    if (!runs(who) || would_be_lost(who))
         return;
+    life.moved_at[who] = now();
     kith_format(addr, sizeof addr, "198.19.%zu.%u:9000", who + 1, ++life.moves);
     tell("%s moves to %s", life.t.name[who], addr);
     node_sim_move(&life.t.node[who], addr);
@@ -278,6 +299,7 @@ static void mend(bool all)
         for (size_t b = 0; b < a; b++)
             if (life.mend_at[a][b] != KITH_NEVER && (all || life.mend_at[a][b] <= now())) {
                 life.mend_at[a][b] = life.mend_at[b][a] = KITH_NEVER;
+                life.whole_at[a][b] = life.whole_at[b][a] = now();
                 set_link(a, b, false);
                 laws_stirred(&life.laws);
             }
@@ -364,7 +386,7 @@ static void begin(uint64_t seed)
     lab_seed(&life.dice, seed);
     sim_dice(seed);
     for (size_t a = 0; a < TOWN_MAX; a++) {
-        life.start_at[a] = KITH_NEVER;
+        life.start_at[a] = life.moved_at[a] = KITH_NEVER;
         for (size_t b = 0; b < TOWN_MAX; b++)
             life.mend_at[a][b] = KITH_NEVER;
     }

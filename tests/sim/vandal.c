@@ -158,6 +158,41 @@ static void asks_for_news(struct vandal *v, size_t victim, const bool *spared)
     says(v, victim, buf, n);
 }
 
+/* For paths; and it answers what it was not asked, or what it was (asked holds the last). */
+static void asks_for_paths(struct vandal *v, size_t victim, const bool *spared)
+{
+    const struct kith_path_request m = {.network = v->t->info.id,
+                                        .tag = kith_random_u64(v->dice),
+                                        .destination = of_somebody(v, spared),
+                                        .hops = (uint8_t)(1 + below(v, KITH_MESH_HOPS_MAX)),
+                                        .flags = (uint8_t)below(v, 2)};
+    uint8_t buf[128];
+    size_t n;
+
+    assert_int_equal(kith_path_request_encode(&m, buf, sizeof buf, &n), KITH_OK);
+    says(v, victim, buf, n);
+}
+
+static void answers_at_random(struct vandal *v, size_t victim, const bool *spared)
+{
+    struct kith_path_request asked = {.tag = kith_random_u64(v->dice),
+                                      .destination = of_somebody(v, spared)};
+    uint8_t buf[128];
+    size_t n;
+
+    if (v->foe.asked_len > 0 && below(v, 2) == 0)
+        assert_int_equal(
+            kith_path_request_decode((struct kith_span){v->foe.asked, v->foe.asked_len}, &asked),
+            KITH_OK);
+    const struct kith_path_answer m = {.network = v->t->info.id,
+                                       .tag = asked.tag,
+                                       .destination = asked.destination,
+                                       .seq = (uint32_t)node_sim_now(&v->t->node[victim]).wall,
+                                       .hops = (uint8_t)below(v, 4)};
+    assert_int_equal(kith_path_answer_encode(&m, buf, sizeof buf, &n), KITH_OK);
+    says(v, victim, buf, n);
+}
+
 /* ---- life ---- */
 
 static void learn_membership(struct vandal *v)
@@ -210,8 +245,8 @@ static void greet(struct vandal *v, size_t i)
 void vandal_act(struct vandal *v, const bool *spared)
 {
     static void (*const things[])(struct vandal *, size_t, const bool *) = {
-        begins_a_flow, begins_a_flow,   sends_noise,  sends_a_piece,
-        ends_a_flow,   lies_about_ways, asks_for_news};
+        begins_a_flow,   begins_a_flow, sends_noise,    sends_a_piece,    ends_a_flow,
+        lies_about_ways, asks_for_news, asks_for_paths, answers_at_random};
     size_t i = (size_t)below(v, v->n_victims);
 
     for (size_t k = 0; k < v->n_victims; k++)
