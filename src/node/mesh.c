@@ -264,6 +264,7 @@ static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
     p->mesh.neighbour = false;
     kith_list_remove(&p->mesh.link);
     p->mesh.due = p->mesh.want = p->mesh.anew = 0;
+    p->mesh.rate = p->mesh.rate_told = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);
     company_parted(n, p, now);
@@ -415,7 +416,7 @@ static void measure(struct kith_node *n, struct kith_now now)
     struct kith_session_info info;
 
     for (size_t i = 0; i < n->n_handles; i++) {
-        const struct node_peer *p = n->by_handle[i];
+        struct node_peer *p = n->by_handle[i];
         const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
         uint32_t by = p->handle;
         if (s == NULL || !kith_session_is_up(s) || kith_session_is_silent(s))
@@ -423,6 +424,8 @@ static void measure(struct kith_node *n, struct kith_now now)
         kith_session_info(s, &info);
         if (info.relayed && !kith_relay_route(n->mesh->relay, &info.path.remote.ip, &by))
             continue;
+        if (p->mesh.neighbour && !info.relayed)
+            rates_measured(n, p, info.rate, now);
         for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
             if (n->mesh->net[k].paths != NULL && info.rtt > 0)
                 kith_mesh_paths_measured(n->mesh->net[k].paths, &p->mesh.destination, by, info.rtt,

@@ -27,6 +27,8 @@ struct peer_mesh {
     kith_time routes_paid, request_paid; /* what it may still tell and ask */
     kith_time share_paid;                /* of its requests, passed on */
     kith_time own_paid, pass_paid;       /* requests to it: our own, and others' */
+    uint64_t rate;     /* bit/s of the link to it, as measured lately; 0: not known */
+    uint8_t rate_told; /* class of it that was news last; 0: none was */
 };
 
 struct mesh_network {
@@ -142,6 +144,16 @@ void seqno_request(struct kith_node *n, struct node_peer *p, struct kith_span me
                    struct kith_now now);
 /* Asks for newer numbers of whom ways are known that may not be told on, when it is time. */
 void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_now now);
+
+/* rates.c */
+/* The class of the slowest link on a way by a neighbour (a handle) that told this of it: log2 of
+ * bit/s, of those links of which it is known; 0: of none. */
+uint8_t rates_of_way(const struct kith_node *n, uint32_t by, uint8_t told);
+/* A neighbour is about to tell this of a destination: perhaps others are to hear of its rate. */
+void rates_heard(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
+                 const struct kith_route_item *item, struct kith_now now);
+/* The link to a neighbour carries so many bit/s; 0: not known. */
+void rates_measured(struct kith_node *n, struct node_peer *p, uint64_t rate, struct kith_now now);
 
 /* recall.c */
 #define MESH_SAVE_INTERVAL (3600 * KITH_SEC)

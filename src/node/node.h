@@ -199,7 +199,7 @@ struct kith_way_info {
     unsigned hops; /* 1: the member is a neighbour itself */
     kith_dur rtt;  /* measured by this way; 0: not yet */
     double loss;   /* 0 to 1, smoothed */
-    uint64_t rate; /* bit/s of the slowest link, to a power of two; 0: unknown */
+    uint64_t rate; /* bit/s of the slowest link that is known, a power of two; 0: none is */
     kith_dur age;  /* since it was told or used */
     kith_wall expires;
     bool best; /* the first that packets would take */

@@ -71,14 +71,15 @@ static int add_item(struct kith_node *n, const struct node_peer *p, const struct
 }
 
 /* What p hears of a destination. */
-static struct kith_route_item item_for(const struct node_peer *p, const struct kith_mesh_advert *a)
+static struct kith_route_item item_for(const struct kith_node *n, const struct node_peer *p,
+                                       const struct kith_mesh_advert *a)
 {
     bool leads = a->hops > 0 && a->hops < KITH_MESH_HOPS_MAX && a->by != p->handle;
 
     return (struct kith_route_item){.destination = a->to,
                                     .seq = a->seq,
                                     .hops = leads ? a->hops : GONE,
-                                    .rate = leads ? a->rate : 0};
+                                    .rate = leads ? rates_of_way(n, a->by, a->rate) : 0};
 }
 
 static struct kith_route_item own_item(const struct kith_node *n)
@@ -111,7 +112,7 @@ static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_
 
     while (err >= 0 && paths != NULL &&
            kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
-        item = item_for(p, &a);
+        item = item_for(n, p, &a);
         if (item.hops == GONE || !is_told_on(n, net, &a))
             continue;
         kith_mesh_paths_told(paths, &a, false);
@@ -179,7 +180,7 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
-            item = item_for(p, &news[k]);
+            item = item_for(n, p, &news[k]);
             err = add_item(n, p, net, &l, &item, now);
         }
         if (err >= 0)
@@ -237,8 +238,10 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
     }
     if (blocks_leads_to(n, &item->destination))
         return; /* spec mesh 2.9 */
-    if (item->hops < KITH_MESH_HOPS_MAX && item->seq <= now.wall + MESH_SEQ_AHEAD)
-        tell_paths(n, m, &item->destination, &offer, now);
+    if (item->hops >= KITH_MESH_HOPS_MAX || item->seq > now.wall + MESH_SEQ_AHEAD)
+        return;
+    rates_heard(n, m, p, item, now);
+    tell_paths(n, m, &item->destination, &offer, now);
 }
 
 void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
