@@ -457,6 +457,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
         return;
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     tell_over_rate(n);
+    telling_tick(n, now);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (m->net[i].paths != NULL)
             (void)kith_mesh_paths_tick(m->net[i].paths, now);

@@ -14,6 +14,16 @@
 struct node_peer;
 struct node_network;
 
+/* What members are told of a network, by what pays for it. */
+enum telling_kind { TELLING_ROUTES, TELLING_DIGESTS, TELLING_REQUESTS, TELLING_KINDS };
+
+/* Of a peer, all-zero at first. */
+struct peer_telling {
+    kith_time paid[TELLING_KINDS];        /* what it was told is within its share from then on */
+    kith_time waits_since[TELLING_KINDS]; /* something had to wait then, and never was all of it
+                                             there since; 0 */
+};
+
 /* Of a peer, in the mesh. */
 struct peer_mesh {
     struct kith_destination destination; /* the node itself */
@@ -27,7 +37,8 @@ struct peer_mesh {
     kith_time routes_paid, request_paid; /* what it may still tell and ask */
     kith_time share_paid;                /* of its requests, passed on */
     kith_time own_paid, pass_paid;       /* requests to it: our own, and others' */
-    uint64_t rate;     /* bit/s of the link to it, as measured lately; 0: not known */
+    uint64_t rate; /* bit/s of the link to it, as measured lately; 0: not known */
+    struct peer_telling telling;
     uint8_t rate_told; /* class of it that was news last; 0: none was */
 };
 
@@ -66,6 +77,8 @@ struct node_mesh {
     struct kith_now now;     /* of this turn: a transport is not told the time */
     struct kith_destination here;
     struct mesh_seqno seqno;
+    struct kith_telling_counters telling;
+    kith_time telling_paid;         /* the rate of its events */
     struct kith_map by_destination; /* -> node_peer */
     struct kith_link neighbours;    /* node_peer.mesh.link */
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
@@ -154,6 +167,17 @@ void rates_heard(struct kith_node *n, struct mesh_network *m, const struct node_
                  const struct kith_route_item *item, struct kith_now now);
 /* The link to a neighbour carries so many bit/s; 0: not known. */
 void rates_measured(struct kith_node *n, struct node_peer *p, uint64_t rate, struct kith_now now);
+
+/* telling.c */
+/* Whether a peer may be told something of that kind now; else what was to be told waits until
+ * telling_at. */
+bool telling_may(struct kith_node *n, struct node_peer *p, enum telling_kind kind,
+                 struct kith_now now);
+kith_time telling_at(const struct node_peer *p, enum telling_kind kind);
+/* It was told a message of so many bytes. */
+void telling_told(struct kith_node *n, struct node_peer *p, enum telling_kind kind, size_t bytes,
+                  struct kith_now now);
+void telling_tick(struct kith_node *n, struct kith_now now);
 
 /* recall.c */
 #define MESH_SAVE_INTERVAL (3600 * KITH_SEC)

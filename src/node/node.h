@@ -251,6 +251,13 @@ struct kith_vpn_counters kith_node_vpn_counters(const struct kith_node *n);
 const struct kith_session_counters *kith_node_session_counters(const struct kith_node *n);
 const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node *n);
 const struct kith_relay_counters *kith_node_relay_counters(const struct kith_node *n);
+/* Of what members tell each other of a network (docs/spec/mesh.md 2.11). */
+struct kith_telling_counters {
+    uint64_t bytes;  /* of routes, digests and requests, said */
+    uint64_t late;   /* times something had to wait for its share of a link */
+    uint64_t unread; /* messages beyond what is read of one neighbour */
+};
+const struct kith_telling_counters *kith_node_telling_counters(const struct kith_node *n);
 
 /* ---- requests: done when they return, unless they take a call's number ---- */
 

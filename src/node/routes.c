@@ -44,7 +44,7 @@ bool routes_hears(const struct node_peer *p, const struct node_network *net)
 
 /* ---- saying ---- */
 
-static int send_list(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
+static int send_list(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                      struct list *l, struct kith_now now)
 {
     struct kith_routes m = {.network = net->id,
@@ -57,10 +57,14 @@ static int send_list(struct kith_node *n, const struct node_peer *p, const struc
     l->n = 0;
     l->flags = 0;
     int err = kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len);
-    return err < 0 ? err : gossip_send(n, &p->id, len, now);
+    if (err >= 0)
+        err = gossip_send(n, &p->id, len, now);
+    if (err >= 0)
+        telling_told(n, p, TELLING_ROUTES, len, now);
+    return err;
 }
 
-static int add_item(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
+static int add_item(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                     struct list *l, const struct kith_route_item *item, struct kith_now now)
 {
     struct kith_writer w = kith_writer_on(l->items + l->n * ITEM, ITEM);
@@ -97,27 +101,57 @@ static bool is_told_on(const struct kith_node *n, const struct node_network *net
     return n->mesh->forward && p != NULL && (p->member_of & 1u << net->slot) != 0;
 }
 
-/* All there is. */
+/* The nearest are told first, and before them (0) who is gone, or so far that nobody is told. */
+static unsigned level_of(const struct kith_mesh_advert *a)
+{
+    return a->hops < KITH_MESH_HOPS_MAX ? a->hops : 0;
+}
+
+/* At which levels there is something to tell: a bit each. */
+static uint64_t levels(struct kith_mesh_paths *paths, enum kith_mesh_which which,
+                       struct kith_now now)
+{
+    struct kith_mesh_advert a;
+    uint64_t bits = 0;
+    size_t at = 0;
+
+    while (paths != NULL && kith_mesh_paths_next_advert(paths, &at, which, now.mono, &a))
+        bits |= (uint64_t)1 << level_of(&a);
+    return bits;
+}
+
+static int add_level(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                     struct list *l, unsigned level, struct kith_now now)
+{
+    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
+    struct kith_mesh_advert a;
+    size_t at = 0;
+    int err = KITH_OK;
+
+    while (err >= 0 && kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
+        const struct kith_route_item item = item_for(n, p, &a);
+        if (level_of(&a) != level || item.hops == GONE || !is_told_on(n, net, &a))
+            continue;
+        kith_mesh_paths_told(paths, &a, false);
+        err = add_item(n, p, net, l, &item, now);
+    }
+    return err;
+}
+
+/* All there is, the nearest first. */
 static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                     struct kith_now now)
 {
-    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
-    struct kith_route_item item = own_item(n);
+    uint64_t left = levels(routes_of(n, net)->paths, KITH_MESH_ALL, now);
+    const struct kith_route_item item = own_item(n);
     bool want = (p->mesh.want & 1u << net->slot) != 0;
     bool anew = (p->mesh.anew & 1u << net->slot) != 0;
     struct list l = {.flags = (uint8_t)((anew ? ANEW : 0) | (want ? WANT : 0))};
-    struct kith_mesh_advert a;
-    size_t at = 0;
     int err = add_item(n, p, net, &l, &item, now);
 
-    while (err >= 0 && paths != NULL &&
-           kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
-        item = item_for(n, p, &a);
-        if (item.hops == GONE || !is_told_on(n, net, &a))
-            continue;
-        kith_mesh_paths_told(paths, &a, false);
-        err = add_item(n, p, net, &l, &item, now);
-    }
+    for (unsigned level = 0; left != 0 && err >= 0; level++, left >>= 1)
+        if ((left & 1) != 0)
+            err = add_level(n, p, net, &l, level, now);
     return err < 0 ? err : send_list(n, p, net, &l, now);
 }
 
@@ -140,6 +174,17 @@ void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
     }
 }
 
+/* When all may be told to it again. */
+static void tell_later(struct kith_node *n, const struct node_peer *p,
+                       const struct node_network *net)
+{
+    kith_time at = telling_at(p, TELLING_ROUTES);
+
+    if (at < p->mesh.told_all_at)
+        at = p->mesh.told_all_at;
+    routes_of(n, net)->tell_at = kith_sooner(routes_of(n, net)->tell_at, at);
+}
+
 static void tell_due(struct kith_node *n, const struct node_network *net, struct kith_now now)
 {
     uint32_t bit = 1u << net->slot;
@@ -147,9 +192,8 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
     for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         if ((p->mesh.due & bit) == 0 || !routes_hears(p, net))
             continue;
-        if (now.mono < p->mesh.told_all_at) {
-            routes_of(n, net)->tell_at =
-                kith_sooner(routes_of(n, net)->tell_at, p->mesh.told_all_at);
+        if (now.mono < p->mesh.told_all_at || !telling_may(n, p, TELLING_ROUTES, now)) {
+            tell_later(n, p, net);
             continue;
         }
         if (tell_all(n, p, net, now) < 0) {
@@ -163,9 +207,10 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
     }
 }
 
-/* To each neighbour the same news, but for who is the way there. One that could not be told is told
- * all later. Who is to be told all anyway hears the news, too, because a list of all speaks of no
- * losses, unless it comes in this turn and makes void what was told before. */
+/* To each neighbour the same news, but for who is the way there. One that could not be told, or has
+ * used up its share of the link (spec mesh 2.11), is told all later. Who is to be told all anyway
+ * hears the news, too, because a list of all speaks of no losses, unless it comes in this turn and
+ * makes void what was told before. */
 static void tell_news(struct kith_node *n, const struct node_network *net,
                       const struct kith_mesh_advert *news, size_t count, bool self,
                       struct kith_now now)
@@ -176,7 +221,14 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         l.n = l.flags = 0;
         struct kith_route_item item = own_item(n);
         bool all = (p->mesh.anew & 1u << net->slot) != 0 && now.mono >= p->mesh.told_all_at;
-        if (!routes_hears(p, net) || all)
+        if (!routes_hears(p, net))
+            continue;
+        if (!telling_may(n, p, TELLING_ROUTES, now)) {
+            p->mesh.due |= 1u << net->slot;
+            p->mesh.anew |= 1u << net->slot;
+            continue; /* tell_due has its time */
+        }
+        if (all)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
@@ -254,10 +306,14 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         return;
     struct node_network *net = gossip_shared_network(n, &m.network, p);
     struct kith_mesh_paths *paths;
-    if (net == NULL || !p->mesh.neighbour ||
-        !gossip_affords(n, p, &p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
-                        now) ||
-        routes_paths(n, net, &paths) < 0)
+    if (net == NULL || !p->mesh.neighbour)
+        return;
+    if (!gossip_affords(n, p, &p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
+                        now)) {
+        n->mesh->telling.unread++;
+        return;
+    }
+    if (routes_paths(n, net, &paths) < 0)
         return;
     if ((m.flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(paths, p->handle, now.mono);
@@ -350,11 +406,12 @@ static void ask_for_all(struct kith_node *n, const struct node_network *net, str
 {
     const struct kith_routes m = {.network = net->id, .flags = WANT};
 
-    for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         size_t len;
         if (routes_hears(p, net) &&
-            kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-            (void)!gossip_send(n, &p->id, len, now); /* what is lost then comes with its news */
+            kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0 &&
+            gossip_send(n, &p->id, len, now) >= 0) /* what is lost then comes with its news */
+            telling_told(n, p, TELLING_ROUTES, len, now);
     }
 }
 
@@ -370,29 +427,53 @@ static void feel_hunger(struct kith_node *n, const struct node_network *net, str
     ask_for_all(n, net, now);
 }
 
+/* News that were gathered to be told together. */
+struct news {
+    struct kith_mesh_advert item[ITEMS_MAX];
+    size_t n;
+    bool self; /* our own number among them */
+};
+
+static void tell_gathered(struct kith_node *n, const struct node_network *net, struct news *news,
+                          struct kith_now now)
+{
+    if (news->n > 0 || news->self)
+        tell_news(n, net, news->item, news->n, news->self, now);
+    news->n = 0;
+    news->self = false;
+}
+
+static void tell_level(struct kith_node *n, const struct node_network *net, unsigned level,
+                       struct news *news, struct kith_now now)
+{
+    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
+    struct kith_mesh_advert a;
+    size_t at = 0;
+
+    while (kith_mesh_paths_next_advert(paths, &at, KITH_MESH_NEWS, now.mono, &a)) {
+        if (level_of(&a) != level || !is_told_on(n, net, &a))
+            continue;
+        kith_mesh_paths_told(paths, &a, true);
+        news->item[news->n++] = a;
+        if (news->n == ITEMS_MAX)
+            tell_gathered(n, net, news, now);
+    }
+}
+
 /* The news, a message's worth at a time. */
 static void tell_changes(struct kith_node *n, const struct node_network *net, struct kith_now now)
 {
     struct mesh_network *m = routes_of(n, net);
-    struct kith_mesh_advert news[ITEMS_MAX], a;
-    size_t count = 0, at = 0;
-    bool self = m->self_news;
+    uint64_t left = levels(m->paths, KITH_MESH_NEWS, now);
+    struct news news; /* large: not filled with zeros */
 
+    news.n = 0;
+    news.self = m->self_news;
     m->self_news = false;
-    while (m->paths != NULL &&
-           kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_NEWS, now.mono, &a)) {
-        if (!is_told_on(n, net, &a))
-            continue;
-        kith_mesh_paths_told(m->paths, &a, true);
-        news[count++] = a;
-        if (count == ITEMS_MAX) {
-            tell_news(n, net, news, count, self, now);
-            count = 0;
-            self = false;
-        }
-    }
-    if (count > 0 || self)
-        tell_news(n, net, news, count, self, now);
+    for (unsigned level = 0; left != 0; level++, left >>= 1)
+        if ((left & 1) != 0)
+            tell_level(n, net, level, &news, now);
+    tell_gathered(n, net, &news, now);
 }
 
 void routes_tick(struct kith_node *n, struct kith_now now)
