@@ -202,7 +202,7 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
     m->forward = !cfg->forward_nothing;
     m->seqno.own = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
-    m->improve_at = KITH_NEVER;
+    m->improve_at = m->held_at = KITH_NEVER;
     m->save_at = kith_after(now.mono, MESH_SAVE_INTERVAL);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         m->net[i].tell_at = m->net[i].hunger_at = m->net[i].seqno_at = KITH_NEVER;

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "mesh/relay.h"
+#include "mesh/unread.h"
 #include "node/node.h"
 #include "wire/control.h"
 
@@ -35,6 +36,7 @@ struct peer_mesh {
     uint32_t want;         /* bit per slot: and is asked to tell all */
     uint32_t anew;         /* bit per slot: and what it was told before does not count */
     kith_time routes_paid, request_paid; /* what it may still tell and ask */
+    struct kith_unread unread;           /* `routes` that it told faster than they are read */
     kith_time share_paid;                /* of its requests, passed on */
     kith_time own_paid, pass_paid;       /* requests to it: our own, and others' */
     uint64_t rate; /* bit/s of the link to it, as measured lately; 0: not known */
@@ -78,6 +80,8 @@ struct node_mesh {
     struct kith_destination here;
     struct mesh_seqno seqno;
     struct kith_telling_counters telling;
+    size_t held;                    /* bytes, of all neighbours' */
+    kith_time held_at;              /* when to go on reading; KITH_NEVER: nothing is held */
     kith_time telling_paid;         /* the rate of its events */
     struct kith_map by_destination; /* -> node_peer */
     struct kith_link neighbours;    /* node_peer.mesh.link */
@@ -135,6 +139,8 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
 /* It is heard of the network: what it told of it is fresh. */
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
                     struct kith_now now);
+/* What it told and nobody has read yet is void. */
+void routes_unheard(struct kith_node *n, struct node_peer *p);
 /* No way leads there any more, whoever tells of one. */
 void routes_blocked(struct kith_node *n, const struct kith_destination *to, struct kith_now now);
 /* All neighbours are asked for all they lead to. */

@@ -255,7 +255,8 @@ const struct kith_relay_counters *kith_node_relay_counters(const struct kith_nod
 struct kith_telling_counters {
     uint64_t bytes;  /* of routes, digests and requests, said */
     uint64_t late;   /* times something had to wait for its share of a link */
-    uint64_t unread; /* messages beyond what is read of one neighbour */
+    uint64_t held;   /* messages of neighbours that had to wait to be read */
+    uint64_t unread; /* that found no room to wait */
 };
 const struct kith_telling_counters *kith_node_telling_counters(const struct kith_node *n);
 

@@ -13,9 +13,11 @@ enum {
     ANEW = 1,             /* flags of a message: what was told before is void */
     WANT = 2,             /* and the sender wants to hear all */
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
+    HELD_ALL = 4 << 20,   /* bytes of messages that wait to be read, of all neighbours */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
 #define ROUTES_COST (KITH_SEC / 2000)
+#define HELD_DELAY (200 * KITH_MSEC) /* 400 items' worth */
 #define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
 #define HUNGER_DELAY KITH_SEC     /* who is gone is often not gone alone */
 #define TELL_ALL_AGAIN (5 * KITH_SEC) /* all is told to one neighbour at most so often */
@@ -296,29 +298,18 @@ static void take_item(struct kith_node *n, struct mesh_network *m, const struct 
     tell_paths(n, m, &item->destination, &offer, now);
 }
 
-void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
-                  struct kith_now now)
+static void take_message(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                         const struct kith_routes *m, bool late, struct kith_now now)
 {
-    struct kith_routes m;
     struct kith_route_item item;
-
-    if (kith_routes_decode(message, &m) < 0)
-        return;
-    struct node_network *net = gossip_shared_network(n, &m.network, p);
     struct kith_mesh_paths *paths;
-    if (net == NULL || !p->mesh.neighbour)
-        return;
-    if (!gossip_affords(n, p, &p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
-                        now)) {
-        n->mesh->telling.unread++;
-        return;
-    }
+
     if (routes_paths(n, net, &paths) < 0)
         return;
-    if ((m.flags & ANEW) != 0)
+    if ((m->flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(paths, p->handle, now.mono);
-    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
-        p->mesh.anew |= (m.flags & ANEW) != 0 ? 1u << net->slot : 0;
+    if ((m->flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
+        p->mesh.anew |= (m->flags & ANEW) != 0 ? 1u << net->slot : 0;
         tell_all_soon(n, p, net, now); /* it forgot what we told, or does not trust it */
     }
     if (late) {
@@ -326,10 +317,81 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         p->mesh.anew |= 1u << net->slot;
         tell_all_soon(n, p, net, now);
     }
-    struct kith_reader r = kith_reader_on(m.entries.bytes);
+    struct kith_reader r = kith_reader_on(m->entries.bytes);
     while (kith_route_item_next(&r, &item))
         take_item(n, routes_of(n, net), p, &item, now);
     routes_tell_soon(routes_of(n, net), now);
+}
+
+/* Reads one message; false when its sender has told as much as is read of it now. */
+static bool read_message(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                         bool late, struct kith_now now)
+{
+    struct kith_routes m;
+
+    if (kith_routes_decode(message, &m) < 0)
+        return true;
+    const struct node_network *net = gossip_shared_network(n, &m.network, p);
+    if (net == NULL || !p->mesh.neighbour)
+        return true;
+    if (!kith_rate_takes(&p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
+                         now.mono))
+        return false;
+    take_message(n, p, net, &m, late, now);
+    return true;
+}
+
+/* Behind what it told before. What finds no room is unread, and held against it. */
+static void hold(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
+                 struct kith_now now)
+{
+    struct node_mesh *m = n->mesh;
+    const size_t before = kith_unread_size(&p->mesh.unread);
+
+    if (m->held + message.n > HELD_ALL ||
+        kith_unread_add(&p->mesh.unread, n->env->alloc, message, late) < 0) {
+        m->telling.unread++;
+        gossip_note(n, &p->id, KITH_OFFENCE_messages, now);
+        return;
+    }
+    m->telling.held++;
+    m->held += kith_unread_size(&p->mesh.unread) - before;
+    m->held_at = kith_sooner(m->held_at, kith_after(now.mono, HELD_DELAY));
+}
+
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
+                  struct kith_now now)
+{
+    if (p->mesh.neighbour &&
+        (kith_unread_size(&p->mesh.unread) > 0 || !read_message(n, p, message, late, now)))
+        hold(n, p, message, late, now);
+}
+
+static void read_held(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct kith_span message;
+    bool late;
+
+    while (kith_unread_first(&p->mesh.unread, &message, &late) &&
+           read_message(n, p, message, late, now)) {
+        const size_t before = kith_unread_size(&p->mesh.unread);
+        kith_unread_drop(&p->mesh.unread);
+        n->mesh->held -= before - kith_unread_size(&p->mesh.unread);
+    }
+}
+
+static void read_all_held(struct kith_node *n, struct kith_now now)
+{
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;)
+        read_held(n, p, now);
+    n->mesh->held_at = n->mesh->held > 0 ? kith_after(now.mono, HELD_DELAY) : KITH_NEVER;
+}
+
+void routes_unheard(struct kith_node *n, struct node_peer *p)
+{
+    if (n->mesh != NULL)
+        n->mesh->held -= kith_unread_size(&p->mesh.unread);
+    kith_unread_clear(&p->mesh.unread);
 }
 
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
@@ -347,6 +409,7 @@ static void lose_ways(struct mesh_network *m, const struct node_peer *p, struct 
 
 void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
+    routes_unheard(n, p);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         lose_ways(&n->mesh->net[i], p, now);
 }
@@ -478,6 +541,8 @@ static void tell_changes(struct kith_node *n, const struct node_network *net, st
 
 void routes_tick(struct kith_node *n, struct kith_now now)
 {
+    if (now.mono >= n->mesh->held_at)
+        read_all_held(n, now);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
         struct mesh_network *m = &n->mesh->net[i];
@@ -502,7 +567,7 @@ static kith_time network_deadline(const struct mesh_network *m)
 
 kith_time routes_deadline(const struct kith_node *n)
 {
-    kith_time at = KITH_NEVER;
+    kith_time at = n->mesh->held_at;
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)
