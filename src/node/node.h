@@ -235,6 +235,7 @@ struct kith_node_totals {
     uint64_t sessions, guests;           /* that are up: with peers trusted, with others */
     uint64_t direct, relayed, multi_hop; /* of the sessions: through nobody, one other, more */
     uint64_t ways;              /* destinations that neighbours lead to, network by network */
+    uint64_t unread;            /* bytes told by neighbours that wait to be read */
     uint64_t flows;             /* through the mesh that begin, end or pass here */
     uint64_t neighbours;        /* sessions that lead on */
     uint64_t connections;       /* QUIC's, handshakes included */

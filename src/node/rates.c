@@ -2,7 +2,8 @@
  *
  * A way is told with the class of its slowest link: log2 of bit/s, as far as anybody on it has
  * measured its own. What a neighbour told stays in the table as it was told; the link to that
- * neighbour is reckoned in when somebody asks, or is told. Spec: docs/spec/mesh.md 2.2, 2.11. */
+ * neighbour is reckoned in when somebody asks, or is told. Spec: docs/spec/mesh.md 2.2.
+ * Test: tests/sim/mesh_rates_test.c. */
 #include "node/internal.h"
 
 enum { CLASS_MAX = 63, CLASS_STEP = 2 }; /* another class is news from so much on */

@@ -47,7 +47,7 @@ bool telling_may(struct kith_node *n, struct node_peer *p, enum telling_kind kin
 {
     struct peer_telling *t = &p->mesh.telling;
 
-    if (now.mono >= telling_at(p, kind))
+    if (now.mono >= telling_at(p, kind)) /* spec mesh 2.11 */
         return true;
     n->mesh->telling.late++;
     if (t->waits_since[kind] == 0)
