@@ -131,8 +131,10 @@ static int add_level(struct kith_node *n, struct node_peer *p, const struct node
     int err = KITH_OK;
 
     while (err >= 0 && kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
+        if (level_of(&a) != level || !is_told_on(n, net, &a))
+            continue;
         const struct kith_route_item item = item_for(n, p, &a);
-        if (level_of(&a) != level || item.hops == GONE || !is_told_on(n, net, &a))
+        if (item.hops == GONE)
             continue;
         kith_mesh_paths_told(paths, &a, false);
         err = add_item(n, p, net, l, &item, now);
