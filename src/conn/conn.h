@@ -93,7 +93,9 @@ struct kith_conn_stats {
     uint64_t cwnd, in_flight; /* bytes */
     kith_time heard_at;       /* when an authenticated packet last came in */
     kith_time opened_at;
-    bool sealed; /* packets go by the second plane now */
+    uint64_t rate; /* bit/s that the path carries, as far as seen lately (conn/delivery.h); 0: not
+                      known */
+    bool sealed;   /* packets go by the second plane now */
 };
 
 /* The peer's proved identity; all-zero before ESTABLISHED on accepted connections. */

@@ -28,7 +28,9 @@ void kith_gauge_moved(struct kith_gauge *g, kith_time now)
     g->asked_at = g->doubt_at = KITH_NEVER;
     g->try_at = now;
     g->failures = 0;
-    g->rtt = 0;
+    g->rtt = g->least = 0;
+    g->from = (struct kith_gauge_mark){0};
+    g->delivery = (struct kith_delivery){0};
 }
 
 /* How long the receiver may wait with a report of what it was sent. */
@@ -93,12 +95,13 @@ static void sample(struct kith_gauge *g, uint64_t number, kith_time now)
         every = KITH_GAUGE_SAMPLE_EVERY;
     if (g->sampled > 0 && kith_since(now, g->sample[latest].at) < every)
         return;
-    g->sample[g->sampled % KITH_GAUGE_SAMPLES].number = number;
-    g->sample[g->sampled++ % KITH_GAUGE_SAMPLES].at = now;
+    g->sample[g->sampled++ % KITH_GAUGE_SAMPLES] =
+        (struct kith_gauge_sample){.number = number, .bytes = g->bytes, .at = now};
 }
 
-void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
+void kith_gauge_sent(struct kith_gauge *g, uint64_t number, size_t n, kith_time now)
 {
+    g->bytes += n;
     if (g->asked_at == KITH_NEVER) {
         g->asked_at = now;
         g->asked = 0;
@@ -108,37 +111,78 @@ void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now)
     sample(g, number, now);
 }
 
-void kith_gauge_sent_report(struct kith_gauge *g, uint64_t number, kith_time now)
+void kith_gauge_sent_report(struct kith_gauge *g, uint64_t number, size_t n, kith_time now)
 {
+    g->bytes += n;
     sample(g, number, now);
 }
 
-/* When the packet that was reported left, or the sampled one just before it. For one older than all
- * samples the oldest stands: the time is too short then, but the samples reach back further the
- * longer it is. */
-static kith_time left_at(const struct kith_gauge *g, uint64_t number)
+/* The packet that was reported, or the sampled one just before it. For one older than all samples
+ * the oldest stands: the time is too short then, but the samples reach back further the longer it
+ * is. NULL: there is none. */
+static const struct kith_gauge_sample *sample_of(const struct kith_gauge *g, uint64_t number)
 {
     size_t n = g->sampled < KITH_GAUGE_SAMPLES ? g->sampled : KITH_GAUGE_SAMPLES;
-    kith_time at = KITH_NEVER;
+    const struct kith_gauge_sample *s = NULL;
 
     for (size_t i = 1; i <= n; i++) { /* the newest first */
-        const size_t s = (g->sampled - i) % KITH_GAUGE_SAMPLES;
-        at = g->sample[s].at;
-        if (g->sample[s].number <= number)
+        s = &g->sample[(g->sampled - i) % KITH_GAUGE_SAMPLES];
+        if (s->number <= number)
             break;
     }
-    return at;
+    return s;
+}
+
+/* Bytes from one mark to the other, as far as their packets arrived. Nobody tells which did. */
+static uint64_t arrived(const struct kith_gauge_mark *from, const struct kith_gauge_mark *to)
+{
+    const uint64_t sent = to->number - from->number, came = to->received - from->received;
+    const uint64_t bytes = to->bytes - from->bytes;
+
+    return came < sent ? bytes / sent * came : bytes;
+}
+
+/* By how long they took to arrive, or to leave if that was longer: reports that were held up on
+ * their way make no rate. The path was full if packets waited at both ends of the sample. */
+static void measure_rate(struct kith_gauge *g, const struct kith_gauge_mark *to, kith_time now)
+{
+    const struct kith_gauge_mark from = g->from;
+    const uint64_t sent = to->number - from.number;
+    const kith_dur left = kith_since(to->left, from.left), came = kith_since(to->came, from.came);
+
+    if (from.came != 0 && came <= KITH_GAUGE_RATE_WITHIN &&
+        (sent < KITH_GAUGE_RATE_PACKETS || came < kith_delivery_sample_time(g->least)))
+        return;
+    g->from = *to;
+    if (from.came == 0 || came > KITH_GAUGE_RATE_WITHIN)
+        return;
+    const bool bulk = (to->bytes - from.bytes) / sent >= KITH_GAUGE_BULK;
+    kith_delivery_sample(&g->delivery, arrived(&from, to), left > came ? left : came,
+                         bulk && from.queued && to->queued, now);
 }
 
 /* Smoothed as TCP does (RFC 6298 2.3). */
-static void measure_rtt(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
+static void measure(struct kith_gauge *g, const struct kith_gauge_report *r, kith_time now)
 {
-    kith_dur gone = kith_since(now, left_at(g, r->highest));
+    const struct kith_gauge_sample *s = sample_of(g, r->highest);
+    kith_dur gone = s == NULL ? 0 : kith_since(now, s->at);
 
     if (gone <= r->delay)
         return;
     gone -= r->delay;
     g->rtt = g->rtt == 0 ? gone : g->rtt - g->rtt / 8 + gone / 8;
+    if (s->number > r->highest)
+        return; /* longer than that */
+    if (g->least == 0 || gone < g->least)
+        g->least = gone;
+    const struct kith_gauge_mark to = {.number = r->highest,
+                                       .received = r->received,
+                                       .bytes = s->bytes,
+                                       .left = s->at,
+                                       .came = now - r->delay,
+                                       .queued =
+                                           gone >= g->least + g->least / 8 + KITH_GAUGE_QUEUE};
+    measure_rate(g, &to, now);
 }
 
 /* Takes what was reported since the last judgement into account; whether too much of it was lost.
@@ -186,7 +230,7 @@ int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r,
     g->last = *r;
     g->any = true;
     g->asked_at = g->doubt_at = KITH_NEVER;
-    measure_rtt(g, r, now);
+    measure(g, r, now);
     if (g->state == KITH_GAUGE_PROBING && r->highest >= g->first)
         begin_serving(g, r, now);
     else

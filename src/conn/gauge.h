@@ -13,7 +13,7 @@
 #ifndef KITH_CONN_GAUGE_H
 #define KITH_CONN_GAUGE_H
 
-#include "base/base.h"
+#include "conn/delivery.h"
 
 enum {
     KITH_GAUGE_PROBES = 4,   /* per try */
@@ -25,7 +25,14 @@ enum {
     KITH_GAUGE_LOSS_PERCENT = 5,
     KITH_GAUGE_LOSS_TIMES = 3, /* in a row */
     KITH_GAUGE_SAMPLES = 64,
+    KITH_GAUGE_RATE_PACKETS = 64, /* of a sample of the rate, at least */
+    KITH_GAUGE_BULK = 600, /* bytes a packet, on average: who fills a path sends large ones */
 };
+/* A sample of the rate that takes longer says nothing. */
+#define KITH_GAUGE_RATE_WITHIN (10 * KITH_SEC)
+/* A path is full while a round trip takes longer than the shortest by so much and an eighth:
+ * packets wait there. */
+#define KITH_GAUGE_QUEUE (2 * KITH_MSEC)
 #define KITH_GAUGE_PROBE_EVERY (250 * KITH_MSEC)
 /* Packets unreported for so much longer than a report may wait make doubt, and that long again
  * makes silence: where QUIC was silent, too, and is heard again, the report is on its way. */
@@ -64,6 +71,21 @@ enum kith_gauge_state {
     KITH_GAUGE_ON,
 };
 
+/* A packet, and when it left. */
+struct kith_gauge_sample {
+    uint64_t number;
+    uint64_t bytes; /* that had left by then, with it */
+    kith_time at;
+};
+
+/* As far as packets were reported, for the rate. */
+struct kith_gauge_mark {
+    uint64_t number, received; /* as reported */
+    uint64_t bytes;            /* that had left when it did */
+    kith_time left, came;      /* came: without the way of the report, the same for all */
+    bool queued;               /* it waited on its way */
+};
+
 struct kith_gauge { /* init before use; by value */
     /* sending */
     enum kith_gauge_state state;
@@ -75,19 +97,21 @@ struct kith_gauge { /* init before use; by value */
     kith_time asked_at; /* when the first packet was sent that no report covers; KITH_NEVER */
     unsigned asked;     /* how many since */
     kith_time doubt_at; /* when doubt began; KITH_NEVER */
-    struct {
-        uint64_t number;
-        kith_time at;
-    } sample[KITH_GAUGE_SAMPLES]; /* some packets, and when they left; never the second of an
-                                     instant, so that those between are not much younger */
+    /* some packets; never the second of an instant, so that those between are not much younger */
+    struct kith_gauge_sample sample[KITH_GAUGE_SAMPLES];
     size_t sampled;
+    uint64_t bytes;                /* sent so far */
     struct kith_gauge_report last; /* the newest report, when there was `any` */
     bool any;
     uint64_t judged, judged_received; /* packets whose loss was judged, and which of them came */
     unsigned lossy;                   /* judgements in a row above the limit */
-    bool excused;  /* loss turns nothing off: what is lost may be too large for the path */
-    uint64_t lost; /* of those judged */
-    kith_dur rtt;  /* smoothed; 0: not known */
+    bool excused;   /* loss turns nothing off: what is lost may be too large for the path */
+    uint64_t lost;  /* of those judged */
+    kith_dur rtt;   /* smoothed; 0: not known */
+    kith_dur least; /* the shortest on this path; 0: not known */
+    struct kith_gauge_mark
+        from; /* where the sample of the rate under way begins; came 0: none is */
+    struct kith_delivery delivery;
     /* receiving */
     kith_time reported_at; /* when the last report left; 0: none has */
     uint32_t news;         /* packets that came since */
@@ -106,10 +130,10 @@ bool kith_gauge_serves(struct kith_gauge *g, kith_time quic_heard_at, kith_time 
 /* Whether an empty packet is to be sent now to try the plane; it then counts as sent. `number` is
  * the one that it will have. */
 bool kith_gauge_probes(struct kith_gauge *g, uint64_t number, kith_time now);
-/* A packet with this number was sent. */
-void kith_gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
+/* A packet with this number was sent, a datagram of n bytes. */
+void kith_gauge_sent(struct kith_gauge *g, uint64_t number, size_t n, kith_time now);
 /* A report went by the plane, under this number: nobody reports that. */
-void kith_gauge_sent_report(struct kith_gauge *g, uint64_t number, kith_time now);
+void kith_gauge_sent_report(struct kith_gauge *g, uint64_t number, size_t n, kith_time now);
 /* The peer reported; `next` is the number of our next packet. KITH_E_PROTOCOL: it reports what was
  * never sent, or more packets than there are numbers. One that was overtaken changes nothing. */
 int kith_gauge_reported(struct kith_gauge *g, const struct kith_gauge_report *r, uint64_t next,

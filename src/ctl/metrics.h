@@ -33,6 +33,7 @@ struct kith_metrics {
     struct kith_node_totals node;
     struct kith_session_counters session;
     struct kith_relay_counters mesh;
+    struct kith_telling_counters telling;
     struct kith_vpn_counters vpn;
     struct kith_quic_counters quic;
     uint64_t sockets, sockets_dead;

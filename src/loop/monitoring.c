@@ -61,6 +61,7 @@ void kith_instance_metrics(struct kith_instance *d, struct kith_metrics *ret)
         .started = d->monitoring.started,
         .session = *kith_node_session_counters(d->node),
         .mesh = *kith_node_relay_counters(d->node),
+        .telling = *kith_node_telling_counters(d->node),
         .vpn = kith_node_vpn_counters(d->node),
         .quic = *kith_node_quic_counters(d->node),
         .sockets = d->udp.n,

@@ -229,13 +229,14 @@ static void ask_way(const struct kith_node *n, const struct node_network *net,
 {
     const struct kith_mesh_way *w = &at->way[at->next];
     const struct node_peer *p = mesh_peer(n, &at->to);
+    const uint8_t rate = rates_of_way(n, w->neighbour, w->rate);
     uint64_t seconds = now.mono / KITH_SEC;
 
     *ret = (struct kith_way_info){.destination = at->to,
                                   .hops = w->hops,
                                   .rtt = w->rtt * KITH_USEC,
                                   .loss = w->loss / 65535.0,
-                                  .rate = w->rate == 0 ? 0 : (uint64_t)1 << (w->rate & 63),
+                                  .rate = rate == 0 ? 0 : (uint64_t)1 << rate,
                                   .age = (seconds - w->heard) * KITH_SEC,
                                   .expires = at->expires,
                                   .best = at->next == 0};

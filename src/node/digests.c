@@ -25,7 +25,7 @@ int digests_push(struct kith_node *n, const struct kith_peer_id *to,
 
 enum { DIGESTS_PER_MESSAGE = 1000 };
 
-static int send_digest_items(struct kith_node *n, const struct kith_peer_id *to,
+static int send_digest_items(struct kith_node *n, struct node_peer *p,
                              const struct node_network *net, const uint8_t *items, size_t len,
                              uint16_t count, struct kith_now now)
 {
@@ -33,7 +33,19 @@ static int send_digest_items(struct kith_node *n, const struct kith_peer_id *to,
     size_t n_out;
     int err = kith_digest_encode(&digest, n->scratch, KITH_FRAME_BODY_MAX, &n_out);
 
-    return err < 0 ? err : gossip_send(n, to, n_out, now);
+    if (err >= 0)
+        err = gossip_send(n, &p->id, n_out, now);
+    if (err >= 0)
+        telling_told(n, p, TELLING_DIGESTS, n_out, now);
+    return err;
+}
+
+/* What waits for its share of the link shows in the next summary, which comes as soon as there is
+ * some again. */
+static void tell_later(struct kith_node *n, struct node_peer *p)
+{
+    p->digest_at = kith_sooner(p->digest_at, telling_at(p, TELLING_DIGESTS));
+    gossip_wake(n, p->digest_at);
 }
 
 static void tell_all(struct kith_node *n, struct node_peer *p, const struct node_network *net,
@@ -54,7 +66,7 @@ static void tell_all(struct kith_node *n, struct node_peer *p, const struct node
             count++;
         }
         if (count == 0 || kith_writer_done(&w, &len) < 0 ||
-            send_digest_items(n, &p->id, net, items, len, count, now) < 0)
+            send_digest_items(n, p, net, items, len, count, now) < 0)
             return;
     }
 }
@@ -69,8 +81,9 @@ void digests_tell(struct kith_node *n, struct node_peer *p, struct node_network 
         tell_all(n, p, net, now); /* no memory to reckon what the other could compare */
         return;
     }
-    if (kith_summary_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-        (void)!gossip_send(n, &p->id, len, now);
+    if (kith_summary_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0 &&
+        gossip_send(n, &p->id, len, now) >= 0)
+        telling_told(n, p, TELLING_DIGESTS, len, now);
     p->summed_at[net->slot] = now.mono;
 }
 
@@ -90,6 +103,10 @@ void digests_compare(struct kith_node *n, struct node_peer *p, struct kith_span 
     if (kith_netview_holdings(net->view, now.wall, &ours) >= 0 &&
         kith_holdings_equal(&ours, &m.holdings))
         return;
+    if (!telling_may(n, p, TELLING_DIGESTS, now)) {
+        tell_later(n, p);
+        return;
+    }
     /* what one differs in for good is looked at as often as summaries come by themselves */
     if (!kith_rate_takes(&p->list_paid, LIST_COST, 1, LIST_BURST, now.mono))
         return;
@@ -114,10 +131,12 @@ void digests_announce(struct kith_node *n, const struct node_network *net,
         if (((p->shown | p->proved) & 1u << net->slot) == 0 ||
             (except != NULL && kith_peer_id_equal(&p->id, except)))
             continue;
-        if (!urgent)
-            (void)!send_digest_items(n, &p->id, net, bytes, sizeof bytes, 1, now);
-        else
+        if (urgent)
             (void)!digests_push(n, &p->id, obj, now);
+        else if (telling_may(n, p, TELLING_DIGESTS, now))
+            (void)!send_digest_items(n, p, net, bytes, sizeof bytes, 1, now);
+        else
+            tell_later(n, p);
     }
 }
 

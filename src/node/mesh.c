@@ -215,7 +215,7 @@ int mesh_new(struct kith_node *n, const struct kith_node_config *cfg, struct kit
     m->forward = !cfg->forward_nothing;
     m->seqno.own = (uint32_t)now.wall; /* newer than what was said before the last start */
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
-    m->improve_at = KITH_NEVER;
+    m->improve_at = m->held_at = KITH_NEVER;
     m->save_at = kith_after(now.mono, MESH_SAVE_INTERVAL);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         m->net[i].tell_at = m->net[i].hunger_at = m->net[i].seqno_at = KITH_NEVER;
@@ -281,6 +281,7 @@ static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
     p->mesh.neighbour = false;
     kith_list_remove(&p->mesh.link);
     p->mesh.due = p->mesh.want = p->mesh.anew = 0;
+    p->mesh.rate = p->mesh.rate_told = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);
     company_parted(n, p, now);
@@ -433,7 +434,7 @@ static void measure(struct kith_node *n, struct kith_now now)
     struct kith_session_info info;
 
     for (size_t i = 0; i < n->n_handles; i++) {
-        const struct node_peer *p = n->by_handle[i];
+        struct node_peer *p = n->by_handle[i];
         const struct kith_session *s = kith_sessions_find(n->sessions, &p->id);
         uint32_t by = p->handle;
         if (s == NULL || !kith_session_is_up(s) || kith_session_is_silent(s))
@@ -441,6 +442,8 @@ static void measure(struct kith_node *n, struct kith_now now)
         kith_session_info(s, &info);
         if (info.relayed && !kith_relay_route(n->mesh->relay, &info.path.remote.ip, &by))
             continue;
+        if (p->mesh.neighbour && !info.relayed)
+            rates_measured(n, p, info.rate, now);
         for (size_t k = 0; k < KITH_NODE_NETWORKS_MAX; k++)
             if (n->mesh->net[k].paths != NULL && info.rtt > 0)
                 kith_mesh_paths_measured(n->mesh->net[k].paths, &p->mesh.destination, by, info.rtt,
@@ -473,6 +476,7 @@ void mesh_tick(struct kith_node *n, struct kith_now now)
         return;
     m->tick_at = kith_after(now.mono, CLEAR_INTERVAL);
     tell_over_rate(n);
+    telling_tick(n, now);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (m->net[i].paths != NULL && kith_mesh_paths_tick(m->net[i].paths, now) > 0)
             routes_tell_soon(&m->net[i], now);

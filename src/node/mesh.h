@@ -9,11 +9,22 @@
 #include "base/map.h"
 #include "mesh/relay.h"
 #include "mesh/search.h"
+#include "mesh/unread.h"
 #include "node/node.h"
 #include "wire/control.h"
 
 struct node_peer;
 struct node_network;
+
+/* What members are told of a network, by what pays for it. */
+enum telling_kind { TELLING_ROUTES, TELLING_DIGESTS, TELLING_REQUESTS, TELLING_KINDS };
+
+/* Of a peer, all-zero at first. */
+struct peer_telling {
+    kith_time paid[TELLING_KINDS];        /* what it was told is within its share from then on */
+    kith_time waits_since[TELLING_KINDS]; /* something had to wait then, and never was all of it
+                                             there since; 0 */
+};
 
 /* Of a peer, in the mesh. */
 struct peer_mesh {
@@ -26,11 +37,15 @@ struct peer_mesh {
     uint32_t want;         /* bit per slot: and is asked to tell all */
     uint32_t anew;         /* bit per slot: and what it was told before does not count */
     kith_time routes_paid, request_paid; /* what it may still tell and ask */
+    struct kith_unread unread;           /* `routes` that it told faster than they are read */
     kith_time share_paid;                /* of its requests, passed on */
     kith_time own_paid, pass_paid;       /* requests to it: our own, and others' */
     uint32_t partial;                    /* bit per slot: it heard of more than it holds */
     kith_time search_paid;               /* path requests and answers of its */
     kith_time searched_paid;             /* path requests to it */
+    uint64_t rate; /* bit/s of the link to it, as measured lately; 0: not known */
+    struct peer_telling telling;
+    uint8_t rate_told; /* class of it that was news last; 0: none was */
 };
 
 struct mesh_network {
@@ -74,6 +89,10 @@ struct node_mesh {
     struct {
         uint64_t requests, answers, unasked; /* sent; sent; heard */
     } searches;
+    struct kith_telling_counters telling;
+    size_t held;                    /* bytes, of all neighbours' */
+    kith_time held_at;              /* when to go on reading; KITH_NEVER: nothing is held */
+    kith_time telling_paid;         /* the rate of its events */
     struct kith_map by_destination; /* -> node_peer */
     struct kith_link neighbours;    /* node_peer.mesh.link */
     struct mesh_network net[KITH_NODE_NETWORKS_MAX];
@@ -130,6 +149,8 @@ void routes_member(struct kith_node *n, const struct node_network *net, struct n
 /* It is heard of the network: what it told of it is fresh. */
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
                     struct kith_now now);
+/* What it told and nobody has read yet is void. */
+void routes_unheard(struct kith_node *n, struct node_peer *p);
 /* No way leads there any more, whoever tells of one. */
 void routes_blocked(struct kith_node *n, const struct kith_destination *to, struct kith_now now);
 /* All neighbours are asked for all they lead to. */
@@ -171,6 +192,27 @@ void seqno_request(struct kith_node *n, struct node_peer *p, struct kith_span me
                    struct kith_now now);
 /* Asks for newer numbers of whom ways are known that may not be told on, when it is time. */
 void seqno_ask(struct kith_node *n, const struct node_network *net, struct kith_now now);
+
+/* rates.c */
+/* The class of the slowest link on a way by a neighbour (a handle) that told this of it: log2 of
+ * bit/s, of those links of which it is known; 0: of none. */
+uint8_t rates_of_way(const struct kith_node *n, uint32_t by, uint8_t told);
+/* A neighbour is about to tell this of a destination: perhaps others are to hear of its rate. */
+void rates_heard(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
+                 const struct kith_route_item *item, struct kith_now now);
+/* The link to a neighbour carries so many bit/s; 0: not known. */
+void rates_measured(struct kith_node *n, struct node_peer *p, uint64_t rate, struct kith_now now);
+
+/* telling.c */
+/* Whether a peer may be told something of that kind now; else what was to be told waits until
+ * telling_at. */
+bool telling_may(struct kith_node *n, struct node_peer *p, enum telling_kind kind,
+                 struct kith_now now);
+kith_time telling_at(const struct node_peer *p, enum telling_kind kind);
+/* It was told a message of so many bytes. */
+void telling_told(struct kith_node *n, struct node_peer *p, enum telling_kind kind, size_t bytes,
+                  struct kith_now now);
+void telling_tick(struct kith_node *n, struct kith_now now);
 
 /* recall.c */
 #define MESH_SAVE_INTERVAL (3600 * KITH_SEC)

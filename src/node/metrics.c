@@ -29,6 +29,7 @@ static void count_route(const struct kith_node *n, const struct kith_session *s,
 static void count_mesh(const struct kith_node *n, struct kith_node_totals *ret)
 {
     ret->flows = kith_relay_flows(n->mesh->relay);
+    ret->unread = n->mesh->held;
     for (size_t i = 0; i < n->n_handles; i++)
         ret->neighbours += n->by_handle[i]->mesh.neighbour ? 1u : 0u;
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {

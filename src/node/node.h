@@ -200,7 +200,7 @@ struct kith_way_info {
     unsigned hops; /* 1: the member is a neighbour itself */
     kith_dur rtt;  /* measured by this way; 0: not yet */
     double loss;   /* 0 to 1, smoothed */
-    uint64_t rate; /* bit/s of the slowest link, to a power of two; 0: unknown */
+    uint64_t rate; /* bit/s of the slowest link that is known, a power of two; 0: none is */
     kith_dur age;  /* since it was told or used */
     kith_wall expires;
     bool best; /* the first that packets would take */
@@ -241,6 +241,7 @@ struct kith_node_totals {
     uint64_t path_requests;     /* sent, for others and for itself */
     uint64_t path_answers;      /* sent */
     uint64_t answers_unasked;   /* that belonged to no request, or came late */
+    uint64_t unread;            /* bytes told by neighbours that wait to be read */
     uint64_t flows;             /* through the mesh that begin, end or pass here */
     uint64_t neighbours;        /* sessions that lead on */
     uint64_t connections;       /* QUIC's, handshakes included */
@@ -257,6 +258,14 @@ struct kith_vpn_counters kith_node_vpn_counters(const struct kith_node *n);
 const struct kith_session_counters *kith_node_session_counters(const struct kith_node *n);
 const struct kith_quic_counters *kith_node_quic_counters(const struct kith_node *n);
 const struct kith_relay_counters *kith_node_relay_counters(const struct kith_node *n);
+/* Of what members tell each other of a network (docs/spec/mesh.md 2.11). */
+struct kith_telling_counters {
+    uint64_t bytes;  /* of routes, digests and requests, said */
+    uint64_t late;   /* times something had to wait for its share of a link */
+    uint64_t held;   /* messages of neighbours that had to wait to be read */
+    uint64_t unread; /* that found no room to wait */
+};
+const struct kith_telling_counters *kith_node_telling_counters(const struct kith_node *n);
 
 /* ---- requests: done when they return, unless they take a call's number ---- */
 

@@ -42,6 +42,7 @@ static void empty(struct kith_node *n, struct node_peer *p)
 {
     kith_free(n->env->alloc, p->lack);
     kith_free(n->env->alloc, p->told);
+    routes_unheard(n, p);
     *p = (struct node_peer){
         .handle = p->handle, .digest_at = KITH_NEVER, .pull_at = KITH_NEVER, .part_at = KITH_NEVER};
 }

@@ -13,9 +13,11 @@ enum {
     WANT = 2,             /* and the sender wants to hear all */
     PARTIAL = 4,          /* and it heard of more than it holds */
     ROUTES_BURST = 60000, /* items: a network of ten thousand, and its changes */
+    HELD_ALL = 4 << 20,   /* bytes of messages that wait to be read, of all neighbours */
 };
 #define TELL_DELAY (200 * KITH_MSEC) /* changes are gathered for so long */
 #define ROUTES_COST (KITH_SEC / 2000)
+#define HELD_DELAY (200 * KITH_MSEC) /* 400 items' worth */
 #define BOTH_BEGIN (2 * KITH_SEC) /* within so long both sides tell all by themselves */
 #define HUNGER_DELAY KITH_SEC     /* who is gone is often not gone alone */
 #define TELL_ALL_AGAIN (5 * KITH_SEC) /* all is told to one neighbour at most so often */
@@ -44,7 +46,7 @@ bool routes_hears(const struct node_peer *p, const struct node_network *net)
 
 /* ---- saying ---- */
 
-static int send_list(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
+static int send_list(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                      struct list *l, struct kith_now now)
 {
     /* what p itself says does not count for p */
@@ -60,10 +62,14 @@ static int send_list(struct kith_node *n, const struct node_peer *p, const struc
     l->n = 0;
     l->flags = 0;
     int err = kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len);
-    return err < 0 ? err : gossip_send(n, &p->id, len, now);
+    if (err >= 0)
+        err = gossip_send(n, &p->id, len, now);
+    if (err >= 0)
+        telling_told(n, p, TELLING_ROUTES, len, now);
+    return err;
 }
 
-static int add_item(struct kith_node *n, const struct node_peer *p, const struct node_network *net,
+static int add_item(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                     struct list *l, const struct kith_route_item *item, struct kith_now now)
 {
     struct kith_writer w = kith_writer_on(l->items + l->n * ITEM, ITEM);
@@ -74,14 +80,15 @@ static int add_item(struct kith_node *n, const struct node_peer *p, const struct
 }
 
 /* What p hears of a destination. */
-static struct kith_route_item item_for(const struct node_peer *p, const struct kith_mesh_advert *a)
+static struct kith_route_item item_for(const struct kith_node *n, const struct node_peer *p,
+                                       const struct kith_mesh_advert *a)
 {
     bool leads = a->hops > 0 && a->hops < KITH_MESH_HOPS_MAX && a->by != p->handle;
 
     return (struct kith_route_item){.destination = a->to,
                                     .seq = a->seq,
                                     .hops = leads ? a->hops : GONE,
-                                    .rate = leads ? a->rate : 0};
+                                    .rate = leads ? rates_of_way(n, a->by, a->rate) : 0};
 }
 
 static struct kith_route_item own_item(const struct kith_node *n)
@@ -99,27 +106,59 @@ bool routes_may_tell(const struct kith_node *n, const struct node_network *net,
     return n->mesh->forward && p != NULL && (p->member_of & 1u << net->slot) != 0;
 }
 
-/* All there is. */
+/* The nearest are told first, and before them (0) who is gone, or so far that nobody is told. */
+static unsigned level_of(const struct kith_mesh_advert *a)
+{
+    return a->hops < KITH_MESH_HOPS_MAX ? a->hops : 0;
+}
+
+/* At which levels there is something to tell: a bit each. */
+static uint64_t levels(struct kith_mesh_paths *paths, enum kith_mesh_which which,
+                       struct kith_now now)
+{
+    struct kith_mesh_advert a;
+    uint64_t bits = 0;
+    size_t at = 0;
+
+    while (paths != NULL && kith_mesh_paths_next_advert(paths, &at, which, now.mono, &a))
+        bits |= (uint64_t)1 << level_of(&a);
+    return bits;
+}
+
+static int add_level(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                     struct list *l, unsigned level, struct kith_now now)
+{
+    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
+    struct kith_mesh_advert a;
+    size_t at = 0;
+    int err = KITH_OK;
+
+    while (err >= 0 && kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
+        if (level_of(&a) != level || !routes_may_tell(n, net, &a.to))
+            continue;
+        const struct kith_route_item item = item_for(n, p, &a);
+        if (item.hops == GONE)
+            continue;
+        kith_mesh_paths_told(paths, &a, false);
+        err = add_item(n, p, net, l, &item, now);
+    }
+    return err;
+}
+
+/* All there is, the nearest first. */
 static int tell_all(struct kith_node *n, struct node_peer *p, const struct node_network *net,
                     struct kith_now now)
 {
-    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
-    struct kith_route_item item = own_item(n);
+    uint64_t left = levels(routes_of(n, net)->paths, KITH_MESH_ALL, now);
+    const struct kith_route_item item = own_item(n);
     bool want = (p->mesh.want & 1u << net->slot) != 0;
     bool anew = (p->mesh.anew & 1u << net->slot) != 0;
     struct list l = {.flags = (uint8_t)((anew ? ANEW : 0) | (want ? WANT : 0))};
-    struct kith_mesh_advert a;
-    size_t at = 0;
     int err = add_item(n, p, net, &l, &item, now);
 
-    while (err >= 0 && paths != NULL &&
-           kith_mesh_paths_next_advert(paths, &at, KITH_MESH_ALL, now.mono, &a)) {
-        item = item_for(p, &a);
-        if (item.hops == GONE || !routes_may_tell(n, net, &a.to))
-            continue;
-        kith_mesh_paths_told(paths, &a, false);
-        err = add_item(n, p, net, &l, &item, now);
-    }
+    for (unsigned level = 0; left != 0 && err >= 0; level++, left >>= 1)
+        if ((left & 1) != 0)
+            err = add_level(n, p, net, &l, level, now);
     return err < 0 ? err : send_list(n, p, net, &l, now);
 }
 
@@ -142,6 +181,17 @@ void routes_greet(struct kith_node *n, struct node_peer *p, struct kith_now now)
     }
 }
 
+/* When all may be told to it again. */
+static void tell_later(struct kith_node *n, const struct node_peer *p,
+                       const struct node_network *net)
+{
+    kith_time at = telling_at(p, TELLING_ROUTES);
+
+    if (at < p->mesh.told_all_at)
+        at = p->mesh.told_all_at;
+    routes_of(n, net)->tell_at = kith_sooner(routes_of(n, net)->tell_at, at);
+}
+
 static void tell_due(struct kith_node *n, const struct node_network *net, struct kith_now now)
 {
     uint32_t bit = 1u << net->slot;
@@ -149,9 +199,8 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
     for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         if ((p->mesh.due & bit) == 0 || !routes_hears(p, net))
             continue;
-        if (now.mono < p->mesh.told_all_at) {
-            routes_of(n, net)->tell_at =
-                kith_sooner(routes_of(n, net)->tell_at, p->mesh.told_all_at);
+        if (now.mono < p->mesh.told_all_at || !telling_may(n, p, TELLING_ROUTES, now)) {
+            tell_later(n, p, net);
             continue;
         }
         if (tell_all(n, p, net, now) < 0) {
@@ -165,9 +214,10 @@ static void tell_due(struct kith_node *n, const struct node_network *net, struct
     }
 }
 
-/* To each neighbour the same news, but for who is the way there. One that could not be told is told
- * all later. Who is to be told all anyway hears the news, too, because a list of all speaks of no
- * losses, unless it comes in this turn and makes void what was told before. */
+/* To each neighbour the same news, but for who is the way there. One that could not be told, or has
+ * used up its share of the link (spec mesh 2.11), is told all later. Who is to be told all anyway
+ * hears the news, too, because a list of all speaks of no losses, unless it comes in this turn and
+ * makes void what was told before. */
 static void tell_news(struct kith_node *n, const struct node_network *net,
                       const struct kith_mesh_advert *news, size_t count, bool self,
                       struct kith_now now)
@@ -178,11 +228,18 @@ static void tell_news(struct kith_node *n, const struct node_network *net,
         l.n = l.flags = 0;
         struct kith_route_item item = own_item(n);
         bool all = (p->mesh.anew & 1u << net->slot) != 0 && now.mono >= p->mesh.told_all_at;
-        if (!routes_hears(p, net) || all)
+        if (!routes_hears(p, net))
+            continue;
+        if (!telling_may(n, p, TELLING_ROUTES, now)) {
+            p->mesh.due |= 1u << net->slot;
+            p->mesh.anew |= 1u << net->slot;
+            continue; /* tell_due has its time */
+        }
+        if (all)
             continue;
         int err = self ? add_item(n, p, net, &l, &item, now) : KITH_OK;
         for (size_t k = 0; k < count && err >= 0; k++) {
-            item = item_for(p, &news[k]);
+            item = item_for(n, p, &news[k]);
             err = add_item(n, p, net, &l, &item, now);
         }
         if (err >= 0)
@@ -242,31 +299,26 @@ void routes_take(struct kith_node *n, struct mesh_network *m, const struct node_
     }
     if (blocks_leads_to(n, &item->destination))
         return; /* spec mesh 2.9 */
-    if (item->hops < KITH_MESH_HOPS_MAX && item->seq <= now.wall + MESH_SEQ_AHEAD)
-        tell_paths(n, m, &item->destination, &offer, now);
+    if (item->hops >= KITH_MESH_HOPS_MAX || item->seq > now.wall + MESH_SEQ_AHEAD)
+        return;
+    rates_heard(n, m, p, item, now);
+    tell_paths(n, m, &item->destination, &offer, now);
 }
 
-void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
-                  struct kith_now now)
+static void take_message(struct kith_node *n, struct node_peer *p, const struct node_network *net,
+                         const struct kith_routes *m, bool late, struct kith_now now)
 {
-    struct kith_routes m;
     struct kith_route_item item;
-
-    if (kith_routes_decode(message, &m) < 0)
-        return;
-    struct node_network *net = gossip_shared_network(n, &m.network, p);
     struct kith_mesh_paths *paths;
-    if (net == NULL || !p->mesh.neighbour ||
-        !gossip_affords(n, p, &p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
-                        now) ||
-        routes_paths(n, net, &paths) < 0)
+
+    if (routes_paths(n, net, &paths) < 0)
         return;
     p->mesh.partial &= ~(1u << net->slot);
-    p->mesh.partial |= (m.flags & PARTIAL) != 0 ? 1u << net->slot : 0;
-    if ((m.flags & ANEW) != 0)
+    p->mesh.partial |= (m->flags & PARTIAL) != 0 ? 1u << net->slot : 0;
+    if ((m->flags & ANEW) != 0)
         (void)kith_mesh_paths_gone(paths, p->handle, now.mono);
-    if ((m.flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
-        p->mesh.anew |= (m.flags & ANEW) != 0 ? 1u << net->slot : 0;
+    if ((m->flags & WANT) != 0 && kith_since(now.mono, p->mesh.since) > BOTH_BEGIN) {
+        p->mesh.anew |= (m->flags & ANEW) != 0 ? 1u << net->slot : 0;
         tell_all_soon(n, p, net, now); /* it forgot what we told, or does not trust it */
     }
     if (late) {
@@ -274,10 +326,81 @@ void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span mes
         p->mesh.anew |= 1u << net->slot;
         tell_all_soon(n, p, net, now);
     }
-    struct kith_reader r = kith_reader_on(m.entries.bytes);
+    struct kith_reader r = kith_reader_on(m->entries.bytes);
     while (kith_route_item_next(&r, &item))
         routes_take(n, routes_of(n, net), p, &item, false, now);
     routes_tell_soon(routes_of(n, net), now);
+}
+
+/* Reads one message; false when its sender has told as much as is read of it now. */
+static bool read_message(struct kith_node *n, struct node_peer *p, struct kith_span message,
+                         bool late, struct kith_now now)
+{
+    struct kith_routes m;
+
+    if (kith_routes_decode(message, &m) < 0)
+        return true;
+    const struct node_network *net = gossip_shared_network(n, &m.network, p);
+    if (net == NULL || !p->mesh.neighbour)
+        return true;
+    if (!kith_rate_takes(&p->mesh.routes_paid, ROUTES_COST, m.entries.n + 1u, ROUTES_BURST,
+                         now.mono))
+        return false;
+    take_message(n, p, net, &m, late, now);
+    return true;
+}
+
+/* Behind what it told before. What finds no room is unread, and held against it. */
+static void hold(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
+                 struct kith_now now)
+{
+    struct node_mesh *m = n->mesh;
+    const size_t before = kith_unread_size(&p->mesh.unread);
+
+    if (m->held + message.n > HELD_ALL ||
+        kith_unread_add(&p->mesh.unread, n->env->alloc, message, late) < 0) {
+        m->telling.unread++;
+        gossip_note(n, &p->id, KITH_OFFENCE_messages, now);
+        return;
+    }
+    m->telling.held++;
+    m->held += kith_unread_size(&p->mesh.unread) - before;
+    m->held_at = kith_sooner(m->held_at, kith_after(now.mono, HELD_DELAY));
+}
+
+void routes_heard(struct kith_node *n, struct node_peer *p, struct kith_span message, bool late,
+                  struct kith_now now)
+{
+    if (p->mesh.neighbour &&
+        (kith_unread_size(&p->mesh.unread) > 0 || !read_message(n, p, message, late, now)))
+        hold(n, p, message, late, now);
+}
+
+static void read_held(struct kith_node *n, struct node_peer *p, struct kith_now now)
+{
+    struct kith_span message;
+    bool late;
+
+    while (kith_unread_first(&p->mesh.unread, &message, &late) &&
+           read_message(n, p, message, late, now)) {
+        const size_t before = kith_unread_size(&p->mesh.unread);
+        kith_unread_drop(&p->mesh.unread);
+        n->mesh->held -= before - kith_unread_size(&p->mesh.unread);
+    }
+}
+
+static void read_all_held(struct kith_node *n, struct kith_now now)
+{
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;)
+        read_held(n, p, now);
+    n->mesh->held_at = n->mesh->held > 0 ? kith_after(now.mono, HELD_DELAY) : KITH_NEVER;
+}
+
+void routes_unheard(struct kith_node *n, struct node_peer *p)
+{
+    if (n->mesh != NULL)
+        n->mesh->held -= kith_unread_size(&p->mesh.unread);
+    kith_unread_clear(&p->mesh.unread);
 }
 
 void routes_refresh(struct kith_node *n, const struct node_network *net, const struct node_peer *p,
@@ -295,6 +418,7 @@ static void lose_ways(struct mesh_network *m, const struct node_peer *p, struct 
 
 void routes_part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
+    routes_unheard(n, p);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         lose_ways(&n->mesh->net[i], p, now);
 }
@@ -355,11 +479,12 @@ static void ask_for_all(struct kith_node *n, const struct node_network *net, str
 {
     const struct kith_routes m = {.network = net->id, .flags = WANT};
 
-    for (const struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
+    for (struct node_peer *p = NULL; (p = mesh_next_neighbour(n, p)) != NULL;) {
         size_t len;
         if (routes_hears(p, net) &&
-            kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0)
-            (void)!gossip_send(n, &p->id, len, now); /* what is lost then comes with its news */
+            kith_routes_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len) >= 0 &&
+            gossip_send(n, &p->id, len, now) >= 0) /* what is lost then comes with its news */
+            telling_told(n, p, TELLING_ROUTES, len, now);
     }
 }
 
@@ -387,33 +512,59 @@ static void note_partial(const struct kith_node *n, const struct node_network *n
     m->partial = partial;
 }
 
+/* News that were gathered to be told together. */
+struct news {
+    struct kith_mesh_advert item[ITEMS_MAX];
+    size_t n;
+    bool self; /* our own number among them */
+};
+
+static void tell_gathered(struct kith_node *n, const struct node_network *net, struct news *news,
+                          struct kith_now now)
+{
+    if (news->n > 0 || news->self)
+        tell_news(n, net, news->item, news->n, news->self, now);
+    news->n = 0;
+    news->self = false;
+}
+
+static void tell_level(struct kith_node *n, const struct node_network *net, unsigned level,
+                       struct news *news, struct kith_now now)
+{
+    struct kith_mesh_paths *paths = routes_of(n, net)->paths;
+    struct kith_mesh_advert a;
+    size_t at = 0;
+
+    while (kith_mesh_paths_next_advert(paths, &at, KITH_MESH_NEWS, now.mono, &a)) {
+        if (level_of(&a) != level || !routes_may_tell(n, net, &a.to))
+            continue;
+        kith_mesh_paths_told(paths, &a, true);
+        news->item[news->n++] = a;
+        if (news->n == ITEMS_MAX)
+            tell_gathered(n, net, news, now);
+    }
+}
+
 /* The news, a message's worth at a time. */
 static void tell_changes(struct kith_node *n, const struct node_network *net, struct kith_now now)
 {
     struct mesh_network *m = routes_of(n, net);
-    struct kith_mesh_advert news[ITEMS_MAX], a;
-    size_t count = 0, at = 0;
-    bool self = m->self_news;
+    uint64_t left = levels(m->paths, KITH_MESH_NEWS, now);
+    struct news news; /* large: not filled with zeros */
 
+    news.n = 0;
+    news.self = m->self_news;
     m->self_news = false;
-    while (m->paths != NULL &&
-           kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_NEWS, now.mono, &a)) {
-        if (!routes_may_tell(n, net, &a.to))
-            continue;
-        kith_mesh_paths_told(m->paths, &a, true);
-        news[count++] = a;
-        if (count == ITEMS_MAX) {
-            tell_news(n, net, news, count, self, now);
-            count = 0;
-            self = false;
-        }
-    }
-    if (count > 0 || self)
-        tell_news(n, net, news, count, self, now);
+    for (unsigned level = 0; left != 0; level++, left >>= 1)
+        if ((left & 1) != 0)
+            tell_level(n, net, level, &news, now);
+    tell_gathered(n, net, &news, now);
 }
 
 void routes_tick(struct kith_node *n, struct kith_now now)
 {
+    if (now.mono >= n->mesh->held_at)
+        read_all_held(n, now);
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++) {
         const struct node_network *net = &n->network[i];
         struct mesh_network *m = &n->mesh->net[i];
@@ -439,7 +590,7 @@ static kith_time network_deadline(const struct mesh_network *m)
 
 kith_time routes_deadline(const struct kith_node *n)
 {
-    kith_time at = KITH_NEVER;
+    kith_time at = n->mesh->held_at;
 
     for (size_t i = 0; i < KITH_NODE_NETWORKS_MAX; i++)
         if (n->network[i].used)

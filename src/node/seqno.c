@@ -65,12 +65,15 @@ static bool is_outdone(const struct mesh_network *net, const struct kith_route_r
 }
 
 /* `from` is NULL for our own. */
-static bool affords(struct node_peer *from, struct node_peer *to, kith_time now)
+static bool affords(struct kith_node *n, struct node_peer *from, struct node_peer *to,
+                    struct kith_now now)
 {
+    if (!telling_may(n, to, TELLING_REQUESTS, now))
+        return false;
     if (from == NULL)
-        return kith_rate_takes(&to->mesh.own_paid, OWN_COST, 1, OWN_BURST, now);
-    return kith_rate_takes(&from->mesh.share_paid, SHARE_COST, 1, SHARE_BURST, now) &&
-           kith_rate_takes(&to->mesh.pass_paid, PASS_COST, 1, PASS_BURST, now);
+        return kith_rate_takes(&to->mesh.own_paid, OWN_COST, 1, OWN_BURST, now.mono);
+    return kith_rate_takes(&from->mesh.share_paid, SHARE_COST, 1, SHARE_BURST, now.mono) &&
+           kith_rate_takes(&to->mesh.pass_paid, PASS_COST, 1, PASS_BURST, now.mono);
 }
 
 /* The ways to go, the one that may be told on first: others may lead in a circle. How many. */
@@ -94,10 +97,13 @@ static size_t send_on(struct kith_node *n, const struct node_network *net,
     for (size_t i = 0, len; i < count && sent < most; i++) {
         struct node_peer *p = n->by_handle[way[i].neighbour];
         if (p == from || !routes_hears(p, net) || (i > 0 && way[i].neighbour == way[0].neighbour) ||
-            !affords(from, p, now.mono) ||
+            !affords(n, from, p, now) ||
             kith_route_request_encode(m, n->scratch, KITH_FRAME_BODY_MAX, &len) < 0)
             continue;
-        sent += gossip_send(n, &p->id, len, now) >= 0;
+        if (gossip_send(n, &p->id, len, now) < 0)
+            continue;
+        telling_told(n, p, TELLING_REQUESTS, len, now);
+        sent++;
     }
     return sent;
 }

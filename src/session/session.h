@@ -99,6 +99,8 @@ struct kith_session_info {
     struct kith_path path; /* of the connection in use */
     kith_time since;       /* when it came up */
     kith_dur rtt;
+    uint64_t
+        rate; /* bit/s that it carries, as far as seen lately (conn/delivery.h); 0: not known */
     kith_time heard_at;
     kith_time packets_at; /* IP packets went either way last; 0: never */
     uint64_t bytes_in, bytes_out, packets_out, packets_lost; /* over all its connections */

@@ -736,6 +736,7 @@ void kith_session_info(const struct kith_session *s, struct kith_session_info *r
         ret->path = *kith_conn_path(f->conn);
         ret->dialled = kith_conn_dialled(f->conn);
         ret->rtt = stats.srtt;
+        ret->rate = stats.rate;
         ret->heard_at = stats.heard_at;
         ret->datagram_max = kith_conn_datagram_max(f->conn);
     }

@@ -58,7 +58,7 @@ static void seal_into(struct world *w, uint8_t out[SIZE])
     check(kith_plane_seal(w->a, &KITH_SPAN_OF(payload), 1, out, w->now, &n) == KITH_OK);
     check(n == SIZE);
     (void)kith_gauge_probes(&w->gauge, number, w->now);
-    kith_gauge_sent(&w->gauge, number, w->now);
+    kith_gauge_sent(&w->gauge, number, n, w->now);
 }
 
 /* What a session does with the datagram. */

@@ -326,6 +326,20 @@ static void paths_are_bounded(struct laws *l, size_t at)
         }
 }
 
+static void what_waits_is_bounded(struct laws *l, size_t at)
+{
+    const struct kith_node *n = node_at(l, at);
+    size_t held = 0;
+
+    for (size_t h = 0; h < n->n_handles; h++) {
+        const size_t size = kith_unread_size(&n->by_handle[h]->mesh.unread);
+        hold(l, at, size <= KITH_UNREAD_MAX, "what a neighbour told and is not read");
+        hold(l, at, size == 0 || n->by_handle[h]->mesh.neighbour, "nobody waits who is none");
+        held += size;
+    }
+    hold(l, at, held == n->mesh->held && held <= 4 << 20, "what is not read, of all");
+}
+
 static void sessions_are_bounded(struct laws *l, size_t at)
 {
     const struct kith_node *n = node_at(l, at);
@@ -347,6 +361,7 @@ static void tables_are_bounded(struct laws *l, size_t at)
 
     relay_is_bounded(l, at);
     paths_are_bounded(l, at);
+    what_waits_is_bounded(l, at);
     sessions_are_bounded(l, at);
     hold(l, at, n->n_done <= DONE_MAX && n->n_pong <= PONGS_MAX, "answers not yet told");
 }

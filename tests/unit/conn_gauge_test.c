@@ -8,16 +8,20 @@
 
 static const kith_time T0 = 1000 * KITH_SEC;
 
+enum { SIZE = 1250 }; /* of a datagram: 10 kbit */
+
 struct play {
     struct kith_gauge g;
     kith_time now;
     uint64_t next;     /* number of the next packet */
     uint64_t received; /* that the peer says came */
+    size_t size;       /* of a datagram */
+    kith_dur delay;    /* that flow() has reports tell */
 };
 
 static struct play begin(void)
 {
-    struct play p = {.now = T0};
+    struct play p = {.now = T0, .size = SIZE};
 
     kith_gauge_init(&p.g);
     return p;
@@ -26,7 +30,7 @@ static struct play begin(void)
 /* Sends a packet now. */
 static void send(struct play *p)
 {
-    kith_gauge_sent(&p->g, p->next++, p->now);
+    kith_gauge_sent(&p->g, p->next++, p->size, p->now);
 }
 
 /* What kith_conn_packet_send does before a packet. */
@@ -673,7 +677,7 @@ static void reports_are_not_reported(void **state)
     assert_int_equal(kith_gauge_delay(&p.g, p.now + 50 * KITH_MSEC), 10 * KITH_MSEC);
     all_came(&p);
     for (int i = 0; i < 100; i++) { /* and nobody wonders that they are not */
-        kith_gauge_sent_report(&p.g, p.next++, p.now);
+        kith_gauge_sent_report(&p.g, p.next++, SIZE, p.now);
         p.now += 100 * KITH_MSEC;
         assert_true(serves(&p));
     }
@@ -687,10 +691,100 @@ static void the_round_trip_of_a_report_that_is_the_highest_counts_from_it(void *
     all_came(&p);
     p.now += 700 * KITH_MSEC;
     p.g.rtt = 0;
-    kith_gauge_sent_report(&p.g, p.next++, p.now);
+    kith_gauge_sent_report(&p.g, p.next++, SIZE, p.now);
     p.now += 30 * KITH_MSEC;
     all_came(&p);
     assert_int_equal(p.g.rtt, 30 * KITH_MSEC);
+}
+
+/* ---- the rate ---- */
+
+/* A packet leaves every `every` for `d`; each that arrives is reported `rtt` later, and of four
+ * `lost` do not. */
+static void flow(struct play *p, kith_dur every, kith_dur rtt, unsigned lost, kith_dur d)
+{
+    const uint64_t under_way = rtt / every;
+
+    for (kith_dur t = 0; t < d; t += every) {
+        send(p);
+        p->now += every;
+        if (t % (100 * KITH_MSEC) != 0 || p->next <= under_way)
+            continue;
+        const uint64_t highest = p->next - 1 - under_way;
+        if (p->g.any && highest > p->g.last.highest)
+            p->received += (highest - p->g.last.highest) * (4 - lost) / 4;
+        assert_int_equal(tell(p, highest, p->received, p->delay), KITH_OK);
+    }
+}
+
+static uint64_t kbits(const struct play *p)
+{
+    return kith_delivery_rate(&p->g.delivery) / 1000;
+}
+
+static void where_packets_wait_what_arrives_is_the_rate(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    flow(&p, KITH_MSEC, 20 * KITH_MSEC, 0, KITH_SEC);
+    assert_int_equal(kbits(&p), 0); /* nobody knows what more it would carry */
+    flow(&p, KITH_MSEC, 70 * KITH_MSEC, 0, 2 * KITH_SEC);
+    assert_in_range(kbits(&p), 9700, 10300);
+    flow(&p, 2 * KITH_MSEC, 120 * KITH_MSEC, 0, 2 * KITH_SEC);
+    assert_in_range(kbits(&p), 9700, 10300); /* the highest of late */
+    flow(&p, KITH_MSEC / 2, 20 * KITH_MSEC, 0, 2 * KITH_SEC);
+    assert_in_range(kbits(&p), 19000, 20600); /* so much it has carried, full or not */
+}
+
+static void what_was_lost_did_not_arrive(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    flow(&p, KITH_MSEC, 20 * KITH_MSEC, 0, KITH_SEC);
+    flow(&p, KITH_MSEC, 70 * KITH_MSEC, 1, 2 * KITH_SEC);
+    assert_in_range(kbits(&p), 7200, 7800);
+}
+
+static void small_packets_that_wait_are_not_what_fills_the_path(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    p.size = 200;
+    flow(&p, KITH_MSEC, 20 * KITH_MSEC, 0, KITH_SEC);
+    flow(&p, KITH_MSEC, 70 * KITH_MSEC, 0, 2 * KITH_SEC);
+    assert_int_equal(kbits(&p), 0);
+}
+
+static void few_packets_in_ten_seconds_make_no_rate(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    flow(&p, 10 * KITH_MSEC, 20 * KITH_MSEC, 0, 2 * KITH_SEC);
+    flow(&p, 200 * KITH_MSEC, 400 * KITH_MSEC, 0, 60 * KITH_SEC);
+    assert_int_equal(kbits(&p), 0);
+}
+
+/* The peer's word for when packets came is worth no more than when they left. */
+static void a_delay_that_is_made_up_makes_no_higher_rate(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    flow(&p, KITH_MSEC, 20 * KITH_MSEC, 0, KITH_SEC);
+    for (int i = 0; i < 20; i++) {
+        p.delay = i % 4 < 2 ? 0 : 25 * KITH_MSEC;
+        flow(&p, KITH_MSEC, 70 * KITH_MSEC, 0, 100 * KITH_MSEC);
+    }
+    assert_in_range(kbits(&p), 9500, 10300);
+}
+
+static void another_path_has_another_rate(void **state)
+{
+    (void)state;
+    struct play p = begin_on();
+    flow(&p, KITH_MSEC, 20 * KITH_MSEC, 0, KITH_SEC);
+    flow(&p, KITH_MSEC, 70 * KITH_MSEC, 0, 2 * KITH_SEC);
+    kith_gauge_moved(&p.g, p.now);
+    assert_int_equal(kbits(&p), 0);
 }
 
 int main(void)
@@ -731,6 +825,12 @@ int main(void)
         cmocka_unit_test(a_report_goes_by_quic_while_our_packets_wait_for_theirs),
         cmocka_unit_test(reports_are_not_reported),
         cmocka_unit_test(the_round_trip_of_a_report_that_is_the_highest_counts_from_it),
+        cmocka_unit_test(where_packets_wait_what_arrives_is_the_rate),
+        cmocka_unit_test(what_was_lost_did_not_arrive),
+        cmocka_unit_test(small_packets_that_wait_are_not_what_fills_the_path),
+        cmocka_unit_test(few_packets_in_ten_seconds_make_no_rate),
+        cmocka_unit_test(a_delay_that_is_made_up_makes_no_higher_rate),
+        cmocka_unit_test(another_path_has_another_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

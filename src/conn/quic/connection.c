@@ -449,6 +449,14 @@ static void advance_handshake(struct kith_conn *c, kith_time now)
         quic_tls_detach(c);
 }
 
+/* What is known of the path is void. */
+static void path_changed(struct kith_conn *c, kith_time now)
+{
+    sealed_moved(c, now);
+    size_moved(c);
+    c->delivery = (struct kith_delivery){0};
+}
+
 /* ngtcp2 may have moved to another of the made-up paths. */
 static void notice_move(struct kith_conn *c, kith_time now)
 {
@@ -461,6 +469,7 @@ static void notice_move(struct kith_conn *c, kith_time now)
     c->paths.current = number;
     if (elsewhere && c->state == CONN_ESTABLISHED) {
         sealed_moved(c, now);
+        c->delivery = (struct kith_delivery){0};
         c->tell_moved = true;
         conn_mark_ready(c);
     }
@@ -505,8 +514,7 @@ void conn_notice_stray(struct kith_conn *c, const struct kith_path *path, kith_t
         return;
     c->paths.stray_seen = 0;
     paths_remap(&c->paths, c->paths.current, path);
-    sealed_moved(c, now);
-    size_moved(c);
+    path_changed(c, now);
     c->tell_moved = true;
     conn_mark_ready(c);
     uint32_t number = paths_add(&c->paths, path, 0);
@@ -540,6 +548,18 @@ static void answer_flight(struct kith_conn *c, kith_time now)
     }
 }
 
+/* Of what has left, what is neither under way nor lost has arrived. More would have left where
+ * datagrams or streams still wait: what is told of them leads to a write before the next reading.
+ */
+static void count_delivered(struct kith_conn *c, const ngtcp2_conn_info *info, kith_time now)
+{
+    const uint64_t gone = info->bytes_in_flight + info->bytes_lost;
+    const bool held = c->wants_writable || c->tell_writable || !kith_list_empty(&c->sendable);
+
+    kith_delivery_count(&c->delivery, info->bytes_sent > gone ? info->bytes_sent - gone : 0, held,
+                        info->min_rtt, now);
+}
+
 int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_cid *dcid,
               uint8_t ecn, struct kith_span packet, kith_time now)
 {
@@ -565,6 +585,7 @@ int conn_read(struct kith_conn *c, const struct kith_path *path, const ngtcp2_ci
         c->recv_seen = info.pkt_recv;
         c->heard_at = now;
         size_read(c, &info, now);
+        count_delivered(c, &info, now);
         if (c->dialled)
             conn_notice_stray(c, path, now);
     }
@@ -664,6 +685,7 @@ void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
         .in_flight = i.bytes_in_flight,
         .heard_at = c->heard_at,
         .opened_at = c->opened_at,
+        .rate = kith_delivery_rate(&c->delivery),
     };
     sealed_add_stats(c, ret);
 }
@@ -696,8 +718,7 @@ int kith_conn_migrate(struct kith_conn *c, const struct kith_path *path, kith_ti
 
     if (c->state != CONN_ESTABLISHED)
         return KITH_E_STATE;
-    sealed_moved(c, now);
-    size_moved(c);
+    path_changed(c, now);
     if (!c->dialled) { /* the other side notices where we speak from, and checks it */
         paths_remap(&c->paths, c->paths.current, path);
         return KITH_OK;

@@ -15,6 +15,7 @@
 #include "base/due.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "conn/delivery.h"
 #include "conn/mtu.h"
 #include "conn/plane.h"
 #include "conn/quic/budget.h"
@@ -147,6 +148,7 @@ struct kith_conn {
         uint64_t flight;            /* bytes that were under way after the last turn */
         kith_time progress_at;      /* when these had grown less, or more than none */
     } size;
+    struct kith_delivery delivery; /* of what QUIC carries */
     struct conn_paths paths;
     struct kith_conn_end end;
     kith_time heard_at, opened_at;

@@ -112,6 +112,7 @@ void sealed_tick(struct kith_conn *c, kith_time now)
         return;
     if (kith_plane_tick(c->sealed.plane, now))
         route(c);
+    kith_delivery_tick(&c->sealed.gauge.delivery, now);
     call_for_report(c, now);
 }
 
@@ -154,7 +155,7 @@ void sealed_receive(struct kith_quic *q, const struct kith_path *path, uint8_t *
 
 /* ---- out ---- */
 
-typedef void gauge_sent(struct kith_gauge *g, uint64_t number, kith_time now);
+typedef void gauge_sent(struct kith_gauge *g, uint64_t number, size_t n, kith_time now);
 
 static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_span *parts,
                 size_t n, uint8_t ecn, gauge_sent *sent, kith_time now)
@@ -173,7 +174,7 @@ static int seal(struct kith_conn *c, struct kith_tx_batch *b, const struct kith_
         return err;
     kith_tx_commit(b, paths_current(&c->paths), ecn, len);
     c->spoke |= len >= KITH_MTU_PRESSED;
-    sent(&c->sealed.gauge, number, now);
+    sent(&c->sealed.gauge, number, len, now);
     size_sealed(c, number, len, now);
     c->q->count.sealed_out++;
     return KITH_OK;
@@ -269,5 +270,8 @@ void sealed_add_stats(const struct kith_conn *c, struct kith_conn_stats *stats)
     stats->packets_lost += c->sealed.gauge.lost;
     if (c->sealed.heard_at > stats->heard_at)
         stats->heard_at = c->sealed.heard_at;
+    const uint64_t rate = kith_delivery_rate(&c->sealed.gauge.delivery);
+    if (rate > stats->rate)
+        stats->rate = rate;
     stats->sealed = c->sealed.gauge.state == KITH_GAUGE_ON;
 }
