@@ -144,6 +144,8 @@ bool kith_mesh_paths_next_advert(struct kith_mesh_paths *p, size_t *at, enum kit
 void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_advert *a,
                           bool everybody);
 
+/* Something about it that the table does not weigh is another: it is news again. */
+void kith_mesh_paths_renew(struct kith_mesh_paths *p, const struct kith_destination *to);
 /* What may be told to one that asks, the neighbour `to_whom`; false: nothing. It counts as told. */
 bool kith_mesh_paths_answer(struct kith_mesh_paths *p, const struct kith_destination *to,
                             uint32_t to_whom, kith_time now, struct kith_mesh_advert *ret);

@@ -86,6 +86,14 @@ void kith_mesh_paths_told(struct kith_mesh_paths *p, const struct kith_mesh_adve
     e->seq = a->seq;
 }
 
+void kith_mesh_paths_renew(struct kith_mesh_paths *p, const struct kith_destination *to)
+{
+    struct entry *e = kith_paths_find(p, to);
+
+    if (e != NULL && e->told != 0)
+        e->told = TOLD_SOME;
+}
+
 bool kith_mesh_paths_answer(struct kith_mesh_paths *p, const struct kith_destination *to,
                             uint32_t to_whom, kith_time now, struct kith_mesh_advert *ret)
 {

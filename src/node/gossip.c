@@ -170,6 +170,8 @@ static void membership_proved(struct kith_node *n, struct node_peer *p, struct n
     kith_session_allow_slot(s, theirs, net->slot);
     if ((p->shown & 1u << net->slot) == 0)
         gossip_show_membership(n, p, net, now);
+    if (p->digest_at == KITH_NEVER) /* it was let in, or let us in, in this session */
+        digest_after(n, p, DIGEST_INTERVAL, now);
     if (first) { /* behind our membership: it counts only from a member */
         tell_observed(n, s, now);
         endpoints_tell(n, p, now);

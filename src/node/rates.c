@@ -36,13 +36,6 @@ static bool is_other(uint8_t before, uint8_t now)
     return now != 0 && (before == 0 || before + CLASS_STEP <= now || now + CLASS_STEP <= before);
 }
 
-/* As if everybody had been told last that the neighbour leads there no more, which is never said
- * like that: so whatever there is to tell is news. */
-static void make_news(struct kith_mesh_paths *paths, const struct kith_destination *to, uint32_t by)
-{
-    kith_mesh_paths_told(paths, &(struct kith_mesh_advert){.to = *to, .by = by}, true);
-}
-
 void rates_heard(struct kith_node *n, struct mesh_network *m, const struct node_peer *p,
                  const struct kith_route_item *item, struct kith_now now)
 {
@@ -51,7 +44,7 @@ void rates_heard(struct kith_node *n, struct mesh_network *m, const struct node_
     if (kith_mesh_paths_feasible(m->paths, &item->destination, now.mono, &way) &&
         way.neighbour == p->handle &&
         is_other(rates_of_way(n, p->handle, way.rate), rates_of_way(n, p->handle, item->rate)))
-        make_news(m->paths, &item->destination, p->handle);
+        kith_mesh_paths_renew(m->paths, &item->destination);
 }
 
 /* The ways that are told on by a neighbour, if its link makes another of them. */
@@ -65,7 +58,7 @@ static void link_changed(struct mesh_network *m, uint32_t by, uint8_t before, ui
            kith_mesh_paths_next_advert(m->paths, &at, KITH_MESH_ALL, now.mono, &a)) {
         if (a.by != by || !is_other(slowest(before, a.rate), slowest(is, a.rate)))
             continue;
-        make_news(m->paths, &a.to, by);
+        kith_mesh_paths_renew(m->paths, &a.to);
         routes_tell_soon(m, now);
     }
 }

@@ -96,7 +96,8 @@ static size_t members_of(struct world *w, size_t i, struct kith_member_info *lis
     return n;
 }
 
-/* Whether somebody is connected to the i-th over a link that is not cut. */
+/* Whether somebody whom the others still hear, too, is connected to the i-th over a link that is not
+ * cut: not one that was put out and does not know it yet. */
 static bool is_heard(struct world *w, size_t i)
 {
     struct kith_member_info list[2 * N];
@@ -104,7 +105,7 @@ static bool is_heard(struct world *w, size_t i)
 
     for (size_t k = 0; k < n; k++)
         for (size_t j = 0; j < N; j++)
-            if (j != i && list[k].online && !w->cut[i][j] &&
+            if (j != i && !w->gone[j] && list[k].online && !w->cut[i][j] &&
                 kith_peer_id_equal(&list[k].peer, &w->node[j].identity.id))
                 return true;
     return false;
