@@ -76,7 +76,8 @@ struct kith_session {
     char software[65];
     struct kith_conn_end end; /* of the connection that ended last */
     kith_time up_since, guest_until;
-    kith_time sent_at; /* first packet sent since anything was heard; KITH_NEVER: none */
+    kith_time sent_at; /* first packet sent since anything was heard; KITH_NEVER: none. Streams
+                          are watched by their connection (kith_conn_stats.waits_since) */
     /* dialling */
     struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
     size_t n_addr, next_addr;

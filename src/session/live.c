@@ -2,8 +2,8 @@
  *
  * QUIC's probe time-out doubles without limit, so it cannot say quickly that a path is dead or
  * that it is back. A connection is asked (a PING datagram) after a quiet while, after a second in
- * which we sent and heard nothing, and then every second until it answers. One that owes an answer
- * for two seconds is suspect: dialling starts anew beside it.
+ * which we sent, or waited for an acknowledgement, and heard nothing, and then every second until
+ * it answers. One that owes an answer for two seconds is suspect: dialling starts anew beside it.
  *
  * One that is heard, but acknowledges nothing of what it is told on the control stream for two
  * minutes, or leaves no room for it, is closed: what waits for it would wait for ever. However slow
@@ -29,14 +29,23 @@ void live_probe(struct kith_session *s, struct subflow *f, kith_time now)
     session_mark_pending(s);
 }
 
+/* Since when something waits to be heard of on the connection in use: packets of the session's, or
+ * what QUIC wants acknowledged, streams above all. KITH_NEVER: nothing does. */
+static kith_time unheard_since(const struct kith_session *s)
+{
+    struct kith_conn_stats stats;
+
+    kith_conn_stats(s->used->conn, &stats);
+    return kith_sooner(s->sent_at, stats.waits_since);
+}
+
 /* When f is to be asked next. */
 static kith_time ask_at(const struct kith_session *s, const struct subflow *f)
 {
     if (f->asked_at != KITH_NEVER)
         return kith_after(f->probe_at, PROBE_INTERVAL);
-    if (f == s->used && s->sent_at != KITH_NEVER)
-        return kith_after(s->sent_at, PROBE_INTERVAL);
-    return kith_after(heard_at(f), s->all->cfg.keepalive);
+    const kith_time kept = kith_after(heard_at(f), s->all->cfg.keepalive);
+    return f == s->used ? kith_sooner(kept, kith_after(unheard_since(s), PROBE_INTERVAL)) : kept;
 }
 
 /* Anything heard since the question answers it. */

@@ -401,7 +401,8 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
         return false;
     }
     switch (ev->kind) {
-    case KITH_CONN_ESTABLISHED: break;
+    case KITH_CONN_ESTABLISHED:
+    case KITH_CONN_WAITS: break; /* what is due is looked at below */
     case KITH_CONN_MOVED:
         note_where(s, f, now);
         on_moved(s, f);

@@ -618,6 +618,105 @@ static void what_a_lane_has_no_room_for_is_counted_each(void **state)
     pair_down(&p);
 }
 
+/* ---- streams that fall silent ---- */
+
+/* A stream of the session's connection in use; -1 when there is none. */
+static int64_t open_stream(struct pair *p, struct kith_conn **ret)
+{
+    int64_t id;
+
+    return kith_session_open_stream(session_peer_to(&p->a, &p->b), KITH_STREAM_ENROL, ret, &id) < 0
+               ? -1
+               : id;
+}
+
+/* So many zeros on it, 4 KiB at a time. */
+static void pour(struct kith_conn *c, int64_t id, size_t n)
+{
+    static const uint8_t zeros[4096];
+
+    for (; n > 0; n -= sizeof zeros)
+        assert_int_equal(kith_conn_stream_send(c, id, KITH_SPAN_OF(zeros), false), KITH_OK);
+}
+
+static void link_up(struct pair *p, uint64_t rate)
+{
+    sim_net_link(p->net, p->a.host, p->b.host,
+                 &(struct sim_link){.rate = rate, .delay = 10 * KITH_MSEC});
+}
+
+static void cut_link(struct pair *p)
+{
+    sim_net_link(p->net, p->a.host, p->b.host, &(struct sim_link){.cut = true});
+}
+
+static void a_link_that_falls_silent_under_a_stream_is_suspected_as_under_packets(void **state)
+{
+    struct kith_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 21);
+    p.b.reads = true;
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    link_up(&p, 500000);
+    int64_t id = open_stream(&p, &c);
+    pour(c, id, 252 * 1024); /* four seconds' worth */
+    wait_for(&p, 2 * KITH_SEC);
+    assert_in_range(p.b.stream_bytes, 64 * 1024, 192 * 1024);
+    cut_link(&p);
+    wait_for(&p, 2900 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], 0);
+    wait_for(&p, 300 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], 1);
+    link_up(&p, 500000);
+    wait_for(&p, 3 * KITH_SEC);
+    assert_false(kith_session_is_silent(session_peer_to(&p.a, &p.b)));
+    pair_down(&p);
+}
+
+static void control_messages_that_are_still_going_out_are_waited_for_too(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 22);
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    link_up(&p, 200000);
+    say(&p, 400); /* 80 kB: more than three seconds' worth */
+    wait_for(&p, KITH_SEC);
+    assert_in_range(p.b.controls, 20, 300);
+    cut_link(&p);
+    wait_for(&p, 3200 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], 1);
+    pair_down(&p);
+}
+
+static void who_owes_nothing_is_not_asked_before_the_keep_alive(void **state)
+{
+    struct kith_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 23);
+    p.b.reads = true;
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    uint64_t asked = kith_sessions_counters(p.a.sessions)->probes;
+    uint64_t asked_by_b = kith_sessions_counters(p.b.sessions)->probes;
+    int64_t id = open_stream(&p, &c);
+    pour(c, id, 128 * 1024); /* what b says to it are acknowledgements and nothing else */
+    wait_for(&p, 2 * KITH_SEC);
+    assert_int_equal(p.b.stream_bytes, 128 * 1024);
+    cut_link(&p);
+    wait_for(&p, 15 * KITH_SEC);
+    assert_int_equal(kith_sessions_counters(p.a.sessions)->probes, asked);
+    assert_int_equal(kith_sessions_counters(p.b.sessions)->probes, asked_by_b);
+    pair_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -645,6 +744,9 @@ int main(void)
         cmocka_unit_test(a_burst_beyond_the_congestion_window_waits_and_arrives),
         cmocka_unit_test(a_burst_of_packets_too_big_for_the_path_waits_and_arrives),
         cmocka_unit_test(what_a_lane_has_no_room_for_is_counted_each),
+        cmocka_unit_test(a_link_that_falls_silent_under_a_stream_is_suspected_as_under_packets),
+        cmocka_unit_test(control_messages_that_are_still_going_out_are_waited_for_too),
+        cmocka_unit_test(who_owes_nothing_is_not_asked_before_the_keep_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -666,6 +666,7 @@ void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
         .opened_at = c->opened_at,
     };
     sealed_add_stats(c, ret);
+    ret->waits_since = size_waits_since(c, ret->heard_at);
 }
 
 const uint8_t *kith_conn_exporter(const struct kith_conn *c)
