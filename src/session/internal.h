@@ -19,7 +19,9 @@
 #define STALL_MAX (120 * KITH_SEC)         /* heard all the while, and takes nothing it is told */
 #define STALL_LOOK (30 * KITH_SEC)         /* between two looks at that */
 #define PROBE_INTERVAL KITH_SEC            /* between probes of a connection that owes an answer */
-#define SUSPECT_AFTER (2 * KITH_SEC)       /* owing an answer this long makes it suspect */
+#define ANSWER_MIN KITH_SEC                /* an answer is not late before, */
+#define ANSWER_MAX (8 * KITH_SEC)          /* and is then, however long round trips take */
+#define SUSPECT_AFTER (2 * KITH_SEC)       /* owing one so long, or as long as it may take: suspect */
 #define MISSED_AFTER (5 * KITH_SEC)        /* and so long makes the session one that leads nobody on */
 #define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
 #define DIAL_BACKOFF_FIRST KITH_SEC
@@ -162,6 +164,12 @@ void subflow_drop(struct kith_session *s, struct subflow *f, uint64_t code, cons
                   kith_time now);
 /* Chooses the connection in use anew. */
 void subflow_choose(struct kith_session *s, kith_time now);
+/* How long an answer may take before it is late: ANSWER_MIN to ANSWER_MAX. */
+kith_dur subflow_patience(const struct subflow *f);
+/* How long it may owe one before it is suspect. */
+kith_dur subflow_suspect_after(const struct subflow *f);
+/* When that is, unless it is heard before; KITH_NEVER: it owes no answer. */
+kith_time subflow_suspect_at(const struct subflow *f);
 bool subflow_suspect(const struct subflow *f, kith_time now);
 bool subflow_usable(const struct subflow *f);
 /* Whether its connection goes through others. */

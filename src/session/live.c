@@ -4,6 +4,7 @@
  * that it is back. A connection is asked (a PING datagram) after a quiet while, after a second in
  * which we sent, or waited for an acknowledgement, and heard nothing, and then every second until
  * it answers. One that owes an answer for two seconds is suspect: dialling starts anew beside it.
+ * Where round trips take longer than a second these times are longer, too (subflow_patience).
  *
  * One that is heard, but acknowledges nothing of what it is told on the control stream for two
  * minutes, or leaves no room for it, is closed: what waits for it would wait for ever. However slow
@@ -29,14 +30,16 @@ void live_probe(struct kith_session *s, struct subflow *f, kith_time now)
     session_mark_pending(s);
 }
 
-/* Since when something waits to be heard of on the connection in use: packets of the session's, or
- * what QUIC wants acknowledged, streams above all. KITH_NEVER: nothing does. */
-static kith_time unheard_since(const struct kith_session *s)
+/* When what the connection in use was sent should have been heard of: packets of the session's, or
+ * what QUIC wants acknowledged, streams above all. A question is such a thing, too: asked before an
+ * answer can be there, it would lead to the next, for ever. KITH_NEVER: nothing is waited for. */
+static kith_time late_at(const struct kith_session *s)
 {
     struct kith_conn_stats stats;
 
     kith_conn_stats(s->used->conn, &stats);
-    return kith_sooner(s->sent_at, stats.waits_since);
+    kith_time since = kith_sooner(s->sent_at, stats.waits_since);
+    return since == KITH_NEVER ? KITH_NEVER : kith_after(since, subflow_patience(s->used));
 }
 
 /* When f is to be asked next. */
@@ -45,7 +48,7 @@ static kith_time ask_at(const struct kith_session *s, const struct subflow *f)
     if (f->asked_at != KITH_NEVER)
         return kith_after(f->probe_at, PROBE_INTERVAL);
     const kith_time kept = kith_after(heard_at(f), s->all->cfg.keepalive);
-    return f == s->used ? kith_sooner(kept, kith_after(unheard_since(s), PROBE_INTERVAL)) : kept;
+    return f == s->used ? kith_sooner(kept, late_at(s)) : kept;
 }
 
 /* Anything heard since the question answers it. */
@@ -95,9 +98,11 @@ static void note_silence(struct kith_session *s, kith_time now)
 
 static kith_time missed_at(const struct kith_session *s)
 {
-    return s->used == NULL || s->used->asked_at == KITH_NEVER
-               ? KITH_NEVER
-               : kith_after(s->used->asked_at, MISSED_AFTER);
+    if (s->used == NULL || s->used->asked_at == KITH_NEVER)
+        return KITH_NEVER;
+    kith_time suspect = subflow_suspect_at(s->used),
+              at = kith_after(s->used->asked_at, MISSED_AFTER);
+    return suspect > at ? suspect : at;
 }
 
 static void note_missed(struct kith_session *s, kith_time now)
@@ -146,7 +151,7 @@ kith_time live_deadline(const struct kith_session *s, kith_time now)
         at = kith_sooner(at, ask_at(s, f));
         at = kith_sooner(at, f->look_at);
         if (f->asked_at != KITH_NEVER && !subflow_suspect(f, now))
-            at = kith_sooner(at, kith_after(f->asked_at, SUSPECT_AFTER));
+            at = kith_sooner(at, subflow_suspect_at(f));
     }
     return at;
 }

@@ -63,9 +63,36 @@ char *subflow_route(const struct subflow *f, char *buf, size_t cap)
 
 /* ---- health and choice ---- */
 
+/* spec session 3.4.2: as long as round trips were measured to take, and what they vary by. Nearly
+ * the probe time-out of RFC 9002 6.2.1; the quarter is for acknowledgements that are put off. */
+kith_dur subflow_patience(const struct subflow *f)
+{
+    struct kith_conn_stats stats;
+
+    kith_conn_stats(f->conn, &stats);
+    kith_dur spread = 4 * stats.rttvar > stats.srtt / 4 ? 4 * stats.rttvar : stats.srtt / 4;
+    kith_dur most = stats.srtt + spread;
+    if (most < ANSWER_MIN)
+        return ANSWER_MIN;
+    return most < ANSWER_MAX ? most : ANSWER_MAX;
+}
+
+kith_dur subflow_suspect_after(const struct subflow *f)
+{
+    kith_dur patience = subflow_patience(f);
+
+    return patience > SUSPECT_AFTER ? patience : SUSPECT_AFTER;
+}
+
+kith_time subflow_suspect_at(const struct subflow *f)
+{
+    return f->asked_at == KITH_NEVER ? KITH_NEVER
+                                     : kith_after(f->asked_at, subflow_suspect_after(f));
+}
+
 bool subflow_suspect(const struct subflow *f, kith_time now)
 {
-    return f->asked_at != KITH_NEVER && kith_since(now, f->asked_at) >= SUSPECT_AFTER;
+    return subflow_suspect_at(f) <= now;
 }
 
 bool subflow_usable(const struct subflow *f)

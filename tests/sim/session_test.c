@@ -684,10 +684,10 @@ static void control_messages_that_are_still_going_out_are_waited_for_too(void **
     pair_up(&p, 22);
     connect_pair(&p);
     wait_for(&p, 5 * KITH_SEC);
-    link_up(&p, 200000);
-    say(&p, 400); /* 80 kB: more than three seconds' worth */
+    link_up(&p, 500000);
+    say(&p, 1000); /* 200 kB: more than three seconds' worth */
     wait_for(&p, KITH_SEC);
-    assert_in_range(p.b.controls, 20, 300);
+    assert_in_range(p.b.controls, 100, 500);
     cut_link(&p);
     wait_for(&p, 3200 * KITH_MSEC);
     assert_int_equal(p.a.seen[KITH_EV_session_silent], 1);
@@ -714,6 +714,90 @@ static void who_owes_nothing_is_not_asked_before_the_keep_alive(void **state)
     wait_for(&p, 15 * KITH_SEC);
     assert_int_equal(kith_sessions_counters(p.a.sessions)->probes, asked);
     assert_int_equal(kith_sessions_counters(p.b.sessions)->probes, asked_by_b);
+    pair_down(&p);
+}
+
+/* ---- round trips of seconds ---- */
+
+static void far_apart(struct pair *p, kith_dur rtt)
+{
+    sim_net_link(p->net, p->a.host, p->b.host, &(struct sim_link){.delay = rtt / 2});
+}
+
+/* A packet each ten seconds, so that each is waited for by itself. */
+static void talk_slowly(struct pair *p, int packets)
+{
+    for (; packets > 0; packets--) {
+        assert_true(send_packet(p, &p->a, &p->b, 100));
+        wait_for(p, 10 * KITH_SEC);
+    }
+}
+
+static void where_round_trips_take_long_a_session_in_use_is_not_dialled_anew(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 24);
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    far_apart(&p, 3200 * KITH_MSEC);
+    talk_slowly(&p, 30); /* until it is known how long they take */
+    const uint64_t dials = kith_sessions_counters(p.a.sessions)->dials;
+    const unsigned silent = p.a.seen[KITH_EV_session_silent];
+    p.b.packets = 0;
+    talk_slowly(&p, 30);
+    assert_int_equal(p.b.packets, 30);
+    assert_int_equal(kith_sessions_counters(p.a.sessions)->dials, dials);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], silent);
+    /* patience has an end: twice one and a quarter of what a round trip takes */
+    cut_link(&p);
+    assert_true(send_packet(&p, &p.a, &p.b, 100));
+    wait_for(&p, 9 * KITH_SEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], silent + 1);
+    pair_down(&p);
+}
+
+/* A question is sent like anything else: it must not be what the next one asks about. */
+static void where_round_trips_take_long_there_is_rest_too(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 26);
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    far_apart(&p, 1600 * KITH_MSEC);
+    talk_slowly(&p, 30);
+    const uint64_t asked =
+        kith_sessions_counters(p.a.sessions)->probes + kith_sessions_counters(p.b.sessions)->probes;
+    wait_for(&p, 400 * KITH_SEC);
+    /* each 20 s one of them is asked, and once more before the answer is there */
+    assert_true(kith_sessions_counters(p.a.sessions)->probes +
+                    kith_sessions_counters(p.b.sessions)->probes - asked <=
+                2 * 400 / 20);
+    pair_down(&p);
+}
+
+static void patience_with_a_slow_way_does_not_outlast_it(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 25);
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    far_apart(&p, 3200 * KITH_MSEC);
+    talk_slowly(&p, 30);
+    far_apart(&p, 20 * KITH_MSEC);
+    talk_slowly(&p, 60);
+    const unsigned silent = p.a.seen[KITH_EV_session_silent];
+    cut_link(&p);
+    assert_true(send_packet(&p, &p.a, &p.b, 100));
+    wait_for(&p, 2900 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], silent);
+    wait_for(&p, 200 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], silent + 1);
     pair_down(&p);
 }
 
@@ -747,6 +831,9 @@ int main(void)
         cmocka_unit_test(a_link_that_falls_silent_under_a_stream_is_suspected_as_under_packets),
         cmocka_unit_test(control_messages_that_are_still_going_out_are_waited_for_too),
         cmocka_unit_test(who_owes_nothing_is_not_asked_before_the_keep_alive),
+        cmocka_unit_test(where_round_trips_take_long_a_session_in_use_is_not_dialled_anew),
+        cmocka_unit_test(where_round_trips_take_long_there_is_rest_too),
+        cmocka_unit_test(patience_with_a_slow_way_does_not_outlast_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
