@@ -96,7 +96,8 @@ struct kith_conn_stats {
     kith_time waits_since;    /* the peer owes an acknowledgement, and was not heard since then, or
                                  since it was sent what it owes it for; KITH_NEVER: it owes none */
     kith_time opened_at;
-    bool sealed; /* packets go by the second plane now */
+    size_t streams; /* that are open */
+    bool sealed;    /* packets go by the second plane now */
 };
 
 /* The peer's proved identity; all-zero before ESTABLISHED on accepted connections. */

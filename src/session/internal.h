@@ -23,7 +23,8 @@
 #define ANSWER_MAX (8 * KITH_SEC)          /* and is then, however long round trips take */
 #define SUSPECT_AFTER (2 * KITH_SEC)       /* owing one so long, or as long as it may take: suspect */
 #define MISSED_AFTER (5 * KITH_SEC)        /* and so long makes the session one that leads nobody on */
-#define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
+#define LINGER (3 * KITH_SEC)              /* what is under way on a superseded connection may end, */
+#define LINGER_MAX (60 * KITH_SEC)         /* and while it has streams as long as this */
 #define DIAL_BACKOFF_FIRST KITH_SEC
 #define DIAL_BACKOFF_EARLY (2 * KITH_SEC)  /* not beyond this in the first minute */
 #define DIAL_BACKOFF_MAX (60 * KITH_SEC)
@@ -45,6 +46,7 @@ struct subflow {
     int64_t control;         /* its control stream, -1 before there is one */
     kith_time since;         /* dialled or established at */
     kith_time supersede_at;  /* when its dialler may close it; KITH_NEVER: it is in use */
+    kith_time spare_until;   /* when it does, whatever streams it has; unless it is in use */
     kith_time asked_at;      /* when the oldest unanswered probe was sent; KITH_NEVER: none */
     kith_time probe_at;      /* when the last probe was sent */
     uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
@@ -172,6 +174,10 @@ kith_dur subflow_suspect_after(const struct subflow *f);
 kith_time subflow_suspect_at(const struct subflow *f);
 bool subflow_suspect(const struct subflow *f, kith_time now);
 bool subflow_usable(const struct subflow *f);
+/* Whether our hello has arrived: from then on the peer can use it, too. */
+bool subflow_is_agreed(const struct subflow *f);
+/* Whether it has streams beside the control stream. */
+bool subflow_has_streams(const struct subflow *f);
 /* Whether its connection goes through others. */
 bool subflow_is_relayed(const struct subflow *f);
 void subflow_tick(struct kith_session *s, kith_time now);

@@ -48,7 +48,9 @@ static kith_time ask_at(const struct kith_session *s, const struct subflow *f)
     if (f->asked_at != KITH_NEVER)
         return kith_after(f->probe_at, PROBE_INTERVAL);
     const kith_time kept = kith_after(heard_at(f), s->all->cfg.keepalive);
-    return f == s->used ? kith_sooner(kept, late_at(s)) : kept;
+    if (f == s->used)
+        return kith_sooner(kept, late_at(s));
+    return subflow_has_streams(f) ? kith_sooner(kept, kith_after(heard_at(f), LINGER)) : kept;
 }
 
 /* Anything heard since the question answers it. */
@@ -116,6 +118,14 @@ static void note_missed(struct kith_session *s, kith_time now)
     session_mark_ready(s);
 }
 
+/* Whether it has fallen silent beside one that is better. The peer may have closed it, which was
+ * lost; streams on it would wait until QUIC gives it up. */
+static bool is_left_behind(const struct kith_session *s, const struct subflow *f, kith_time now)
+{
+    return f != s->used && subflow_suspect(f, now) && s->used != NULL &&
+           !subflow_suspect(s->used, now) && subflow_is_agreed(s->used);
+}
+
 void live_tick(struct kith_session *s, kith_time now)
 {
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
@@ -127,6 +137,10 @@ void live_tick(struct kith_session *s, kith_time now)
             continue;
         }
         note_heard(s, f);
+        if (is_left_behind(s, f, now)) {
+            subflow_drop(s, f, KITH_CLOSE_SUPERSEDED, "it fell silent beside another", now);
+            continue;
+        }
         if (now >= ask_at(s, f))
             live_probe(s, f, now);
     }

@@ -717,6 +717,69 @@ static void who_owes_nothing_is_not_asked_before_the_keep_alive(void **state)
     pair_down(&p);
 }
 
+static size_t connections_of(struct session_peer *x, const struct session_peer *y)
+{
+    struct kith_session_info info;
+
+    kith_session_info(session_peer_to(x, y), &info);
+    return info.connections;
+}
+
+/* A stream is half through on a connection that is no longer the one in use. */
+static void replace_under_a_stream(struct pair *p, size_t n, struct kith_conn **ret)
+{
+    p->b.reads = true;
+    connect_pair(p);
+    wait_for(p, 5 * KITH_SEC);
+    link_up(p, 200000);
+    int64_t id = open_stream(p, ret);
+    pour(*ret, id, n);
+    wait_for(p, 2 * KITH_SEC);
+    cut_link(p);
+    wait_for(p, 5 * KITH_SEC);
+    link_up(p, 200000);
+    wait_for(p, 3 * KITH_SEC);
+    assert_false(kith_session_uses(session_peer_to(&p->a, &p->b), *ret));
+    assert_int_equal(connections_of(&p->a, &p->b), 2);
+    assert_in_range(p->b.stream_bytes, n / 10, n * 9 / 10);
+}
+
+static void a_stream_may_finish_on_a_connection_that_was_replaced(void **state)
+{
+    struct kith_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 27);
+    replace_under_a_stream(&p, 252 * 1024, &c);
+    wait_for(&p, 30 * KITH_SEC);
+    assert_int_equal(p.b.stream_bytes, 252 * 1024);
+    assert_int_equal(p.a.seen[KITH_EV_conn_opened], 2); /* it was not begun anew */
+    wait_for(&p, 40 * KITH_SEC);                        /* open, but nobody waits for ever */
+    assert_int_equal(connections_of(&p.a, &p.b), 1);
+    assert_int_equal(connections_of(&p.b, &p.a), 1);
+    pair_down(&p);
+}
+
+static void a_stream_does_not_wait_on_a_connection_that_the_other_side_has_ended(void **state)
+{
+    struct kith_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 28);
+    replace_under_a_stream(&p, 252 * 1024, &c);
+    cut_link(&p);
+    kith_conn_close(c, KITH_CLOSE_SUPERSEDED, "", sim_net_now(p.net));
+    wait_for(&p, 2 * KITH_SEC); /* nobody hears of it */
+    link_up(&p, 200000);
+    assert_int_equal(connections_of(&p.b, &p.a), 2);
+    wait_for(&p, 8 * KITH_SEC);
+    assert_int_equal(connections_of(&p.b, &p.a), 1);
+    assert_int_equal(p.b.downs, 0);
+    pair_down(&p);
+}
+
 /* ---- round trips of seconds ---- */
 
 static void far_apart(struct pair *p, kith_dur rtt)
@@ -831,6 +894,8 @@ int main(void)
         cmocka_unit_test(a_link_that_falls_silent_under_a_stream_is_suspected_as_under_packets),
         cmocka_unit_test(control_messages_that_are_still_going_out_are_waited_for_too),
         cmocka_unit_test(who_owes_nothing_is_not_asked_before_the_keep_alive),
+        cmocka_unit_test(a_stream_may_finish_on_a_connection_that_was_replaced),
+        cmocka_unit_test(a_stream_does_not_wait_on_a_connection_that_the_other_side_has_ended),
         cmocka_unit_test(where_round_trips_take_long_a_session_in_use_is_not_dialled_anew),
         cmocka_unit_test(where_round_trips_take_long_there_is_rest_too),
         cmocka_unit_test(patience_with_a_slow_way_does_not_outlast_it),

@@ -664,6 +664,7 @@ void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
         .in_flight = i.bytes_in_flight,
         .heard_at = c->heard_at,
         .opened_at = c->opened_at,
+        .streams = c->n_streams,
     };
     sealed_add_stats(c, ret);
     ret->waits_since = size_waits_since(c, ret->heard_at);
