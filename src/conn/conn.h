@@ -67,6 +67,7 @@ enum kith_conn_event_kind {
     KITH_CONN_WRITABLE,    /* datagrams that did not go may go now */
     KITH_CONN_REPORT,      /* the peer is owed a report: kith_conn_report */
     KITH_CONN_PROBE,       /* a size is in question: kith_conn_probe */
+    KITH_CONN_WAITS,       /* for an acknowledgement, and did for none before: stats.waits_since */
     KITH_CONN_CLOSED,      /* it is over: kith_conn_end; nothing follows; free it */
 };
 
@@ -92,10 +93,13 @@ struct kith_conn_stats {
     uint64_t bytes_in, bytes_out, packets_in, packets_out, packets_lost;
     uint64_t cwnd, in_flight; /* bytes */
     kith_time heard_at;       /* when an authenticated packet last came in */
+    kith_time waits_since;    /* the peer owes an acknowledgement, and was not heard since then, or
+                                 since it was sent what it owes it for; KITH_NEVER: it owes none */
     kith_time opened_at;
-    uint64_t rate; /* bit/s that the path carries, as far as seen lately (conn/delivery.h); 0: not
-                      known */
-    bool sealed;   /* packets go by the second plane now */
+    uint64_t rate;  /* bit/s that the path carries, as far as seen lately (conn/delivery.h); 0: not
+                       known */
+    size_t streams; /* that are open */
+    bool sealed;    /* packets go by the second plane now */
 };
 
 /* The peer's proved identity; all-zero before ESTABLISHED on accepted connections. */

@@ -47,8 +47,8 @@ enum kith_offer {
  * one are taken over along with it: kith_netview_next_new tells which. */
 int kith_netview_offer(struct kith_netview *v, struct kith_span object, kith_wall now,
                        enum kith_offer *ret, const char **ret_why) KITH_MUST_CHECK;
-/* The same for one that this node kept: what is spent is taken, too, to be let go of when it is proved
- * to be so late. */
+/* The same for one that this node kept: what is spent is taken, too, to be let go of when it is
+ * proved to be so late. */
 int kith_netview_load(struct kith_netview *v, struct kith_span object, kith_wall now,
                       enum kith_offer *ret, const char **ret_why) KITH_MUST_CHECK;
 /* Objects that an offer took over besides its own, one per call; false when no more. The bytes

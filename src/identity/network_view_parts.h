@@ -51,7 +51,7 @@ struct kith_netview {
     struct kith_link fresh;           /* kith_held: copies of what waited and was taken over */
     struct kith_link told;    /* of those, what next_new gave out; freed by the next offer */
     struct kith_link dropped; /* kith_held: what was let go of; freed by what may drop more */
-    bool loading;         /* what is offered was believed before */
+    bool loading;             /* what is offered was believed before */
     bool network_changed;     /* an effect that waits */
     kith_wall deadline;
     bool summed; /* holdings is up to date, on that day */

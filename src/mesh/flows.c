@@ -6,13 +6,14 @@ struct label_key {
 
 void kith_mesh_flows_init(struct kith_mesh_flows *f, const struct kith_env *env, size_t max)
 {
-    *f = (struct kith_mesh_flows){.env = env};
+    *f = (struct kith_mesh_flows){.env = env, .max = max};
     /* One more than there are ends: one that moves has two labels for a moment. */
     kith_map_init(&f->by_label, env->alloc, env->random, sizeof(struct label_key), 2 * max + 1);
     kith_map_init(&f->by_id, env->alloc, env->random, sizeof(struct kith_flow_id), max);
     kith_map_init(&f->by_destination, env->alloc, env->random, sizeof(struct kith_destination),
                   max);
     kith_list_init(&f->used);
+    kith_list_init(&f->formers);
 }
 
 void kith_mesh_flows_fini(struct kith_mesh_flows *f)
@@ -32,6 +33,8 @@ int kith_mesh_flows_add(struct kith_mesh_flows *f, const struct kith_flow_id *id
 
     if (kith_mesh_flows_by_id(f, id) != NULL || (here && kith_mesh_flows_to(f, to) != NULL))
         return KITH_E_EXISTS;
+    if (kith_mesh_flows_count(f) >= f->max)
+        return KITH_E_FULL;
     flow = kith_new_zero(f->env->alloc, sizeof *flow);
     if (flow == NULL)
         return KITH_E_NOMEM;
@@ -97,6 +100,7 @@ int kith_mesh_flows_set_end(struct kith_mesh_flows *f, struct kith_mesh_flow *fl
 
 void kith_mesh_flows_drop(struct kith_mesh_flows *f, struct kith_mesh_flow *flow)
 {
+    kith_mesh_flows_drop_former(f, flow);
     if (flow->end[KITH_MESH_UP].neighbour == KITH_MESH_SELF)
         (void)kith_map_take(&f->by_destination, flow->to.b);
     clear_end(f, &flow->end[KITH_MESH_UP]);
@@ -105,6 +109,75 @@ void kith_mesh_flows_drop(struct kith_mesh_flows *f, struct kith_mesh_flow *flow
     kith_list_remove(&flow->used);
     kith_free(f->env->alloc, flow);
 }
+
+/* ---- formers ---- */
+
+/* The label is known already, so it only changes hands. */
+static void hand_over(struct kith_mesh_flows *f, struct kith_mesh_flow *flow,
+                      struct kith_mesh_flow *former, enum kith_mesh_side side)
+{
+    const struct label_key key = key_of(&flow->end[side]);
+
+    former->end[side] = flow->end[side];
+    if (has_label(&flow->end[side]) && kith_map_put(&f->by_label, &key, former) < 0)
+        clear_end(f, &former->end[side]); /* cannot be: nothing is added */
+    if (flow->end[side].neighbour != KITH_MESH_SELF || side == KITH_MESH_DOWN)
+        flow->end[side] = (struct kith_mesh_end){.neighbour = KITH_MESH_NOBODY};
+}
+
+int kith_mesh_flows_retire(struct kith_mesh_flows *f, struct kith_mesh_flow *flow, kith_time now)
+{
+    struct kith_mesh_flow *former;
+
+    if (flow->former == NULL && kith_mesh_flows_count(f) >= f->max)
+        return KITH_E_FULL;
+    former = kith_new_zero(f->env->alloc, sizeof *former);
+    if (former == NULL)
+        return KITH_E_NOMEM;
+    kith_mesh_flows_drop_former(f, flow);
+    former->id = flow->id;
+    former->to = flow->to;
+    former->attempt = flow->attempt;
+    former->used_at = now;
+    former->unheard_at = KITH_NEVER;
+    former->latter = flow;
+    flow->former = former;
+    hand_over(f, flow, former, KITH_MESH_UP);
+    hand_over(f, flow, former, KITH_MESH_DOWN);
+    kith_list_append(&f->formers, &former->used);
+    f->n_formers++;
+    return KITH_OK;
+}
+
+void kith_mesh_flows_bequeath(struct kith_mesh_flow *from, struct kith_mesh_flow *to)
+{
+    to->former = from->former;
+    from->former = NULL;
+    if (to->former != NULL)
+        to->former->latter = to;
+}
+
+void kith_mesh_flows_drop_former(struct kith_mesh_flows *f, struct kith_mesh_flow *flow)
+{
+    struct kith_mesh_flow *former = flow->former;
+
+    if (former == NULL)
+        return;
+    clear_end(f, &former->end[KITH_MESH_UP]);
+    clear_end(f, &former->end[KITH_MESH_DOWN]);
+    kith_list_remove(&former->used);
+    f->n_formers--;
+    flow->former = NULL;
+    kith_free(f->env->alloc, former);
+}
+
+struct kith_mesh_flow *kith_mesh_flows_first_former(const struct kith_mesh_flows *f)
+{
+    return kith_list_empty(&f->formers) ? NULL
+                                        : KITH_OF(f->formers.next, struct kith_mesh_flow, used);
+}
+
+/* ---- finding ---- */
 
 struct kith_mesh_flow *kith_mesh_flows_by_label(const struct kith_mesh_flows *f,
                                                 struct kith_mesh_end end)
@@ -138,9 +211,9 @@ struct kith_mesh_flow *kith_mesh_flows_oldest(const struct kith_mesh_flows *f)
     return kith_list_empty(&f->used) ? NULL : KITH_OF(f->used.next, struct kith_mesh_flow, used);
 }
 
-bool kith_mesh_flows_at(const struct kith_mesh_flows *f, uint32_t neighbour)
+static bool any_at(const struct kith_link *list, uint32_t neighbour)
 {
-    for (const struct kith_link *l = f->used.next; l != &f->used; l = l->next) {
+    for (const struct kith_link *l = list->next; l != list; l = l->next) {
         const struct kith_mesh_flow *flow = KITH_OF(l, struct kith_mesh_flow, used);
         if (flow->end[KITH_MESH_UP].neighbour == neighbour ||
             flow->end[KITH_MESH_DOWN].neighbour == neighbour)
@@ -149,7 +222,12 @@ bool kith_mesh_flows_at(const struct kith_mesh_flows *f, uint32_t neighbour)
     return false;
 }
 
+bool kith_mesh_flows_at(const struct kith_mesh_flows *f, uint32_t neighbour)
+{
+    return any_at(&f->used, neighbour) || any_at(&f->formers, neighbour);
+}
+
 size_t kith_mesh_flows_count(const struct kith_mesh_flows *f)
 {
-    return f->by_id.n;
+    return f->by_id.n + f->n_formers;
 }

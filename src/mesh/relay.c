@@ -14,6 +14,7 @@ enum {
 };
 #define HIGH (UINT32_C(1) << 31) /* of a label: which side chose it */
 #define OPEN_COST (10 * KITH_MSEC) /* flows a neighbour begins: a hundred a second */
+#define LEAVE_AFTER (4 * KITH_SEC) /* a way left for a better one is ended: what was under way is there */
 #define END_COST (10 * KITH_MSEC)  /* labels that one is told to forget */
 
 /* An attempt that came to nothing here: its other ways through the mesh need not try again. */
@@ -184,12 +185,34 @@ static bool is_self(const struct kith_mesh_flow *f, enum kith_mesh_side side)
     return f->end[side].neighbour == KITH_MESH_SELF;
 }
 
-static void drop_flow(struct kith_relay *r, struct kith_mesh_flow *f)
+/* Of one that begins or is handed over there no more. */
+static void count_off(struct kith_relay *r, const struct kith_mesh_flow *f)
 {
     struct kith_mesh_neighbour *n = neighbour_of(r, f->end[KITH_MESH_UP].neighbour);
 
     if (n != NULL)
         n->begun--;
+}
+
+static void drop_former(struct kith_relay *r, struct kith_mesh_flow *f)
+{
+    if (f->former != NULL)
+        count_off(r, f->former);
+    kith_mesh_flows_drop_former(&r->flows, f);
+}
+
+/* Those behind it hear that nothing more will come. */
+static void end_former(struct kith_relay *r, struct kith_mesh_flow *f, kith_time now)
+{
+    if (f->former != NULL)
+        send_end(r, f->former->end[KITH_MESH_DOWN], KITH_MESH_GONE, now);
+    drop_former(r, f);
+}
+
+static void drop_flow(struct kith_relay *r, struct kith_mesh_flow *f)
+{
+    drop_former(r, f);
+    count_off(r, f);
     kith_mesh_flows_drop(&r->flows, f);
 }
 
@@ -280,6 +303,11 @@ static void lost_down(struct kith_relay *r, struct kith_mesh_flow *f, enum kith_
 
 static void lost_up(struct kith_relay *r, struct kith_mesh_flow *f, kith_time now)
 {
+    if (f->latter != NULL) {
+        end_former(r, f->latter, now);
+        return;
+    }
+    end_former(r, f, now);
     send_end(r, f->end[KITH_MESH_DOWN], KITH_MESH_GONE, now); /* if that is a neighbour */
     drop_flow(r, f);
 }
@@ -298,6 +326,13 @@ void kith_relay_part(struct kith_relay *r, uint32_t neighbour, kith_time now)
         else if (f->end[KITH_MESH_DOWN].neighbour == neighbour)
             lost_down(r, f, KITH_MESH_GONE, now);
     }
+    for (struct kith_link *l = r->flows.formers.next, *next; l != &r->flows.formers; l = next) {
+        struct kith_mesh_flow *f = KITH_OF(l, struct kith_mesh_flow, used);
+        next = l->next;
+        if (f->end[KITH_MESH_UP].neighbour == neighbour ||
+            f->end[KITH_MESH_DOWN].neighbour == neighbour)
+            end_former(r, f->latter, now);
+    }
     kith_mesh_neighbour_free(&r->neighbours, n);
 }
 
@@ -308,6 +343,7 @@ void kith_relay_end_to(struct kith_relay *r, const struct kith_destination *to, 
         next = l->next;
         if (is_self(f, KITH_MESH_UP) || !kith_destination_equal(&f->to, to))
             continue;
+        end_former(r, f, now);
         send_end(r, f->end[KITH_MESH_DOWN], KITH_MESH_GONE, now); /* where it is a neighbour */
         send_end(r, f->end[KITH_MESH_UP], KITH_MESH_NO_WAY, now);
         drop_refused(r, f);
@@ -453,21 +489,26 @@ bool kith_relay_route(const struct kith_relay *r, const struct kith_ip *to, uint
     return *ret != KITH_MESH_NOBODY;
 }
 
+/* Make before break: what is under way by the former way comes through, there and back. */
 static void improve(struct kith_relay *r, struct kith_mesh_flow *f, kith_time now)
 {
     struct kith_mesh_end old = f->end[KITH_MESH_DOWN];
     uint32_t to;
 
-    if (!is_self(f, KITH_MESH_UP) || old.neighbour == KITH_MESH_NOBODY ||
+    if (is_self(f, KITH_MESH_UP) && f->former != NULL &&
+        kith_since(now, f->former->used_at) >= LEAVE_AFTER)
+        end_former(r, f, now);
+    if (!is_self(f, KITH_MESH_UP) || f->former != NULL || old.neighbour == KITH_MESH_NOBODY ||
         !r->ops.better(r->ops.ctx, &f->to, old.neighbour, now, &to) || neighbour_of(r, to) == NULL)
         return;
     r->count.improved++;
+    bool kept = kith_mesh_flows_retire(&r->flows, f, now) == KITH_OK;
     f->attempt++;
     f->n_tried = 1; /* the others are tried when this one fails */
     f->tried[0] = to;
     f->unheard = 0;
     f->unheard_at = KITH_NEVER;
-    if (begin_at(r, f, to))
+    if (begin_at(r, f, to) && !kept)
         send_end(r, old, KITH_MESH_GONE, now);
 }
 
@@ -481,18 +522,18 @@ void kith_relay_improve(struct kith_relay *r, kith_time now)
 
 /* ---- from neighbours ---- */
 
-/* Whether what is known of the flow already speaks for taking this beginning of it: it is forgotten
- * then. */
-static bool supersedes(struct kith_relay *r, const struct kith_flow_open *m)
+/* Whether what is known of the flow already, f or NULL, speaks for taking this beginning of it. */
+static bool supersedes(const struct kith_mesh_flow *f, const struct kith_flow_open *m)
 {
-    struct kith_mesh_flow *f = kith_mesh_flows_by_id(&r->flows, &m->flow);
+    /* spec mesh 3.3: that is what keeps it from going in circles */
+    return f == NULL || (!is_self(f, KITH_MESH_UP) && m->attempt > f->attempt);
+}
 
-    if (f == NULL)
-        return true;
-    if (is_self(f, KITH_MESH_UP) || m->attempt <= f->attempt)
-        return false; /* spec mesh 3.3: that is what keeps it from going in circles */
-    drop_flow(r, f);
-    return true;
+static bool is_beginning_of(const struct kith_mesh_flow *f, const struct kith_mesh_neighbour *n,
+                            const struct kith_flow_open *m)
+{
+    return f != NULL && f->attempt == m->attempt && f->end[KITH_MESH_UP].neighbour == n->number &&
+           f->end[KITH_MESH_UP].label == m->label;
 }
 
 /* Said once more, as when it was repeated on the way. */
@@ -501,8 +542,7 @@ static bool is_repeated(const struct kith_relay *r, const struct kith_mesh_neigh
 {
     const struct kith_mesh_flow *f = kith_mesh_flows_by_id(&r->flows, &m->flow);
 
-    return f != NULL && f->attempt == m->attempt && f->end[KITH_MESH_UP].neighbour == n->number &&
-           f->end[KITH_MESH_UP].label == m->label;
+    return f != NULL && (is_beginning_of(f, n, m) || is_beginning_of(f->former, n, m));
 }
 
 static struct kith_mesh_flow *take_in(struct kith_relay *r, struct kith_mesh_neighbour *n,
@@ -525,15 +565,36 @@ static struct kith_mesh_flow *take_in(struct kith_relay *r, struct kith_mesh_nei
     return f;
 }
 
+/* As take_in, for a newer attempt of a flow that is known: its labels carry on for a while. */
+static struct kith_mesh_flow *take_over(struct kith_relay *r, struct kith_mesh_flow *old,
+                                        struct kith_mesh_neighbour *n,
+                                        const struct kith_flow_open *m, kith_time now)
+{
+    struct kith_mesh_flow kept = {.former = NULL}, *f;
+
+    drop_former(r, old); /* of which there is one */
+    if (n->begun < KITH_RELAY_FLOWS_OF_NEIGHBOUR &&
+        kith_mesh_flows_retire(&r->flows, old, now) == KITH_OK)
+        kith_mesh_flows_bequeath(old, &kept);
+    drop_flow(r, old);
+    f = take_in(r, n, m, now);
+    if (f != NULL)
+        kith_mesh_flows_bequeath(&kept, f);
+    else
+        drop_former(r, &kept);
+    return f;
+}
+
 /* A new flow of a neighbour's: it ends here, goes on, or is refused. Why it is refused, or -1. */
 static int begin(struct kith_relay *r, struct kith_mesh_neighbour *n,
                  const struct kith_flow_open *m, kith_time now)
 {
     const struct kith_mesh_end here = {.neighbour = KITH_MESH_SELF};
 
-    if (was_refused(r, m) || !supersedes(r, m))
+    struct kith_mesh_flow *old = kith_mesh_flows_by_id(&r->flows, &m->flow);
+    if (was_refused(r, m) || !supersedes(old, m))
         return KITH_MESH_LOOP;
-    struct kith_mesh_flow *f = take_in(r, n, m, now);
+    struct kith_mesh_flow *f = old != NULL ? take_over(r, old, n, m, now) : take_in(r, n, m, now);
     if (f == NULL)
         return KITH_MESH_FULL;
     if (r->ops.is_here(r->ops.ctx, &m->destination)) {
@@ -599,7 +660,8 @@ static void carry(struct kith_relay *r, struct kith_mesh_flow *f, struct kith_me
     enum kith_mesh_side from = up ? KITH_MESH_UP : KITH_MESH_DOWN,
                         to = up ? KITH_MESH_DOWN : KITH_MESH_UP;
 
-    kith_mesh_flows_touch(&r->flows, f, now);
+    if (f->latter == NULL) /* a former's time is up when it is up */
+        kith_mesh_flows_touch(&r->flows, f, now);
     if (is_self(f, to)) {
         f->unheard = 0;
         f->unheard_at = KITH_NEVER;
@@ -684,6 +746,10 @@ static bool heard_end(struct kith_relay *r, const struct kith_mesh_neighbour *n,
         lost_up(r, f, now);
         return true;
     }
+    if (f->latter != NULL) { /* it would have ended soon */
+        drop_former(r, f->latter);
+        return true;
+    }
     if (m.why == KITH_MESH_UNKNOWN)
         f->n_tried = 0; /* the way is good, it was only forgotten */
     else
@@ -759,10 +825,25 @@ bool kith_relay_is_laden(const struct kith_relay *r)
     return kith_shelf_is_laden(&r->out) || kith_shelf_is_laden(&r->in);
 }
 
+/* Whoever began it says so; others forget it, as they would have with the newer attempt. */
+static void end_formers(struct kith_relay *r, kith_time now)
+{
+    struct kith_mesh_flow *f;
+
+    while ((f = kith_mesh_flows_first_former(&r->flows)) != NULL &&
+           kith_since(now, f->used_at) >= KITH_MESH_FORMER) {
+        if (is_self(f, KITH_MESH_UP))
+            end_former(r, f->latter, now);
+        else
+            drop_former(r, f->latter);
+    }
+}
+
 void kith_relay_tick(struct kith_relay *r, kith_time now)
 {
     struct kith_mesh_flow *f;
 
+    end_formers(r, now);
     while ((f = kith_mesh_flows_oldest(&r->flows)) != NULL &&
            kith_since(now, f->used_at) >= KITH_MESH_IDLE)
         drop_flow(r, f);
@@ -774,10 +855,12 @@ void kith_relay_tick(struct kith_relay *r, kith_time now)
 
 kith_time kith_relay_deadline(const struct kith_relay *r)
 {
-    const struct kith_mesh_flow *f = kith_mesh_flows_oldest(&r->flows);
+    const struct kith_mesh_flow *f = kith_mesh_flows_oldest(&r->flows),
+                                *former = kith_mesh_flows_first_former(&r->flows);
+    kith_time end = former == NULL ? KITH_NEVER : kith_after(former->used_at, KITH_MESH_FORMER);
 
     if (f != NULL)
-        return kith_after(f->used_at, KITH_MESH_IDLE);
+        return kith_sooner(end, kith_after(f->used_at, KITH_MESH_IDLE));
     /* the shelves may go, once they are empty */
     bool kept = kith_shelf_is_kept(&r->out) || kith_shelf_is_kept(&r->in);
     return kept && !kith_relay_is_laden(r) ? 0 : KITH_NEVER;

@@ -122,7 +122,7 @@ bool kith_relay_is_heavy(const struct kith_relay *r);
 bool kith_relay_is_laden(const struct kith_relay *r);
 
 /* Flows that begin here move to better ways, where there are some now. What is under way by the
- * former may be lost. */
+ * former still comes through, if it does within seconds. */
 void kith_relay_improve(struct kith_relay *r, kith_time now);
 void kith_relay_tick(struct kith_relay *r, kith_time now);
 kith_time kith_relay_deadline(const struct kith_relay *r);

@@ -345,10 +345,6 @@ int kith_session_send_control(struct kith_session *s, struct kith_span message, 
         if (err < 0) /* a head without its body: nothing after it would be understood */
             kith_conn_close(s->used->conn, KITH_CLOSE_INTERNAL, kith_err_text(err), now);
     }
-    if (err >= 0 && s->sent_at == KITH_NEVER) {
-        s->sent_at = now;
-        session_refresh_due(s, now);
-    }
     return err;
 }
 

@@ -19,9 +19,12 @@
 #define STALL_MAX (120 * KITH_SEC)         /* heard all the while, and takes nothing it is told */
 #define STALL_LOOK (30 * KITH_SEC)         /* between two looks at that */
 #define PROBE_INTERVAL KITH_SEC            /* between probes of a connection that owes an answer */
-#define SUSPECT_AFTER (2 * KITH_SEC)       /* owing an answer this long makes it suspect */
+#define ANSWER_MIN KITH_SEC                /* an answer is not late before, */
+#define ANSWER_MAX (8 * KITH_SEC)          /* and is then, however long round trips take */
+#define SUSPECT_AFTER (2 * KITH_SEC)       /* owing one so long, or as long as it may take: suspect */
 #define MISSED_AFTER (5 * KITH_SEC)        /* and so long makes the session one that leads nobody on */
-#define LINGER (3 * KITH_SEC)              /* a superseded connection may finish its streams */
+#define LINGER (3 * KITH_SEC)              /* what is under way on a superseded connection may end, */
+#define LINGER_MAX (60 * KITH_SEC)         /* and while it has streams as long as this */
 #define DIAL_BACKOFF_FIRST KITH_SEC
 #define DIAL_BACKOFF_EARLY (2 * KITH_SEC)  /* not beyond this in the first minute */
 #define DIAL_BACKOFF_MAX (60 * KITH_SEC)
@@ -43,6 +46,7 @@ struct subflow {
     int64_t control;         /* its control stream, -1 before there is one */
     kith_time since;         /* dialled or established at */
     kith_time supersede_at;  /* when its dialler may close it; KITH_NEVER: it is in use */
+    kith_time spare_until;   /* when it does, whatever streams it has; unless it is in use */
     kith_time asked_at;      /* when the oldest unanswered probe was sent; KITH_NEVER: none */
     kith_time probe_at;      /* when the last probe was sent */
     uint64_t datagram_bytes; /* came in datagrams, about: the limits of guests count them apart */
@@ -76,7 +80,8 @@ struct kith_session {
     char software[65];
     struct kith_conn_end end; /* of the connection that ended last */
     kith_time up_since, guest_until;
-    kith_time sent_at; /* first packet sent since anything was heard; KITH_NEVER: none */
+    kith_time sent_at; /* first packet sent since anything was heard; KITH_NEVER: none. Streams
+                          are watched by their connection (kith_conn_stats.waits_since) */
     /* dialling */
     struct kith_addr addr[KITH_SESSION_ADDRS_MAX];
     size_t n_addr, next_addr;
@@ -161,8 +166,18 @@ void subflow_drop(struct kith_session *s, struct subflow *f, uint64_t code, cons
                   kith_time now);
 /* Chooses the connection in use anew. */
 void subflow_choose(struct kith_session *s, kith_time now);
+/* How long an answer may take before it is late: ANSWER_MIN to ANSWER_MAX. */
+kith_dur subflow_patience(const struct subflow *f);
+/* How long it may owe one before it is suspect. */
+kith_dur subflow_suspect_after(const struct subflow *f);
+/* When that is, unless it is heard before; KITH_NEVER: it owes no answer. */
+kith_time subflow_suspect_at(const struct subflow *f);
 bool subflow_suspect(const struct subflow *f, kith_time now);
 bool subflow_usable(const struct subflow *f);
+/* Whether our hello has arrived: from then on the peer can use it, too. */
+bool subflow_is_agreed(const struct subflow *f);
+/* Whether it has streams beside the control stream. */
+bool subflow_has_streams(const struct subflow *f);
 /* Whether its connection goes through others. */
 bool subflow_is_relayed(const struct subflow *f);
 void subflow_tick(struct kith_session *s, kith_time now);

@@ -2,8 +2,9 @@
  *
  * QUIC's probe time-out doubles without limit, so it cannot say quickly that a path is dead or
  * that it is back. A connection is asked (a PING datagram) after a quiet while, after a second in
- * which we sent and heard nothing, and then every second until it answers. One that owes an answer
- * for two seconds is suspect: dialling starts anew beside it.
+ * which we sent, or waited for an acknowledgement, and heard nothing, and then every second until
+ * it answers. One that owes an answer for two seconds is suspect: dialling starts anew beside it.
+ * Where round trips take longer than a second these times are longer, too (subflow_patience).
  *
  * One that is heard, but acknowledges nothing of what it is told on the control stream for two
  * minutes, or leaves no room for it, is closed: what waits for it would wait for ever. However slow
@@ -29,14 +30,27 @@ void live_probe(struct kith_session *s, struct subflow *f, kith_time now)
     session_mark_pending(s);
 }
 
+/* When what the connection in use was sent should have been heard of: packets of the session's, or
+ * what QUIC wants acknowledged, streams above all. A question is such a thing, too: asked before an
+ * answer can be there, it would lead to the next, for ever. KITH_NEVER: nothing is waited for. */
+static kith_time late_at(const struct kith_session *s)
+{
+    struct kith_conn_stats stats;
+
+    kith_conn_stats(s->used->conn, &stats);
+    kith_time since = kith_sooner(s->sent_at, stats.waits_since);
+    return since == KITH_NEVER ? KITH_NEVER : kith_after(since, subflow_patience(s->used));
+}
+
 /* When f is to be asked next. */
 static kith_time ask_at(const struct kith_session *s, const struct subflow *f)
 {
     if (f->asked_at != KITH_NEVER)
         return kith_after(f->probe_at, PROBE_INTERVAL);
-    if (f == s->used && s->sent_at != KITH_NEVER)
-        return kith_after(s->sent_at, PROBE_INTERVAL);
-    return kith_after(heard_at(f), s->all->cfg.keepalive);
+    const kith_time kept = kith_after(heard_at(f), s->all->cfg.keepalive);
+    if (f == s->used)
+        return kith_sooner(kept, late_at(s));
+    return subflow_has_streams(f) ? kith_sooner(kept, kith_after(heard_at(f), LINGER)) : kept;
 }
 
 /* Anything heard since the question answers it. */
@@ -86,9 +100,11 @@ static void note_silence(struct kith_session *s, kith_time now)
 
 static kith_time missed_at(const struct kith_session *s)
 {
-    return s->used == NULL || s->used->asked_at == KITH_NEVER
-               ? KITH_NEVER
-               : kith_after(s->used->asked_at, MISSED_AFTER);
+    if (s->used == NULL || s->used->asked_at == KITH_NEVER)
+        return KITH_NEVER;
+    kith_time suspect = subflow_suspect_at(s->used),
+              at = kith_after(s->used->asked_at, MISSED_AFTER);
+    return suspect > at ? suspect : at;
 }
 
 static void note_missed(struct kith_session *s, kith_time now)
@@ -102,6 +118,14 @@ static void note_missed(struct kith_session *s, kith_time now)
     session_mark_ready(s);
 }
 
+/* Whether it has fallen silent beside one that is better. The peer may have closed it, which was
+ * lost; streams on it would wait until QUIC gives it up. */
+static bool is_left_behind(const struct kith_session *s, const struct subflow *f, kith_time now)
+{
+    return f != s->used && subflow_suspect(f, now) && s->used != NULL &&
+           !subflow_suspect(s->used, now) && subflow_is_agreed(s->used);
+}
+
 void live_tick(struct kith_session *s, kith_time now)
 {
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
@@ -113,6 +137,10 @@ void live_tick(struct kith_session *s, kith_time now)
             continue;
         }
         note_heard(s, f);
+        if (is_left_behind(s, f, now)) {
+            subflow_drop(s, f, KITH_CLOSE_SUPERSEDED, "it fell silent beside another", now);
+            continue;
+        }
         if (now >= ask_at(s, f))
             live_probe(s, f, now);
     }
@@ -137,7 +165,7 @@ kith_time live_deadline(const struct kith_session *s, kith_time now)
         at = kith_sooner(at, ask_at(s, f));
         at = kith_sooner(at, f->look_at);
         if (f->asked_at != KITH_NEVER && !subflow_suspect(f, now))
-            at = kith_sooner(at, kith_after(f->asked_at, SUSPECT_AFTER));
+            at = kith_sooner(at, subflow_suspect_at(f));
     }
     return at;
 }

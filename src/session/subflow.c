@@ -3,7 +3,7 @@
  * Which one: whoever has the healthiest, and among those of one path the one dialled by the peer
  * with the smaller id, else the newest. Both sides rank alike, so two connections opened at once
  * over one path are settled without a word. Only the dialler of a superseded connection closes it,
- * after a while in which its streams may finish. */
+ * after a while in which its streams may finish; unless it falls silent (live.c). */
 #include "session/internal.h"
 
 #include "base/text.h"
@@ -63,14 +63,57 @@ char *subflow_route(const struct subflow *f, char *buf, size_t cap)
 
 /* ---- health and choice ---- */
 
+/* spec session 3.4.2: as long as round trips were measured to take, and what they vary by. Nearly
+ * the probe time-out of RFC 9002 6.2.1; the quarter is for acknowledgements that are put off. */
+kith_dur subflow_patience(const struct subflow *f)
+{
+    struct kith_conn_stats stats;
+
+    kith_conn_stats(f->conn, &stats);
+    kith_dur spread = 4 * stats.rttvar > stats.srtt / 4 ? 4 * stats.rttvar : stats.srtt / 4;
+    kith_dur most = stats.srtt + spread;
+    if (most < ANSWER_MIN)
+        return ANSWER_MIN;
+    return most < ANSWER_MAX ? most : ANSWER_MAX;
+}
+
+kith_dur subflow_suspect_after(const struct subflow *f)
+{
+    kith_dur patience = subflow_patience(f);
+
+    return patience > SUSPECT_AFTER ? patience : SUSPECT_AFTER;
+}
+
+kith_time subflow_suspect_at(const struct subflow *f)
+{
+    return f->asked_at == KITH_NEVER ? KITH_NEVER
+                                     : kith_after(f->asked_at, subflow_suspect_after(f));
+}
+
 bool subflow_suspect(const struct subflow *f, kith_time now)
 {
-    return f->asked_at != KITH_NEVER && kith_since(now, f->asked_at) >= SUSPECT_AFTER;
+    return subflow_suspect_at(f) <= now;
 }
 
 bool subflow_usable(const struct subflow *f)
 {
     return f->conn != NULL && f->established && f->greeted;
+}
+
+/* hello goes first, in one packet. */
+bool subflow_is_agreed(const struct subflow *f)
+{
+    bool all;
+
+    return kith_conn_stream_acked(f->conn, f->control, &all) > 0;
+}
+
+bool subflow_has_streams(const struct subflow *f)
+{
+    struct kith_conn_stats stats;
+
+    kith_conn_stats(f->conn, &stats);
+    return stats.streams > 1;
 }
 
 bool subflow_is_relayed(const struct subflow *f)
@@ -131,6 +174,12 @@ static void become_used(struct kith_session *s, struct subflow *f, kith_time now
     session_mark_pending(s);
 }
 
+static void spare(struct subflow *f, kith_time now)
+{
+    f->supersede_at = kith_after(now, LINGER);
+    f->spare_until = kith_after(now, LINGER_MAX);
+}
+
 void subflow_choose(struct kith_session *s, kith_time now)
 {
     struct subflow *best = NULL;
@@ -144,11 +193,11 @@ void subflow_choose(struct kith_session *s, kith_time now)
         become_used(s, best, now);
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         struct subflow *f = &s->flow[i];
-        bool spare = subflow_usable(f) && f != s->used && kith_conn_dialled(f->conn);
-        if (!spare)
+        bool is_spare = subflow_usable(f) && f != s->used && kith_conn_dialled(f->conn);
+        if (!is_spare)
             f->supersede_at = KITH_NEVER;
         else if (f->supersede_at == KITH_NEVER)
-            f->supersede_at = kith_after(now, LINGER);
+            spare(f, now);
     }
 }
 
@@ -255,12 +304,24 @@ void subflow_closed(struct kith_session *s, struct subflow *f, kith_time now)
 
 /* ---- time ---- */
 
+/* Streams do not change connections, and whoever has one open would have to begin anew. And a peer
+ * that has not heard hello on the other has none but this. */
+static bool may_finish(const struct kith_session *s, const struct subflow *f, kith_time now)
+{
+    return now < f->spare_until &&
+           (subflow_has_streams(f) || (s->used != NULL && !subflow_is_agreed(s->used)));
+}
+
 void subflow_tick(struct kith_session *s, kith_time now)
 {
     subflow_choose(s, now);
     for (size_t i = 0; i < KITH_SESSION_CONNS_MAX; i++) {
         struct subflow *f = &s->flow[i];
-        if (f->conn != NULL && f->supersede_at <= now)
+        if (f->conn == NULL || f->supersede_at > now)
+            continue;
+        if (may_finish(s, f, now))
+            f->supersede_at = kith_sooner(kith_after(now, KITH_SEC), f->spare_until);
+        else
             subflow_drop(s, f, KITH_CLOSE_SUPERSEDED, "a newer connection took over", now);
     }
 }

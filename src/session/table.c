@@ -401,7 +401,8 @@ static bool take_conn_event(struct kith_sessions *all, const struct kith_conn_ev
         return false;
     }
     switch (ev->kind) {
-    case KITH_CONN_ESTABLISHED: break;
+    case KITH_CONN_ESTABLISHED:
+    case KITH_CONN_WAITS: break; /* what is due is looked at below */
     case KITH_CONN_MOVED:
         note_where(s, f, now);
         on_moved(s, f);
@@ -549,7 +550,8 @@ void kith_sessions_network_changed(struct kith_sessions *all, const struct kith_
                 lost |= kith_ip_equal(&gone[k], &path.local.ip);
             if (!lost)
                 continue;
-            f->asked_at = kith_since(now, SUSPECT_AFTER); /* suspect until it answers */
+            /* suspect until it answers */
+            f->asked_at = kith_since(now, subflow_suspect_after(f));
             path.local = (struct kith_addr){0};
             if (kith_conn_migrate(f->conn, &path, now) < 0)
                 continue;

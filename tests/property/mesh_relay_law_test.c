@@ -5,6 +5,7 @@
  *   2. What arrives was sent, byte by byte, to the node where it arrives; the answer to it too.
  *   3. Where all are joined, tables lead the shortest way and nothing is lost, everything arrives,
  *      once.
+ *      So it is while beginners move to other ways that lead there.
  *   4. Flows stay within their limits however fast they are begun; when all neighbours have parted
  *      and 60 s have passed there are none, the memory is given back, and in the end all of it. */
 #include "mesh/relay.h"
@@ -62,6 +63,7 @@ static struct world {
     uint16_t room[NODES_MAX][NODES_MAX];
     enum tables tables;
     unsigned loss, twice, astray; /* of 100 datagrams: lost, delivered twice, out of order */
+    unsigned moves;               /* of 100 looks for a better way: one is found that is as short */
     struct flying flying[FLYING_MAX];
     size_t n_flying;
     struct sent sent[SENT_MAX];
@@ -160,6 +162,21 @@ static bool op_way(void *ctx, const struct kith_destination *d, uint32_t from,
     return best != UINT32_MAX;
 }
 
+/* A neighbour that is no farther from there: its way never comes back here. */
+static bool other_way(uint32_t at, uint32_t to, uint32_t by, uint32_t *ret)
+{
+    const uint32_t first = below(w.n);
+
+    for (uint32_t k = 0; k < w.n && to < w.n; k++) {
+        const uint32_t i = (first + k) % w.n;
+        if (i != by && w.linked[at][i] && w.hops[i][to] <= w.hops[at][to]) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where datagrams go astray, beginners change their minds, too. */
 static bool op_better(void *ctx, const struct kith_destination *d, uint32_t by, kith_time now,
                       uint32_t *ret)
@@ -167,8 +184,9 @@ static bool op_better(void *ctx, const struct kith_destination *d, uint32_t by, 
     const struct node *at = ctx;
     uint32_t to = below(w.n);
 
-    (void)d;
     (void)now;
+    if (chance(w.moves))
+        return other_way(at->number, node_of(d->b), by, ret);
     if (!chance(w.astray) || to == by || !w.linked[at->number][to])
         return false;
     *ret = to;
@@ -563,6 +581,33 @@ static void by_right_tables_everything_arrives_once(void **state)
     }
 }
 
+static void whoever_moves_to_another_way_loses_nothing(void **state)
+{
+    uint64_t moved = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        begin(3000 + seed, SHORTEST);
+        w.moves = 30;
+        for (unsigned i = 0; i < 600; i++) {
+            send_somewhere();
+            deliver(below(80));
+            pass(20 * KITH_MSEC);
+            if (i % 20 == 0)
+                follow_some(2);
+        }
+        deliver(SIZE_MAX);
+        for (uint32_t i = 0; i < w.n_sent; i++)
+            assert_int_equal(w.sent[i].arrived, 1);
+        assert_int_equal(w.n_sent, 1200);
+        for (uint32_t i = 0; i < w.n; i++)
+            moved += kith_relay_counters(w.node[i].r)->improved;
+        end();
+    }
+    print_message("moved %u times\n", (unsigned)moved);
+    assert_true(moved > 10 * SEEDS); /* or nothing was tried */
+}
+
 /* ---- law 4 ---- */
 
 /* What one neighbour may have begun in all after so long, of flows that last. */
@@ -618,6 +663,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_goes_in_circles_and_what_arrives_was_sent_there),
         cmocka_unit_test(by_right_tables_everything_arrives_once),
+        cmocka_unit_test(whoever_moves_to_another_way_loses_nothing),
         cmocka_unit_test(however_fast_flows_are_begun_they_stay_within_their_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,7 @@ static void take_events(struct conn_peer *p)
         case KITH_CONN_MOVED: p->n_moved++; break;
         case KITH_CONN_STREAM: (p->on_stream != NULL ? p->on_stream : on_stream)(p, &ev); break;
         case KITH_CONN_PROBE: break;
+        case KITH_CONN_WAITS: p->waits++; break;
         case KITH_CONN_REPORT: p->owes = ev.conn; break;
         case KITH_CONN_WRITABLE: p->writable++; break;
         case KITH_CONN_CLOSED:

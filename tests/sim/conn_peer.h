@@ -31,9 +31,9 @@ struct conn_peer {
     /* takes stream events instead of this file, when set */
     void (*on_stream)(struct conn_peer *p, const struct kith_conn_event *ev);
     void *on_stream_ctx;
-    size_t writable;
-    bool echo;   /* send stream bytes back */
-    bool unread; /* leave stream bytes where they are */
+    size_t writable, waits; /* events */
+    bool echo;              /* send stream bytes back */
+    bool unread;            /* leave stream bytes where they are */
     unsigned seen[KITH_EVENT_COUNT];
     /* of the second plane: whether datagrams may be reports and are taken as such; who owes one */
     bool reports;

@@ -96,8 +96,8 @@ static size_t members_of(struct world *w, size_t i, struct kith_member_info *lis
     return n;
 }
 
-/* Whether somebody whom the others still hear, too, is connected to the i-th over a link that is not
- * cut: not one that was put out and does not know it yet. */
+/* Whether somebody whom the others still hear, too, is connected to the i-th over a link that is
+ * not cut: not one that was put out and does not know it yet. */
 static bool is_heard(struct world *w, size_t i)
 {
     struct kith_member_info list[2 * N];

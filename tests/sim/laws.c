@@ -247,7 +247,7 @@ static void hold(struct laws *l, size_t at, bool holds, const char *what)
 }
 
 struct flow_census {
-    size_t n, labels, here;
+    size_t n, formers, labels, here;
     size_t begun[HANDLES];
 };
 
@@ -274,6 +274,18 @@ static struct flow_census count_flows(struct laws *l, size_t at, const struct ki
         hold(l, at, kith_since(sim_net_now(l->t->net), f->used_at) <= KITH_MESH_IDLE,
              "the age of an unused flow");
     }
+    for (const struct kith_link *k = all->formers.next; k != &all->formers; k = k->next) {
+        const struct kith_mesh_flow *f = KITH_OF(k, struct kith_mesh_flow, used);
+        uint32_t up = f->end[KITH_MESH_UP].neighbour;
+        c.formers++;
+        if (up < HANDLES)
+            c.begun[up]++;
+        count_end(&c, &f->end[KITH_MESH_UP]);
+        count_end(&c, &f->end[KITH_MESH_DOWN]);
+        hold(l, at, f->latter->former == f, "a former of a flow");
+        hold(l, at, kith_since(sim_net_now(l->t->net), f->used_at) <= KITH_MESH_FORMER,
+             "the age of a former");
+    }
     return c;
 }
 
@@ -296,7 +308,8 @@ static void relay_is_bounded(struct laws *l, size_t at)
     const struct kith_relay_view r = relay_at(l, at);
     const struct flow_census c = count_flows(l, at, r.flows);
 
-    hold(l, at, c.n <= KITH_RELAY_FLOWS_MAX, "all flows");
+    hold(l, at, c.n + c.formers <= KITH_RELAY_FLOWS_MAX, "all flows");
+    hold(l, at, r.flows->n_formers == c.formers, "the count of formers");
     hold(l, at, r.flows->by_id.n == c.n, "the count of flows by id");
     hold(l, at, r.flows->by_label.n == c.labels, "the count of labels");
     hold(l, at, r.flows->by_destination.n == c.here, "the count of flows begun here");

@@ -550,6 +550,49 @@ static void silence_ends_at_the_idle_timeout(void **state)
     pair_down(&t);
 }
 
+static kith_time waits_since(const struct pair *t, int side)
+{
+    struct kith_conn_stats s;
+
+    kith_conn_stats(conn_of(t, side), &s);
+    return s.waits_since;
+}
+
+static void who_waits_for_an_acknowledgement_says_since_when_and_tells_of_it(void **state)
+{
+    struct pair t;
+    int64_t id;
+
+    (void)state;
+    pair_up(&t, 62, &(struct sim_link){.delay = 10 * KITH_MSEC}, NULL);
+    connect_pair(&t);
+    let_pass(&t, KITH_SEC);
+    assert_true(waits_since(&t, 0) == KITH_NEVER);
+    const size_t before = t.a.waits, before_b = t.b.waits;
+    const kith_time sent_at = now_of(&t);
+    assert_int_equal(kith_conn_stream_open(conn_of(&t, 0), &id), KITH_OK);
+    assert_int_equal(kith_conn_stream_send(conn_of(&t, 0), id, kith_span_text("x"), false),
+                     KITH_OK);
+    let_pass(&t, 5 * KITH_MSEC);
+    assert_int_equal(t.a.waits, before + 1);
+    assert_true(waits_since(&t, 0) == sent_at);
+    let_pass(&t, KITH_SEC);
+    assert_true(waits_since(&t, 0) == KITH_NEVER);
+    assert_true(waits_since(&t, 1) ==
+                KITH_NEVER); /* it had nothing but an acknowledgement to say */
+    assert_int_equal(t.a.waits, before + 1);
+    assert_int_equal(t.b.waits, before_b);
+
+    sim_net_default_link(t.net, &(struct sim_link){.cut = true});
+    const kith_time cut_at = now_of(&t);
+    assert_int_equal(kith_conn_stream_send(conn_of(&t, 0), id, kith_span_text("y"), false),
+                     KITH_OK);
+    let_pass(&t, 10 * KITH_SEC); /* said again and again meanwhile */
+    assert_true(waits_since(&t, 0) == cut_at);
+    assert_int_equal(t.a.waits, before + 2);
+    pair_down(&t);
+}
+
 static void a_close_arrives_with_code_and_text_even_if_its_packet_is_lost(void **state)
 {
     (void)state;
@@ -877,6 +920,7 @@ int main(void)
         cmocka_unit_test(datagrams_held_back_by_a_full_window_may_go_after_the_event),
         cmocka_unit_test(losses_and_round_trips_are_measured),
         cmocka_unit_test(silence_ends_at_the_idle_timeout),
+        cmocka_unit_test(who_waits_for_an_acknowledgement_says_since_when_and_tells_of_it),
         cmocka_unit_test(a_close_arrives_with_code_and_text_even_if_its_packet_is_lost),
         cmocka_unit_test(an_accepting_side_that_forgot_says_so),
         cmocka_unit_test(a_dialling_side_that_forgot_is_silent),

@@ -189,6 +189,61 @@ static void the_two_ends_of_a_flow_never_share_a_label(void **state)
     assert_ptr_equal(at(8, 5), flow);
 }
 
+static void a_flow_that_retires_leaves_its_labels_to_its_former(void **state)
+{
+    (void)state;
+    struct kith_mesh_flow *flow = add(1, 10, false);
+    assert_int_equal(set(flow, KITH_MESH_UP, 7, 5), KITH_OK);
+    assert_int_equal(set(flow, KITH_MESH_DOWN, 8, 6), KITH_OK);
+    flow->attempt = 3;
+    assert_int_equal(kith_mesh_flows_retire(&f, flow, 2 * KITH_SEC), KITH_OK);
+    struct kith_mesh_flow *former = kith_mesh_flows_first_former(&f);
+    assert_ptr_equal(flow->former, former);
+    assert_ptr_equal(former->latter, flow);
+    assert_int_equal(former->attempt, 3);
+    assert_ptr_equal(at(7, 5), former);
+    assert_ptr_equal(at(8, 6), former);
+    assert_true(kith_mesh_flows_at(&f, 7));
+    assert_int_equal(flow->end[KITH_MESH_UP].neighbour, KITH_MESH_NOBODY);
+    assert_int_equal(flow->end[KITH_MESH_DOWN].neighbour, KITH_MESH_NOBODY);
+    assert_int_equal(kith_mesh_flows_count(&f), 2);
+    assert_int_equal(set(flow, KITH_MESH_DOWN, 9, 1), KITH_OK);
+    assert_int_equal(kith_mesh_flows_retire(&f, flow, 2 * KITH_SEC), KITH_OK); /* in its place */
+    assert_null(at(7, 5));
+    assert_int_equal(kith_mesh_flows_count(&f), 2);
+    kith_mesh_flows_drop(&f, flow);
+    assert_null(at(9, 1));
+    assert_null(kith_mesh_flows_first_former(&f));
+    assert_int_equal(kith_mesh_flows_count(&f), 0);
+}
+
+static void one_that_begins_here_still_does_when_it_retires(void **state)
+{
+    (void)state;
+    struct kith_mesh_flow *flow = add(1, 10, true);
+    assert_int_equal(set(flow, KITH_MESH_DOWN, 8, 6), KITH_OK);
+    assert_int_equal(kith_mesh_flows_retire(&f, flow, 2 * KITH_SEC), KITH_OK);
+    assert_int_equal(flow->end[KITH_MESH_UP].neighbour, KITH_MESH_SELF);
+    assert_int_equal(flow->former->end[KITH_MESH_UP].neighbour, KITH_MESH_SELF);
+    const struct kith_destination d = dest(10);
+    assert_ptr_equal(kith_mesh_flows_to(&f, &d), flow);
+    kith_mesh_flows_drop_former(&f, flow);
+    assert_ptr_equal(kith_mesh_flows_to(&f, &d), flow);
+    assert_null(at(8, 6));
+}
+
+static void formers_have_no_room_beside_the_flows(void **state)
+{
+    struct kith_mesh_flow *other;
+
+    (void)state;
+    struct kith_mesh_flow *flow = add(1, 10, false);
+    assert_int_equal(set(flow, KITH_MESH_UP, 7, 5), KITH_OK);
+    assert_int_equal(kith_mesh_flows_retire(&f, flow, KITH_SEC), KITH_E_FULL);
+    assert_ptr_equal(at(7, 5), flow);
+    assert_int_equal(adds(2, 10, false, KITH_SEC, &other), KITH_E_FULL);
+}
+
 static void who_has_an_end_of_a_flow_is_known(void **state)
 {
     (void)state;
@@ -333,6 +388,10 @@ int main(void)
         T(a_dropped_flow_is_found_by_nothing),
         T(one_that_goes_through_takes_nothing_along_of_one_from_here),
         T(the_longest_unused_is_the_oldest),
+        T(a_flow_that_retires_leaves_its_labels_to_its_former),
+        T(one_that_begins_here_still_does_when_it_retires),
+        cmocka_unit_test_setup_teardown(formers_have_no_room_beside_the_flows, begin_with_one,
+                                        finish),
         T(full_is_full_until_one_goes),
         cmocka_unit_test_setup_teardown(with_all_ends_taken_an_end_can_still_move, begin_with_one,
                                         finish),

@@ -375,9 +375,17 @@ static void a_higher_attempt_takes_the_place_of_a_lower_one(void **s)
     struct kith_flow_open on = leaves_open(4);
     assert_int_equal(on.attempt, 2);
     drain();
-    assert_int_equal(flows(), 1);
     assert_true(hear_packet(3, HIGH | 7, "new"));
     (void)leaves_packet(4, on.label, "new");
+    assert_int_equal(flows(), 2); /* for what is under way by the lower one */
+    pass(KITH_MESH_FORMER - 1);
+    assert_true(hear_packet(1, HIGH | 1, "there"));
+    (void)leaves_packet(2, old, "there");
+    assert_true(hear_packet(2, old, "back"));
+    (void)leaves_packet(1, HIGH | 1, "back");
+    pass(1);
+    assert_int_equal(flows(), 1);
+    nothing_leaves();
     assert_true(hear_packet(1, HIGH | 1, "old")); /* those labels mean nothing now */
     leaves_over(1, HIGH | 1, KITH_MESH_UNKNOWN);
     assert_true(hear_packet(2, old, "old"));
@@ -398,7 +406,60 @@ static void at_its_end_a_higher_attempt_keeps_the_address(void **s)
     drain();
     send_to(&from, "answer"); /* goes the new way */
     (void)leaves_packet(2, HIGH | 1, "answer");
+    assert_true(hear_packet(1, HIGH | 1, "late"));
+    const struct kith_ip late = arrives("late");
+    assert_true(kith_ip_equal(&late, &from));
+    pass(KITH_MESH_FORMER);
     assert_int_equal(flows(), 1);
+}
+
+/* However many attempts there are, one before the last is remembered. */
+static void of_attempts_that_gave_way_one_still_carries(void **s)
+{
+    struct kith_flow_open m = opening(HIGH | 1, 1, 77);
+
+    (void)s;
+    join(4);
+    LEADS(4);
+    for (uint32_t i = 1; i <= 3; i++) {
+        m.attempt = i;
+        assert_true(hear_open(i, &m));
+        drain();
+    }
+    assert_int_equal(flows(), 2);
+    assert_true(hear_packet(1, HIGH | 1, "first"));
+    leaves_over(1, HIGH | 1, KITH_MESH_UNKNOWN);
+    m.attempt = 2; /* said once more on the way that was left: nothing is new about it */
+    assert_true(hear_open(2, &m));
+    nothing_leaves();
+    assert_true(hear_open(1, &m)); /* but nobody else leads that attempt here */
+    leaves_over(1, HIGH | 1, KITH_MESH_LOOP);
+    assert_true(hear_over(3, HIGH | 1, KITH_MESH_GONE)); /* the flow is over, and all of it */
+    (void)leaves(4);
+    (void)leaves(4);
+    nothing_leaves();
+    assert_int_equal(flows(), 0);
+}
+
+static void a_former_goes_with_the_neighbours_it_has(void **s)
+{
+    (void)s;
+    for (uint32_t gone = 1; gone <= 2; gone++) {
+        struct kith_flow_open m = opening(HIGH | 1, gone, 77);
+        join(4);
+        LEADS(2);
+        assert_true(hear_open(1, &m));
+        LEADS(4);
+        m.attempt = 2;
+        assert_true(hear_open(3, &m));
+        drain();
+        assert_int_equal(flows(), 2);
+        kith_relay_part(lab.r, gone, lab.now);
+        assert_int_equal(flows(), 1);
+        kith_relay_part(lab.r, 3, lab.now);
+        drain();
+        assert_int_equal(flows(), 0);
+    }
 }
 
 static void a_beginning_said_twice_changes_nothing(void **s)
@@ -455,6 +516,8 @@ int main(void)
         T(one_s_own_flow_that_comes_back_is_refused_whatever_its_attempt),
         T(a_higher_attempt_takes_the_place_of_a_lower_one),
         T(at_its_end_a_higher_attempt_keeps_the_address),
+        T(of_attempts_that_gave_way_one_still_carries),
+        T(a_former_goes_with_the_neighbours_it_has),
         T(a_beginning_said_twice_changes_nothing),
         T(who_begins_to_count_anew_has_ended_what_had_the_label),
     };

@@ -172,10 +172,23 @@ static void a_flow_of_ours_moves_to_a_better_way_and_the_former_is_told(void **s
     struct kith_flow_open second = leaves_open(2);
     assert_memory_equal(second.flow.b, first.flow.b, sizeof first.flow.b);
     assert_true(second.attempt > first.attempt);
-    leaves_over(1, first.label, KITH_MESH_GONE);
-    nothing_leaves();
+    nothing_leaves(); /* what is under way by the former way comes through yet */
     send(77, "two");
     (void)leaves_packet(2, second.label, "two");
+    assert_true(hear_packet(1, first.label, "answer to one"));
+    (void)arrives("answer to one");
+    lab.better = 3;
+    pass(4 * KITH_SEC - 1);
+    kith_relay_improve(lab.r, lab.now);
+    nothing_leaves(); /* and there is no other move meanwhile */
+    lab.better = 2;
+    pass(1);
+    kith_relay_improve(lab.r, lab.now);
+    leaves_over(1, first.label, KITH_MESH_GONE);
+    nothing_leaves();
+    assert_int_equal(flows(), 1);
+    assert_true(hear_packet(1, first.label, "too late"));
+    leaves_over(1, first.label, KITH_MESH_UNKNOWN);
     assert_int_equal(counted()->improved, 1);
     assert_int_equal(lab.failed, 0);
     /* and when that turns out to be none, the former is good again */
@@ -184,6 +197,33 @@ static void a_flow_of_ours_moves_to_a_better_way_and_the_former_is_told(void **s
     send(77, "three");
     struct kith_flow_open third = leaves_open(1);
     (void)leaves_packet(1, third.label, "three");
+}
+
+static void who_moves_no_more_tells_the_former_way_all_the_same(void **s)
+{
+    (void)s;
+    join(2);
+    LEADS(1, 2);
+    send(77, "one");
+    struct kith_flow_open first = leaves_open(1);
+    drain();
+    lab.better = 2;
+    kith_relay_improve(lab.r, lab.now);
+    drain();
+    assert_true(kith_relay_carries(lab.r, 1));
+    assert_int_equal(kith_relay_deadline(lab.r), lab.now + KITH_MESH_FORMER);
+    pass(KITH_MESH_FORMER);
+    leaves_over(1, first.label, KITH_MESH_GONE);
+    nothing_leaves();
+    assert_false(kith_relay_carries(lab.r, 1));
+    /* a former way that says it is over is no failure of the one in use */
+    lab.better = 1;
+    kith_relay_improve(lab.r, lab.now);
+    struct kith_flow_open third = leaves_open(1);
+    assert_true(hear_over(2, third.label - 1, KITH_MESH_GONE)); /* one that means nothing */
+    send(77, "two");
+    (void)leaves_packet(1, third.label, "two");
+    assert_int_equal(lab.failed, 0);
 }
 
 static void flows_of_others_do_not_move(void **s)
@@ -481,6 +521,7 @@ int main(void)
         T(after_a_refusal_packets_go_the_other_way),
         T(a_flow_of_ours_that_is_refused_goes_another_way_with_the_next_packet),
         T(a_flow_of_ours_moves_to_a_better_way_and_the_former_is_told),
+        T(who_moves_no_more_tells_the_former_way_all_the_same),
         T(flows_of_others_do_not_move),
         T(what_its_beginner_ends_is_ended_on_the_whole_way),
         T(a_neighbour_that_parts_takes_along_the_flows_it_began),

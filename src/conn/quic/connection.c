@@ -686,8 +686,10 @@ void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
         .heard_at = c->heard_at,
         .opened_at = c->opened_at,
         .rate = kith_delivery_rate(&c->delivery),
+        .streams = c->n_streams,
     };
     sealed_add_stats(c, ret);
+    ret->waits_since = size_waits_since(c, ret->heard_at);
 }
 
 const uint8_t *kith_conn_exporter(const struct kith_conn *c)

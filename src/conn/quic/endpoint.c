@@ -354,6 +354,8 @@ static bool conn_event(struct kith_conn *c, struct kith_conn_event *ret)
         kind = KITH_CONN_REPORT;
     else if (take(&c->tell_probe))
         kind = KITH_CONN_PROBE;
+    else if (take(&c->tell_waits))
+        kind = KITH_CONN_WAITS;
     else if (take(&c->tell_closed))
         kind = KITH_CONN_CLOSED;
     else

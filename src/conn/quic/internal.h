@@ -116,7 +116,8 @@ struct kith_conn {
     bool counted; /* in q->n_handshakes and q->prefixes, under `prefix` */
     uint8_t prefix[NETWORK_KEY];
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
-    bool tell_established, tell_moved, tell_writable, tell_report, tell_probe, tell_closed;
+    bool tell_established, tell_moved, tell_writable, tell_report, tell_probe, tell_waits,
+        tell_closed;
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
     bool spoke;          /* since the last burst ended: by QUIC, or by large packets of the plane */
@@ -300,6 +301,8 @@ void size_wrote(struct kith_conn *c, const struct stream *s, bool fresh, size_t 
 void size_sealed(struct kith_conn *c, uint64_t number, size_t n, kith_time now);
 /* After writing. */
 void size_turned(struct kith_conn *c, kith_time now);
+/* Since when something is under way and nothing heard of; KITH_NEVER. */
+kith_time size_waits_since(const struct kith_conn *c, kith_time heard_at);
 void size_stream_acked(struct kith_conn *c, const struct stream *s, uint64_t upto);
 /* After reading. */
 void size_read(struct kith_conn *c, const ngtcp2_conn_info *info, kith_time now);

@@ -90,9 +90,21 @@ void size_turned(struct kith_conn *c, kith_time now)
     ngtcp2_conn_info info;
 
     ngtcp2_conn_get_conn_info(c->nc, &info);
-    if (c->size.flight == 0)
+    if (c->size.flight == 0) {
         c->size.progress_at = now;
+        c->tell_waits = info.bytes_in_flight > 0;
+    }
     c->size.flight = info.bytes_in_flight;
+    if (c->tell_waits)
+        conn_mark_ready(c);
+}
+
+/* Acknowledgements by themselves are never under way: nobody answers them. */
+kith_time size_waits_since(const struct kith_conn *c, kith_time heard_at)
+{
+    if (c->size.flight == 0)
+        return KITH_NEVER;
+    return c->size.progress_at > heard_at ? c->size.progress_at : heard_at;
 }
 
 /* ---- what arrived ---- */

@@ -337,6 +337,22 @@ const struct kith_conn_end *kith_conn_end(const struct kith_conn *c)
     return &c->end;
 }
 
+static kith_time waits_since(const struct kith_conn *c)
+{
+    if (c->out.eliciting == 0)
+        return KITH_NEVER;
+    return c->out.waits_since > c->heard_at ? c->out.waits_since : c->heard_at;
+}
+
+static size_t streams_of(const struct kith_conn *c)
+{
+    size_t n = 0;
+
+    for (const struct kith_link *l = c->streams.next; l != &c->streams; l = l->next)
+        n++;
+    return n;
+}
+
 void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
 {
     *ret = (struct kith_conn_stats){
@@ -351,7 +367,9 @@ void kith_conn_stats(const struct kith_conn *c, struct kith_conn_stats *ret)
         .cwnd = c->out.cwnd,
         .in_flight = c->out.in_flight,
         .heard_at = c->heard_at,
+        .waits_since = waits_since(c),
         .opened_at = c->opened_at,
+        .streams = streams_of(c),
     };
 }
 

@@ -267,6 +267,8 @@ static bool conn_event(struct kith_conn *c, struct kith_conn_event *ret)
         return true;
     else if (take(&c->tell_writable))
         kind = KITH_CONN_WRITABLE;
+    else if (take(&c->tell_waits))
+        kind = KITH_CONN_WAITS;
     else if (take(&c->tell_closed))
         kind = KITH_CONN_CLOSED;
     else

@@ -151,6 +151,7 @@ struct model_flight_control { /* packets out: their fate, and what it says of th
     uint32_t reordering;        /* packets that may overtake one before it counts as lost */
     kith_time recovery_at;      /* losses of what was sent before are one loss */
     kith_time eliciting_at;     /* when the last that elicits left */
+    kith_time waits_since;      /* when the first did while none was under way */
     kith_time loss_at;          /* when the oldest doubtful one counts as lost; KITH_NEVER */
     size_t eliciting;           /* packets of in_flight */
     unsigned pto_count, probes; /* time-outs in a row; packets that may go whatever cwnd is */
@@ -273,7 +274,7 @@ struct kith_conn {
     enum model_state state;
     bool dialled, owned, freed; /* owned: an event or dial gave it out; freed: owner is done */
     bool counted;               /* in q->n_handshakes */
-    bool tell_established, tell_moved, tell_writable, tell_closed;
+    bool tell_established, tell_moved, tell_writable, tell_waits, tell_closed;
     bool wants_writable; /* a datagram was held back */
     bool wants_room;     /* by the batch: the next write that finds room says so */
     bool keyed;          /* both nonces are known */

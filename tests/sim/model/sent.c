@@ -105,6 +105,11 @@ void model_sent_note(struct kith_conn *c, const struct model_sent *p)
     struct model_sent *place = sent_at(f, f->next++);
     *place = *p;
     place->over = !p->eliciting;
+    if (p->eliciting && f->eliciting == 0) {
+        f->waits_since = p->at;
+        c->tell_waits = true;
+        model_mark_ready(c);
+    }
     if (p->eliciting) {
         f->in_flight += p->size;
         f->eliciting++;
