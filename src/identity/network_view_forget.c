@@ -47,7 +47,17 @@ static bool is_own_cert(const struct kith_netview *v, const struct kith_object *
 
 bool kith_rule_spent(const struct kith_netview *v, const struct kith_object *obj, kith_wall now)
 {
-    return !is_own_cert(v, obj) && now >= spent_from(obj);
+    return obj->env.kind != KITH_OBJECT_admin_body && !is_own_cert(v, obj) &&
+           now >= spent_from(obj);
+}
+
+/* What an admin revoked is revoked for good, and its office proves it. */
+static bool is_needed(const struct kith_netview *v, const struct kith_object *obj)
+{
+    const struct kith_known *k =
+        obj->env.kind == KITH_OBJECT_admin_body ? kith_known_find(v, &obj->admin.peer) : NULL;
+
+    return k != NULL && k->revoked > 0;
 }
 
 /* What a member said of itself goes with its certificate. */
@@ -56,7 +66,7 @@ bool kith_rule_held_spent(const struct kith_netview *v, const struct kith_held *
     const struct kith_object *obj = &h->obj;
 
     if (now >= spent_from(obj))
-        return true;
+        return !is_needed(v, obj);
     if (!kith_object_is_own(obj->env.kind) && !kith_rule_is_leave(obj))
         return false;
     const struct kith_known *k = kith_known_find(v, &obj->env.signer);

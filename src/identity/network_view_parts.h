@@ -29,7 +29,7 @@ struct kith_known {
     kith_wall own_paid;            /* its allowance of own statements is spent ahead until then */
     struct kith_held *list;        /* the MEMBERS it signed */
     struct kith_link revocations;  /* kith_held, one per signer at most */
-    uint32_t revoked;              /* how many of the revocations held it signed */
+    uint32_t revoked;              /* how many of the revocations held it signed, but leaves */
     enum kith_standing shown;      /* what the last effect said */
     uint32_t effects;              /* bits 1 << KITH_CHANGE_… that wait */
     char name[KITH_LABEL_MAX + 1]; /* as shown; valid while the index is */
@@ -108,10 +108,11 @@ bool kith_rule_cert_stands(const struct kith_netview *v, const struct kith_known
 /* Whether obj is from the future (spec objects 2.5, 4.4): held since the calendar here, or where it
  * was signed, was ahead. */
 bool kith_rule_early(const struct kith_object *obj, kith_wall now);
-/* Whether obj says nothing that counts, or ever will (spec objects 8): it is told to nobody, and
- * taken from nobody. This node's own certificate is taken. */
+/* Whether an offered object is to be left where it is, because it says nothing that counts, or ever
+ * will (spec objects 8). This node's own certificate is taken, and an office, which may prove a
+ * revocation. */
 bool kith_rule_spent(const struct kith_netview *v, const struct kith_object *obj, kith_wall now);
-/* The same for one that is held; its own certificate is no exception. */
+/* Whether one that is held says nothing that counts: it is told to nobody. */
 bool kith_rule_held_spent(const struct kith_netview *v, const struct kith_held *h, kith_wall now);
 /* A member's own word that it left (spec objects 3.4.5). */
 bool kith_rule_is_leave(const struct kith_object *obj);

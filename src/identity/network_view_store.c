@@ -126,13 +126,14 @@ static struct kith_known *known_of(const struct kith_netview *v, const struct ki
     return kith_known_find(v, subject_of(obj));
 }
 
-/* The count of revocations that obj's signer has here, NULL where obj is none. The root, of which
- * nothing else need be known, has no count: it shares its weight with nobody. */
+/* The count of revocations that obj's signer has here, NULL where obj is none, or a leave. The
+ * root, of which nothing else need be known, has no count: it shares its weight with nobody. */
 static uint32_t *signed_by(const struct kith_netview *v, const struct kith_object *obj)
 {
-    struct kith_known *k =
-        obj->env.kind == KITH_OBJECT_revocation_body ? kith_known_find(v, &obj->env.signer) : NULL;
+    struct kith_known *k = NULL;
 
+    if (obj->env.kind == KITH_OBJECT_revocation_body && !kith_rule_is_leave(obj))
+        k = kith_known_find(v, &obj->env.signer);
     return k != NULL && !kith_peer_id_equal(&k->id, &v->root) ? &k->revoked : NULL;
 }
 

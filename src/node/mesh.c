@@ -280,7 +280,7 @@ static void part(struct kith_node *n, struct node_peer *p, struct kith_now now)
 {
     p->mesh.neighbour = false;
     kith_list_remove(&p->mesh.link);
-    p->mesh.due = p->mesh.want = p->mesh.anew = 0;
+    p->mesh.due = p->mesh.want = p->mesh.anew = p->mesh.partial = 0;
     p->mesh.rate = p->mesh.rate_told = 0;
     routes_part(n, p, now);
     kith_relay_part(n->mesh->relay, p->handle, now.mono);

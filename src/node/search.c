@@ -27,12 +27,16 @@ static int send_request(struct kith_node *n, const struct node_network *net,
                                         .flags = ask->proof ? LACKS_CERT : 0};
     size_t len;
 
-    if (!kith_rate_takes(&to->mesh.searched_paid, ONWARD_COST, 1, ONWARD_BURST, now.mono))
+    if (!telling_may(n, to, TELLING_REQUESTS, now) ||
+        !kith_rate_takes(&to->mesh.searched_paid, ONWARD_COST, 1, ONWARD_BURST, now.mono))
         return KITH_E_LIMIT;
     int err = kith_path_request_encode(&m, n->scratch, KITH_FRAME_BODY_MAX, &len);
     if (err >= 0)
         err = gossip_send(n, &to->id, len, now);
-    n->mesh->searches.requests += err >= 0;
+    if (err < 0)
+        return err;
+    n->mesh->searches.requests++;
+    telling_told(n, to, TELLING_REQUESTS, len, now);
     return err;
 }
 

@@ -263,8 +263,10 @@ static void a_dismissal_is_held_for_as_long_as_what_it_ends_could_last(void **st
     prove(end);
     kith_netview_forget(f.view, end);
     assert_false(holds(f.view, &dismissal));
-    assert_int_equal(offered(f.view, admin_object(&f, ADMIN_B), end), KITH_OFFER_STALE);
-    assert_int_equal(offered(f.view, span_of(&dismissal), end), KITH_OFFER_STALE);
+    /* an office may prove what was revoked: it is taken, and counts for nothing else */
+    assert_int_equal(offered(f.view, admin_object(&f, ADMIN_B), end), KITH_OFFER_NEW);
+    assert_false(kith_netview_is_signer(f.view, &f.who[ADMIN_B].id, end));
+    assert_int_equal(offered(f.view, span_of(&dismissal), end), KITH_OFFER_NEW);
     assert_false(kith_netview_is_signer(f.view, &f.who[ADMIN_B].id, end));
 }
 
@@ -296,9 +298,23 @@ static void a_revocation_is_never_over(void **state)
     (void)state;
     offered(f.view, revocation_of(ROOT, 1), T0);
     offered(f.view, office(ADMIN_A, late - 10, late + DAY), late);
+    offered(f.view, revocation_of(ADMIN_B, 2), T0);
+    size_t n = told(f.view, late);
     prove(late);
     kith_netview_forget(f.view, late);
     assert_true(is_revoked(f.view, 1));
+    /* nor is the office of who said so, though it ended years ago, and others hear of it */
+    assert_true(is_revoked(f.view, 2));
+    assert_non_null(kith_netview_office(f.view, &f.who[ADMIN_B].id));
+    assert_int_equal(told(f.view, late), n + 2); /* Dora's */
+    /* a newcomer takes both */
+    struct kith_netview *v = new_view(&f, NULL);
+    offered(v, network_object(&f), late);
+    offered(v, admin_object(&f, ADMIN_B), late);
+    const struct kith_object *o = kith_netview_revocation(f.view, &(struct kith_peer_id){{2}}, 0);
+    assert_int_equal(offered(v, o->bytes, late), KITH_OFFER_NEW);
+    assert_true(is_revoked(v, 2));
+    kith_netview_free(v);
 }
 
 enum { ROOM = 8 };
