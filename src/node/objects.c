@@ -3,7 +3,7 @@
 
 #define MISSED_AGAIN (5 * KITH_SEC) /* after there was no memory for a member */
 #define FORGET_FIRST (600 * KITH_SEC) /* after the start: when others were heard */
-#define FORGET_AGAIN (12 * 3600 * KITH_SEC)
+#define FORGET_AGAIN (43200 * KITH_SEC) /* twice a day */
 #define LEASE_KEPT (30 * KITH_WALL_DAY) /* beyond its end, as the certificate is */
 
 /* Monotonic counterpart of a calendar time, which may lie in the past. */

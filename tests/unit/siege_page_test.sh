@@ -37,6 +37,7 @@ is_counter() {
     drop.*) grep -q "^DROP(${1#*.}," src/vpn/counters.def ;;
     mesh.*) sed -n '/^struct kith_relay_counters/,/^}/p' src/mesh/relay.h | grep -qw "${1#*.}" ;;
     quic.*) sed -n '/^struct kith_quic_counters/,/^}/p' src/conn/quic/quic.h | grep -qw "${1#*.}" ;;
+    node.*) sed -n '/^struct kith_node_totals/,/^}/p' src/node/node.h | grep -qw "${1#node.}" ;;
     *) sed -n '/^struct kith_session_counters/,/^}/p' src/session/session.h | grep -qw "$1" ;;
     esac
 }
