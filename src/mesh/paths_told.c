@@ -21,16 +21,16 @@ static struct kith_mesh_advert advert_of(const struct entry *e, kith_time now)
     return a;
 }
 
-/* What everybody hears of a destination, in 31 bits under a key that nobody knows: one change in
- * two billion goes untold until the next. */
+/* What everybody hears of a destination, in 31 bits: a sum of products with numbers that nobody
+ * knows (multiply-shift), because every walk reckons it for every entry. One change in some hundred
+ * million goes untold until the next. */
 static uint32_t mark_of(const struct kith_mesh_paths *p, const struct kith_mesh_advert *a)
 {
-    const uint32_t what[] = {a->seq, a->by, a->hops};
+    const uint64_t k0 = p->by_destination.k0 | 1, k1 = p->by_destination.k1 | 1;
 
     if (a->hops == 0)
         return 0;
-    return 1 |
-           (uint32_t)kith_siphash(p->by_destination.k0, p->by_destination.k1, KITH_SPAN_OF(what));
+    return 1 | (uint32_t)((a->seq * k0 + a->by * k1 + a->hops * (k0 ^ (k1 << 1))) >> 32);
 }
 
 static bool is_wanted(const struct kith_mesh_paths *p, const struct entry *e,
