@@ -16,7 +16,8 @@
 #include "mesh/search.h"
 #include "report.h"
 
-enum { NEIGHBOURS_MAX = 64, PAIRS = 1000, TRIES = 6, ROUNDS_MAX = 400, DEGREE = 10 };
+enum { NEIGHBOURS_MAX = 64, PAIRS = 1000, TRIES = 6, ROUNDS_MAX = 400 };
+#define DEGREE 10.0 /* neighbours in the mean */
 #define WALL ((kith_wall)1800000000)
 #define STEP (10 * KITH_MSEC)
 
