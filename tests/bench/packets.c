@@ -130,22 +130,39 @@ static void pair_fini(struct pair *p)
 
 /* ---- one batch ---- */
 
-/* The rest of an endpoint's turn; whether its peer may be owed a report. */
-static bool settle(struct end *e, kith_time now)
+static void send_report(struct end *e, kith_time now)
+{
+    struct kith_gauge_report r;
+    uint8_t buf[32];
+    size_t n;
+
+    if (e->conn == NULL || !kith_conn_report(e->conn, &r, now))
+        return;
+    const struct kith_plane_report said = {r.highest, r.received, (uint32_t)(r.delay / KITH_USEC)};
+    bench_must(kith_plane_report_encode(&said, buf, sizeof buf, &n), "a report's bytes");
+    int err = kith_conn_report_send(e->conn, &e->batch, (struct kith_span){buf, n}, now);
+    if (err != KITH_E_AGAIN) /* else when it is writable */
+        bench_must(err, "a report");
+}
+
+/* The rest of an endpoint's turn. A report goes before what QUIC has to say, as in a session:
+ * behind that, pacing holds it back until another instant. */
+static void settle(struct end *e, kith_time now)
 {
     struct kith_conn_event ev;
-    bool report_due = false;
+    bool may_owe = false;
 
     if (kith_quic_deadline(e->peer.quic) <= now)
         kith_quic_tick(e->peer.quic, now);
     while (kith_quic_next_event(e->peer.quic, &ev)) {
-        report_due |= ev.kind == KITH_CONN_REPORT || ev.kind == KITH_CONN_WRITABLE;
+        may_owe |= ev.kind == KITH_CONN_REPORT || ev.kind == KITH_CONN_WRITABLE;
         if (ev.kind == KITH_CONN_CLOSED)
             bench_give_up("the connection ended");
     }
+    if (may_owe)
+        send_report(e, now);
     kith_quic_flush(e->peer.quic, &e->batch, now);
     (void)kith_tx_flush(&e->batch);
-    return report_due;
 }
 
 struct cost { /* ns of each batch */
@@ -163,25 +180,8 @@ static size_t send_batch(struct pair *p, size_t size)
            kith_conn_packet_send(p->a.conn, &p->a.batch, &part, 1, 0, p->now) == KITH_OK)
         n++;
     kith_conn_burst_end(p->a.conn, p->now);
-    (void)settle(&p->a, p->now);
+    settle(&p->a, p->now);
     return n;
-}
-
-static void send_report(struct pair *p)
-{
-    struct kith_gauge_report r;
-    uint8_t buf[32];
-    size_t n;
-
-    if (!kith_conn_report(p->b.conn, &r, p->now))
-        return;
-    const struct kith_plane_report said = {r.highest, r.received, (uint32_t)(r.delay / KITH_USEC)};
-    bench_must(kith_plane_report_encode(&said, buf, sizeof buf, &n), "a report's bytes");
-    int err = kith_conn_report_send(p->b.conn, &p->b.batch, (struct kith_span){buf, n}, p->now);
-    if (err != KITH_E_AGAIN) /* else when it is writable */
-        bench_must(err, "a report");
-    kith_conn_burst_end(p->b.conn, p->now);
-    (void)settle(&p->b, p->now);
 }
 
 static void one_batch(struct pair *p, size_t size, struct cost *c)
@@ -193,14 +193,12 @@ static void one_batch(struct pair *p, size_t size, struct cost *c)
     t[1] = bench_now();
     p->now += STEP;
     land(&p->b, p->a.out, p->now);
-    bool owed = settle(&p->b, p->now);
+    settle(&p->b, p->now);
     t[2] = bench_now();
-    if (owed)
-        send_report(p);
     p->now += STEP;
     t[3] = bench_now();
     land(&p->a, p->b.out, p->now);
-    (void)settle(&p->a, p->now);
+    settle(&p->a, p->now);
     t[4] = bench_now();
     c->send[c->n] = (double)(t[1] - t[0] + t[4] - t[3]);
     c->receive[c->n++] = (double)(t[2] - t[1]);
