@@ -1,6 +1,6 @@
 /* A network whose tables hold a part of it only: what they hold once all is told, and what path
- * requests find of the rest. Ten thousand nodes with room for 2,048 each take a quarter of an hour
- * and some gigabytes; unless told, it is a fifth of both.
+ * requests find of the rest. Ten thousand nodes with room for 2,048 each take most of an hour
+ * and 7 GB; unless told, it is a fifth of both.
  *
  * The nodes are the path tables and searches alone (mesh/paths.h, mesh/search.h), and what
  * neighbours say to each other is handed over as it is: no sessions, no signatures. A round is the
@@ -16,7 +16,7 @@
 #include "mesh/search.h"
 #include "report.h"
 
-enum { NEIGHBOURS_MAX = 64, PAIRS = 1000, TRIES = 6, ROUNDS_MAX = 400 };
+enum { NEIGHBOURS_MAX = 64, PAIRS = 300, TRIES = 6, ROUNDS_MAX = 400 };
 #define DEGREE 10.0 /* neighbours in the mean */
 #define WALL ((kith_wall)1800000000)
 #define STEP (10 * KITH_MSEC)
