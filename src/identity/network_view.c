@@ -132,7 +132,8 @@ static void purge(struct kith_netview *v, struct kith_known *k)
         kith_store_drop(v, k->list);
 }
 
-void kith_netview_drop_own(struct kith_netview *v, struct kith_known *k)
+/* What it said of itself counts no more than its certificate. */
+static void drop_own(struct kith_netview *v, struct kith_known *k)
 {
     if (k->endpoints != NULL) {
         kith_store_drop(v, k->endpoints);
@@ -159,7 +160,7 @@ void kith_netview_settle(struct kith_netview *v, kith_wall now)
         next = l->next;
         settle(v, k, now);
         if (!kith_rule_cert_stands(v, k, now))
-            kith_netview_drop_own(v, k);
+            drop_own(v, k);
         kith_known_drop_empty(v, k);
     }
 }

@@ -116,8 +116,6 @@ bool kith_rule_spent(const struct kith_netview *v, const struct kith_object *obj
 bool kith_rule_held_spent(const struct kith_netview *v, const struct kith_held *h, kith_wall now);
 /* A member's own word that it left (spec objects 3.4.5). */
 bool kith_rule_is_leave(const struct kith_object *obj);
-/* Drops what k said of itself: it counts no more than its certificate. */
-void kith_netview_drop_own(struct kith_netview *v, struct kith_known *k);
 /* What follows for everybody from what was dropped. */
 void kith_netview_settle(struct kith_netview *v, kith_wall now);
 /* Whether the root took k's office. *ret_stands_to: what it signed up to there counts. */

@@ -16,7 +16,8 @@
  *   endpoints.c  where this node can be reached
  *   overlay.c    between the packet core and the sessions
  *   mesh.c       between the relay engine and the sessions
- *   routes.c     who leads where; seqno.c: newer numbers for that
+ *   routes.c     who leads where; seqno.c: newer numbers for that; search.c: what nobody told of
+ *   rates.c      what links carry; telling.c: how much of that may go into telling
  *   recall.c     what ways were like before a restart
  *   ping.c       round trips on request */
 #ifndef KITH_NODE_INTERNAL_H
