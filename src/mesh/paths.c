@@ -86,22 +86,20 @@ int kith_mesh_paths_tell(struct kith_mesh_paths *p, const struct kith_destinatio
     return KITH_OK;
 }
 
-/* Takes out the ways by that neighbour, or (KITH_MESH_NOBODY) what time has ended. */
-enum pruned { UNCHANGED, FEWER, GONE };
-static enum pruned prune(struct kith_mesh_paths *p, struct entry *e, uint32_t by,
-                         struct kith_now now)
+/* Takes out the ways by that neighbour, or (KITH_MESH_NOBODY) what time has ended. Whether there
+ * were any. */
+static bool prune(struct kith_mesh_paths *p, struct entry *e, uint32_t by, struct kith_now now)
 {
-    bool time = by == KITH_MESH_NOBODY;
-    enum pruned is = UNCHANGED;
+    bool time = by == KITH_MESH_NOBODY, fewer = false;
 
     if (e->n == 0) {
         if (time && kith_paths_seconds(now.mono) - e->lost_at >= KITH_MESH_HOLD / KITH_SEC)
             kith_paths_drop(p, e);
-        return UNCHANGED;
+        return false;
     }
     if (time && e->expires <= now.wall) {
         kith_paths_drop(p, e);
-        return GONE;
+        return true;
     }
     for (uint8_t i = 0; i < e->n;) {
         struct kith_mesh_way *w = &e->way[i];
@@ -110,48 +108,44 @@ static enum pruned prune(struct kith_mesh_paths *p, struct entry *e, uint32_t by
             continue;
         }
         if (!kith_paths_take_out(p, e, w, now.mono))
-            return GONE;
-        is = FEWER;
+            return true;
+        fewer = true;
     }
-    return is;
+    return fewer;
 }
 
-struct tally {
-    size_t fewer, gone;
-};
-
 /* Of one owner. An entry that moves may be met again, and is as it should be then. */
-static void sweep_owner(struct kith_mesh_paths *p, struct owner *o, uint32_t by,
-                        struct kith_now now, struct tally *t)
+static size_t sweep_owner(struct kith_mesh_paths *p, struct owner *o, uint32_t by,
+                          struct kith_now now)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < SHELVES; i++)
         for (struct kith_link *l = o->shelf[i].next, *next; l != &o->shelf[i]; l = next) {
             next = l->next;
-            enum pruned is = prune(p, KITH_OF(l, struct entry, used), by, now);
-            t->fewer += is == FEWER;
-            t->gone += is == GONE;
+            n += prune(p, KITH_OF(l, struct entry, used), by, now);
         }
+    return n;
 }
 
-static struct tally sweep(struct kith_mesh_paths *p, uint32_t by, struct kith_now now)
+/* How many destinations lost a way. */
+static size_t sweep(struct kith_mesh_paths *p, uint32_t by, struct kith_now now)
 {
-    struct tally t = {0, 0};
+    size_t n = 0;
 
     for (struct kith_link *l = p->owners.next, *next; l != &p->owners; l = next) {
         struct owner *o = KITH_OF(l, struct owner, link);
         o->n++;
-        sweep_owner(p, o, by, now, &t);
+        n += sweep_owner(p, o, by, now);
         next = l->next;
         kith_paths_release(p, o);
     }
-    return t;
+    return n;
 }
 
 size_t kith_mesh_paths_gone(struct kith_mesh_paths *p, uint32_t neighbour, kith_time now)
 {
-    struct tally t = sweep(p, neighbour, (struct kith_now){.mono = now});
-
-    return t.fewer + t.gone;
+    return sweep(p, neighbour, (struct kith_now){.mono = now});
 }
 
 /* What was used counts as near for a while only. */
@@ -173,8 +167,8 @@ size_t kith_mesh_paths_tick(struct kith_mesh_paths *p, struct kith_now now)
         p->measured = NULL;
     }
     put_back_unused(p, now.mono);
-    struct tally t = sweep(p, KITH_MESH_NOBODY, now);
-    return t.fewer + t.gone + kith_paths_adopt_asked(p, now.mono);
+    size_t fewer = sweep(p, KITH_MESH_NOBODY, now);
+    return fewer + kith_paths_adopt_asked(p, now.mono);
 }
 
 void kith_mesh_paths_withdrawn(struct kith_mesh_paths *p, const struct kith_destination *to,
@@ -209,14 +203,12 @@ void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destina
 
 /* ---- asking ---- */
 
-bool kith_mesh_paths_best(struct kith_mesh_paths *p, const struct kith_destination *to,
+bool kith_mesh_paths_best(const struct kith_mesh_paths *p, const struct kith_destination *to,
                           uint32_t not_by, kith_time now, struct kith_mesh_way *ret)
 {
-    struct entry *e = kith_paths_find(p, to);
+    const struct entry *e = kith_paths_find(p, to);
     const struct kith_mesh_way *w = e == NULL ? NULL : kith_paths_best_of(e, not_by, now);
 
-    if (e != NULL)
-        kith_paths_touch(e, now);
     if (w == NULL)
         return false;
     *ret = *w;

@@ -116,8 +116,8 @@ void kith_mesh_paths_withdrawn(struct kith_mesh_paths *p, const struct kith_dest
 void kith_mesh_paths_forget(struct kith_mesh_paths *p, const struct kith_destination *to);
 
 /* The best way that is not by the neighbour `not_by` (KITH_MESH_NOBODY: any); false when there is
- * none. Being asked for keeps an entry from being pushed out. */
-bool kith_mesh_paths_best(struct kith_mesh_paths *p, const struct kith_destination *to,
+ * none. */
+bool kith_mesh_paths_best(const struct kith_mesh_paths *p, const struct kith_destination *to,
                           uint32_t not_by, kith_time now, struct kith_mesh_way *ret);
 /* A flow goes there, which keeps it from being pushed out. */
 void kith_mesh_paths_used(struct kith_mesh_paths *p, const struct kith_destination *to,

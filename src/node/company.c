@@ -28,7 +28,7 @@ static bool is_large(const struct node_network *net)
 static bool is_sole_way(const struct kith_node *n, const struct node_network *net,
                         const struct node_peer *p, struct kith_now now)
 {
-    struct kith_mesh_paths *paths = n->mesh->net[net->slot].paths;
+    const struct kith_mesh_paths *paths = n->mesh->net[net->slot].paths;
     struct kith_mesh_way other;
 
     return paths == NULL ||
