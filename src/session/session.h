@@ -11,7 +11,8 @@
  * on overdoing something (conduct.h) is sent away for a minute.
  *
  * Order per turn: receive; tick when due; take effects until there are none; flush.
- * Spec: docs/spec/session.md 3.  Tests: tests/sim/session_test.c. */
+ * Spec: docs/spec/session.md 3.  Tests: tests/sim/session_test.c,
+ * session_silent_test.c. */
 #ifndef KITH_SESSION_SESSION_H
 #define KITH_SESSION_SESSION_H
 

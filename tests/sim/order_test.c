@@ -8,34 +8,13 @@
 #include <cmocka.h>
 
 #include "session/internal.h"
-#include "sim/session_peer.h"
+#include "sim/session_pair.h"
 
-struct pair {
-    struct sim_net *net;
-    struct session_peer a, b; /* a dials */
-    struct session_peer *both[2];
-};
-
-static void pair_up(struct pair *p, uint64_t seed)
+/* a dials. */
+static void pair_begin(struct pair *p, uint64_t seed)
 {
-    p->net = sim_net_new(seed);
-    session_peer_init(&p->a, p->net, "192.0.2.1:9000", 1);
-    session_peer_init(&p->b, p->net, "192.0.2.2:9000", 2);
-    p->both[0] = &p->a;
-    p->both[1] = &p->b;
+    pair_up(p, seed);
     session_peer_want(&p->a, &p->b);
-}
-
-static void pair_down(struct pair *p)
-{
-    session_peer_fini(&p->a);
-    session_peer_fini(&p->b);
-    sim_net_free(p->net);
-}
-
-static bool run(struct pair *p, bool (*pred)(void *), kith_dur limit)
-{
-    return session_peers_run(p->both, 2, pred, p, limit);
 }
 
 static void forget_news(struct session_peer *p)
@@ -83,7 +62,7 @@ static void what_came_with_the_hello_is_told_after_up(void **state)
     struct pair p;
 
     (void)state;
-    pair_up(&p, 1);
+    pair_begin(&p, 1);
     say_two_with_the_hello(&p);
     assert_string_equal(p.b.told, "UCC");
     pair_down(&p);
@@ -94,7 +73,7 @@ static void what_came_with_the_hello_of_a_new_start_is_told_after_restarted(void
     struct pair p;
 
     (void)state;
-    pair_up(&p, 2);
+    pair_begin(&p, 2);
     (void)run(&p, NULL, KITH_SEC);
     assert_string_equal(p.b.told, "U");
     session_peer_restart(&p.a);
@@ -111,7 +90,7 @@ static void what_came_with_the_hello_of_another_connection_is_told_after_moved(v
     struct pair p;
 
     (void)state;
-    pair_up(&p, 3);
+    pair_begin(&p, 3);
     (void)run(&p, NULL, KITH_SEC);
     old = sim_host_addr(p.a.host)->ip;
     sim_host_move(p.a.host, "198.51.100.1:9000");
@@ -128,7 +107,7 @@ static void two_that_speak_at_once_are_each_told_up_first(void **state)
     struct pair p;
 
     (void)state;
-    pair_up(&p, 4);
+    pair_begin(&p, 4);
     p.a.greets = p.b.greets = true;
     (void)run(&p, NULL, KITH_SEC);
     assert_string_equal(p.a.told, "UC");
