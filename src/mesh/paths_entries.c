@@ -277,10 +277,8 @@ size_t kith_paths_adopt_asked(struct kith_mesh_paths *p, kith_time now)
 
     for (; (o = owner_by(p, ASKED)) != NULL && kith_paths_told_room(p); n++) {
         struct entry *e = least_missed(o);
-        if (!kith_paths_hand_over(p, e, e->way[0].neighbour))
-            continue;
-        e->told = TOLD_SOME;
-        kith_paths_file(e, now);
+        if (kith_paths_hand_over(p, e, e->way[0].neighbour))
+            kith_paths_file(e, now);
     }
     return n;
 }

@@ -83,6 +83,17 @@ static struct kith_span cert_at(unsigned who, kith_wall issued)
     return span_of(&f.last);
 }
 
+static struct kith_span office(unsigned k, kith_wall issued, kith_wall until)
+{
+    struct kith_new_admin a = {
+        .key = f.who[k].pub, .range = f.range, .block = k, .number = issued, .not_after = until};
+
+    assert_int_equal(kith_issue_admin(&f.who[ROOT], &f.network, &a, issued, f.last.b,
+                                      sizeof f.last.b, &f.last.n),
+                     KITH_OK);
+    return span_of(&f.last);
+}
+
 static struct kith_span leave_of(unsigned who, uint64_t serial)
 {
     assert_int_equal(kith_issue_leave(&f.who[who], &f.network, serial, T0, T0, f.last.b,
@@ -206,6 +217,9 @@ static void a_calendar_that_is_ahead_loses_nothing(void **state)
     assert_int_equal(offered(f.view, where(ANNA, T0 + 20 * DAY, T0 + 30 * DAY), T0 + 20 * DAY),
                      KITH_OFFER_NEW);
     assert_int_equal(kith_netview_proved(f.view, T0 + 1000 * DAY), T0);
+    assert_int_equal(offered(f.view, office(ADMIN_B, T0 + 20 * DAY, T0 + 300 * DAY), T0 + 20 * DAY),
+                     KITH_OFFER_NEW);
+    assert_int_equal(kith_netview_proved(f.view, T0 + 1000 * DAY), T0);
     assert_int_equal(kith_netview_proved(f.view, T0 - 1), 0);
 }
 
@@ -231,17 +245,6 @@ static void where_one_was_is_told_to_midnight_and_then_let_go_of(void **state)
 }
 
 /* ---- offices ---- */
-
-static struct kith_span office(unsigned k, kith_wall issued, kith_wall until)
-{
-    struct kith_new_admin a = {
-        .key = f.who[k].pub, .range = f.range, .block = k, .number = issued, .not_after = until};
-
-    assert_int_equal(kith_issue_admin(&f.who[ROOT], &f.network, &a, issued, f.last.b,
-                                      sizeof f.last.b, &f.last.n),
-                     KITH_OK);
-    return span_of(&f.last);
-}
 
 /* Else an old appointment, kept somewhere, would count again. */
 static void a_dismissal_is_held_for_as_long_as_what_it_ends_could_last(void **state)
