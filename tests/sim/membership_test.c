@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "node/internal.h"
 #include "sim/world.h"
 #include "store/lease.h"
 #include "store/object.h"
@@ -205,6 +206,26 @@ static void who_leaves_while_its_issuer_is_away_has_left_when_it_returns(void **
     world_enrol(&w, 0, 2);
     world_wait(&w, 3 * KITH_SEC);
     world_members(&w, 1, 3);
+    world_down(&w);
+}
+
+/* Found by reading: a session that began with enrolment told none until it began anew, and what its
+ * teller leads to would have gone stale after 900 s. */
+static void who_was_let_in_is_told_summaries_in_the_same_session(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 16);
+    world_create(&w);
+    world_enrol(&w, 0, 1);
+    const kith_time then = node_sim_now(&w.node[0]).mono;
+    world_wait(&w, 650 * KITH_SEC); /* each 300 s */
+    for (int i = 0; i < 2; i++) {
+        const struct node_peer *p = peer_find(w.node[i].node, &w.node[1 - i].identity.id);
+        assert_non_null(p);
+        assert_in_range(p->summed_at[0], then + 300 * KITH_SEC, then + 650 * KITH_SEC);
+    }
     world_down(&w);
 }
 
@@ -505,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_restored_root_makes_its_new_machine_an_admin),
         cmocka_unit_test(a_network_restored_on_a_new_machine_finds_its_members),
         cmocka_unit_test(who_leaves_while_its_issuer_is_away_has_left_when_it_returns),
+        cmocka_unit_test(who_was_let_in_is_told_summaries_in_the_same_session),
         cmocka_unit_test(who_leaves_alone_is_told_that_nobody_heard),
         cmocka_unit_test(a_leave_survives_loss),
         cmocka_unit_test(one_that_left_comes_back_with_its_own_ticket_until_it_expires),
