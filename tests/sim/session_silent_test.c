@@ -67,6 +67,29 @@ static void a_link_that_falls_silent_under_a_stream_is_suspected_as_under_packet
     pair_down(&p);
 }
 
+/* Nothing comes back that would make the session look. */
+static void a_stream_that_begins_on_a_silent_link_is_waited_for_from_then_on(void **state)
+{
+    struct kith_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, 29);
+    p.b.reads = true;
+    connect_pair(&p);
+    wait_for(&p, 5 * KITH_SEC);
+    int64_t id = open_stream(&p, &c);
+    wait_for(&p, 5 * KITH_SEC);
+    cut_link(&p);
+    wait_for(&p, 2 * KITH_SEC);
+    pour(c, id, 4096);
+    wait_for(&p, 2900 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], 0);
+    wait_for(&p, 300 * KITH_MSEC);
+    assert_int_equal(p.a.seen[KITH_EV_session_silent], 1);
+    pair_down(&p);
+}
+
 static void control_messages_that_are_still_going_out_are_waited_for_too(void **state)
 {
     struct pair p;
@@ -259,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_that_falls_silent_under_a_stream_is_suspected_as_under_packets),
+        cmocka_unit_test(a_stream_that_begins_on_a_silent_link_is_waited_for_from_then_on),
         cmocka_unit_test(control_messages_that_are_still_going_out_are_waited_for_too),
         cmocka_unit_test(who_owes_nothing_is_not_asked_before_the_keep_alive),
         cmocka_unit_test(a_stream_may_finish_on_a_connection_that_was_replaced),
